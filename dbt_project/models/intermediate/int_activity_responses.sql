@@ -1,0 +1,22 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__activity_responses') }}
+
+),
+
+final as (
+
+    select
+        response_id,
+        activity_id,
+        contact_id,
+        kind,
+        occurred_at,
+        'files' as source
+    from files
+
+)
+
+select * from final

@@ -1,0 +1,21 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__credit_notes') }}
+
+),
+
+final as (
+
+    select
+        credit_note_id,
+        invoice_id,
+        amount,
+        issued_at,
+        'files' as source
+    from files
+
+)
+
+select * from final

@@ -1,0 +1,23 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__enrolments') }}
+
+),
+
+final as (
+
+    select
+        enrolment_id,
+        partner_id,
+        programme,
+        plan_id,
+        starts_on,
+        ends_on,
+        'files' as source
+    from files
+
+)
+
+select * from final

@@ -1,0 +1,25 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__leads') }}
+
+),
+
+final as (
+
+    select
+        lead_id,
+        customer_id,
+        contact_id,
+        partner_id,
+        source,
+        status,
+        created_at,
+        qualified_at,
+        'files' as source
+    from files
+
+)
+
+select * from final

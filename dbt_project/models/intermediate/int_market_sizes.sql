@@ -1,0 +1,23 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__market_sizes') }}
+
+),
+
+final as (
+
+    select
+        market_size_id,
+        month,
+        country,
+        segment,
+        amount,
+        currency,
+        'files' as source
+    from files
+
+)
+
+select * from final

@@ -1,0 +1,20 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__products') }}
+
+),
+
+final as (
+
+    select
+        product_id,
+        name,
+        family,
+        'files' as source
+    from files
+
+)
+
+select * from final

@@ -1,0 +1,21 @@
+with
+
+files as (
+
+    select * from {{ ref('stg_files__surveys') }}
+
+),
+
+final as (
+
+    select
+        survey_id,
+        partner_id,
+        score,
+        answered_at,
+        'files' as source
+    from files
+
+)
+
+select * from final

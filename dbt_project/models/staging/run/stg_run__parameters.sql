@@ -1,0 +1,7 @@
+select
+    as_of,
+    known_at,
+    timezone,
+    reporting_currency,
+    fx_lookback_days
+from {{ source('run', 'run_parameters') }}

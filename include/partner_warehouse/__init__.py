@@ -1,0 +1,1 @@
+"""The partner warehouse: landing, quality gates, ledger, publication and the commands around them."""

@@ -1,0 +1,60 @@
+"""Where landed data lies, and the empty load that gives every declared object its columns.
+
+    HOME/landing/<source>/<object>/<load_id>/
+        data.parquet         declared columns, then the meta columns of `catalog.META_COLUMNS`
+        quarantine.parquet   records that could not be typed, one row per broken field
+        manifest.json        counts, cursor, undeclared fields, input files and their hashes
+
+A load becomes visible by one rename of its directory; readers glob `<object>/*/data.parquet`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from partner_warehouse.landing.catalog import ObjectSchema, catalogued_sources, load_catalog
+
+SCHEMA_LOAD = "0-schema"
+"""The load that holds no record, only columns: with it, a model over an object that never arrived builds."""
+
+QUARANTINE_COLUMNS: dict[str, str] = {
+    "source": "VARCHAR",
+    "object": "VARCHAR",
+    "load_id": "VARCHAR",
+    "loaded_at": "TIMESTAMPTZ",
+    "file": "VARCHAR",
+    "row": "BIGINT",
+    "record_key": "VARCHAR",
+    "field": "VARCHAR",
+    "reason": "VARCHAR",
+    "raw": "VARCHAR",
+}
+
+
+def object_dir(landing: Path, source: str, object_name: str) -> Path:
+    """The directory that holds an object's loads."""
+    return landing / source / object_name
+
+
+def ensure_schema(landing: Path) -> None:
+    """Give every declared object its empty load, so that a glob over it always finds the declared columns.
+
+    Args:
+        landing: `Settings.landing_dir`.
+    """
+    with duckdb.connect() as connection:
+        for source in catalogued_sources():
+            for schema in load_catalog(source).objects.values():
+                _write_empty(connection, schema, object_dir(landing, source, schema.name) / SCHEMA_LOAD)
+
+
+def _write_empty(connection: duckdb.DuckDBPyConnection, schema: ObjectSchema, directory: Path) -> None:
+    for name, columns in (("data", schema.columns), ("quarantine", QUARANTINE_COLUMNS)):
+        target = directory / f"{name}.parquet"
+        directory.mkdir(parents=True, exist_ok=True)
+        nulls = ", ".join(f'CAST(NULL AS {sql_type}) AS "{column}"' for column, sql_type in columns.items())
+        temporary = target.with_suffix(".tmp")
+        connection.execute(f"COPY (SELECT {nulls} LIMIT 0) TO '{temporary}' (FORMAT parquet)")  # noqa: S608
+        temporary.replace(target)

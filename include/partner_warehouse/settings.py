@@ -1,0 +1,119 @@
+"""Everything that can be set, in one object, read from the environment (`PARTNER_WAREHOUSE_*`).
+
+Secrets are not here: they live in Airflow connections.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from partner_warehouse.errors import BadInputError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout."""
+
+DBT_PROJECT = ROOT / "dbt_project"
+EXPECTATIONS = ROOT / "expectations"
+
+Source = Literal["salesforce", "hubspot", "stripe", "events", "files"]
+SOURCES: tuple[Source, ...] = ("salesforce", "hubspot", "stripe", "events", "files")
+
+
+class Settings(BaseSettings):
+    """Settings of one installation. Instants are UTC; directories are absolute once read."""
+
+    model_config = SettingsConfigDict(env_prefix="PARTNER_WAREHOUSE_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=ROOT / "var", description="All state of the installation.")
+    sources: Annotated[tuple[Source, ...], NoDecode] = Field(default=SOURCES, description="Sources to ingest.")
+    inbox: Path | None = Field(default=None, description="The file drop; default HOME/inbox.")
+    plans: Path | None = Field(default=None, description="Directory of plan files; default: the seeds.")
+    timezone: str = Field(default="UTC", description="Time zone of the reports; a plan names its own.")
+    reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
+    fx_lookback_days: int = Field(default=4, ge=0, le=31, description="How old an FX rate may be, in days.")
+    as_of: datetime | None = Field(default=None, description="The instant that the warehouse is computed for; now.")
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default SQLite HOME/ledger.sqlite.")
+    serving_url: str | None = Field(default=None, description="PostgreSQL that serves BI, besides the file.")
+    approvers: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Names that may approve payouts.")
+    two_approvers_above: int | None = Field(
+        default=None, description="Sum of a period's payables above which two approvers are needed, per currency."
+    )
+    dbt_threads: int = Field(default=2, ge=1, le=16)
+
+    @field_validator("sources", "approvers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Comma lists, as the environment has them."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("home", "inbox", "plans", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {value!r}: use an IANA name such as America/New_York") from error
+        return value
+
+    @field_validator("as_of")
+    @classmethod
+    def _with_offset(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant needs an offset, as in 2026-04-01T00:00:00Z")
+        return value.astimezone(UTC) if value is not None else None
+
+    @cached_property
+    def inbox_dir(self) -> Path:
+        """Where the file drop looks: one folder per object."""
+        return self.inbox or self.home / "inbox"
+
+    @cached_property
+    def landing_dir(self) -> Path:
+        """Immutable Parquet, `<source>/<object>/<load_id>/`."""
+        return self.home / "landing"
+
+    @cached_property
+    def warehouse_path(self) -> Path:
+        """The private DuckDB file that dbt alone writes."""
+        return self.home / "warehouse" / "warehouse.duckdb"
+
+    @cached_property
+    def published_path(self) -> Path:
+        """The snapshot that BI and finance open."""
+        return self.home / "published" / "partner_marts.duckdb"
+
+    @cached_property
+    def ledger_sqlalchemy_url(self) -> str:
+        """The ledger's database."""
+        return self.ledger_url or f"sqlite:///{self.home / 'ledger.sqlite'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment.
+
+    Args:
+        overrides: Values that go before the environment, by field name.
+
+    Raises:
+        BadInputError: A setting is malformed; the message names it and what was expected.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        raise BadInputError(f"PARTNER_WAREHOUSE_{name}: {first['msg']}") from error

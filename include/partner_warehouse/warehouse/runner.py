@@ -1,0 +1,154 @@
+"""Runs dbt: one process per layer, over the landing, into the private warehouse file.
+
+dbt is a subprocess because its DuckDB connection would stay open in ours, and one process per layer because a process
+per model spends its time starting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
+from partner_warehouse.landing.layout import ensure_schema
+from partner_warehouse.settings import DBT_PROJECT, Settings
+
+Layer = Literal["staging", "marts", "ledger"]
+LAYERS: tuple[Layer, ...] = ("staging", "marts")
+"""The layers of a full build, in order. `ledger` is what changes when a payout was posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What dbt said of one model, seed or test."""
+
+    unique_id: str
+    status: str
+    seconds: float
+    failures: int
+    message: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it stops the way."""
+        return self.status in {"error", "fail", "runtime error"}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What one layer's process did."""
+
+    layer: Layer
+    seconds: float
+    nodes: tuple[NodeResult, ...]
+
+
+def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: datetime | None = None) -> datetime:
+    """Write the run's parameters and give every declared object its columns.
+
+    Args:
+        settings: The installation.
+        as_of: The instant to compute for; default `settings.as_of`, else now. Facts after it are not yet.
+        known_at: Only what was landed up to this instant is seen; default: everything.
+
+    Returns:
+        The instant computed for, UTC.
+    """
+    as_of = (as_of or settings.as_of or datetime.now(UTC)).astimezone(UTC)
+    known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
+    ensure_schema(settings.landing_dir)
+    target = settings.warehouse_path.parent / "run_parameters.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".tmp")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            "CREATE TABLE parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at, "
+            "?::VARCHAR AS timezone, ?::VARCHAR AS reporting_currency, ?::INTEGER AS fx_lookback_days",
+            [as_of, known_at, settings.timezone, settings.reporting_currency, settings.fx_lookback_days],
+        )
+        connection.execute(f"COPY parameters TO '{temporary}' (FORMAT parquet)")
+    temporary.replace(target)
+    return as_of
+
+
+def build(layer: Layer, settings: Settings, *, select: str | None = None) -> BuildResult:
+    """Build one layer: seeds, models, and the tests on them.
+
+    Args:
+        layer: Which layer.
+        settings: The installation.
+        select: A dbt selection instead of the layer's tag, for development.
+
+    Raises:
+        GateFailedError: A dbt test failed; the message names the tests, their counts and where the failing rows are.
+        PartnerWarehouseError: A model could not be built.
+    """
+    target = settings.warehouse_path.parent / "dbt"
+    command = [
+        str(Path(sys.executable).with_name("dbt")),
+        "build",
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(target), "--log-path", str(target / "logs")),
+        *("--select", select or f"tag:{layer}"),
+        "--quiet",
+    ]
+    results = target / "run_results.json"
+    results.unlink(missing_ok=True)
+    done = subprocess.run(command, env=_environment(settings), capture_output=True, text=True, check=False)  # noqa: S603
+    if not results.exists():
+        raise PartnerWarehouseError(f"dbt could not start on layer {layer}\n{done.stdout}{done.stderr}".strip())
+    result = _read(layer, json.loads(results.read_text(encoding="utf-8")))
+    _raise_on_failure(result, done.stdout)
+    if done.returncode != 0:
+        raise PartnerWarehouseError(f"dbt failed on layer {layer}\n{done.stdout}{done.stderr}".strip())
+    return result
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """dbt sees no secret: only what it needs to find the project's files."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    given = {
+        "PARTNER_WAREHOUSE_HOME": str(settings.home),
+        "PARTNER_WAREHOUSE_PLANS": str(settings.plans or ""),
+        "PARTNER_WAREHOUSE_DBT_THREADS": str(settings.dbt_threads),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    return kept | given
+
+
+def _read(layer: Layer, document: dict[str, Any]) -> BuildResult:
+    def nodes() -> Iterator[NodeResult]:
+        for entry in document["results"]:
+            yield NodeResult(
+                unique_id=entry["unique_id"],
+                status=entry["status"],
+                seconds=float(entry["execution_time"]),
+                failures=int(entry.get("failures") or 0),
+                message=str(entry.get("message") or ""),
+            )
+
+    return BuildResult(layer, float(document["elapsed_time"]), tuple(nodes()))
+
+
+def _raise_on_failure(result: BuildResult, output: str) -> None:
+    failed = [node for node in result.nodes if node.failed]
+    if not failed:
+        return
+    lines = [f"  {node.unique_id}: {node.status}, {node.failures} rows; {node.message}" for node in failed]
+    broken = [node for node in failed if not node.unique_id.startswith(("test.", "unit_test."))]
+    if broken:
+        raise PartnerWarehouseError(
+            f"dbt layer {result.layer}: {len(broken)} models failed\n" + "\n".join(lines) + f"\n{output}"
+        )
+    raise GateFailedError(f"dbt layer {result.layer}: {len(failed)} tests failed\n" + "\n".join(lines))
