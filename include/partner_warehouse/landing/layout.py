@@ -10,6 +10,7 @@ A load becomes visible by one rename of its directory; readers glob `<object>/*/
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -58,3 +59,5 @@ def _write_empty(connection: duckdb.DuckDBPyConnection, schema: ObjectSchema, di
         temporary = target.with_suffix(".tmp")
         connection.execute(f"COPY (SELECT {nulls} LIMIT 0) TO '{temporary}' (FORMAT parquet)")  # noqa: S608
         temporary.replace(target)
+    manifest = {"load_id": SCHEMA_LOAD, "source": schema.source, "object": schema.name}
+    (directory / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What BI and finance open: built apart, checked, then swapped in whole."""

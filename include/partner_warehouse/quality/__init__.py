@@ -1,0 +1,1 @@
+"""The gates: Great Expectations suites, kept as data in `expectations/`, that stand between the stages."""

@@ -1,0 +1,1 @@
+"""Runs dbt over the landing."""

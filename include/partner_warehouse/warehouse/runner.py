@@ -23,7 +23,7 @@ from partner_warehouse.landing.layout import ensure_schema
 from partner_warehouse.settings import DBT_PROJECT, Settings
 
 Layer = Literal["staging", "marts", "ledger"]
-LAYERS: tuple[Layer, ...] = ("staging", "marts")
+LAYERS: tuple[Literal["staging", "marts"], ...] = ("staging", "marts")
 """The layers of a full build, in order. `ledger` is what changes when a payout was posted."""
 
 
@@ -115,7 +115,7 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """dbt sees no secret: only what it needs to find the project's files."""
+    """What dbt sees: no secret, only what it needs to find the project's files."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     given = {
         "PARTNER_WAREHOUSE_HOME": str(settings.home),

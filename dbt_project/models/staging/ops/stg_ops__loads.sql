@@ -1,0 +1,35 @@
+with
+
+manifests as (
+
+    select * from {{ source('landing', 'manifests') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+final as (
+
+    select
+        load_id,
+        source,
+        object,
+        loaded_at,
+        received,
+        landed,
+        quarantined,
+        duplicates,
+        cursor_from,
+        cursor_to,
+        cast(undeclared as varchar) as undeclared,
+        bytes
+    from manifests
+    where loaded_at <= (select known_at from parameters)
+
+)
+
+select * from final

@@ -1,0 +1,32 @@
+with
+
+quarantine as (
+
+    select * from {{ source('landing', 'quarantine') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+final as (
+
+    select
+        load_id,
+        source,
+        object,
+        loaded_at,
+        file,
+        row as line,
+        record_key,
+        field,
+        reason
+    from quarantine
+    where loaded_at <= (select known_at from parameters)
+
+)
+
+select * from final

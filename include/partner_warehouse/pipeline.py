@@ -1,0 +1,85 @@
+"""The steps of the main job, in order. The DAGs run them as tasks, the command line runs them in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from partner_warehouse.settings import Settings
+
+Progress = Callable[[str], None]
+"""Told the name of each step as it begins."""
+
+
+def _silent(_: str) -> None:
+    """No progress wanted."""
+
+
+def run(settings: Settings, *, as_of: datetime | None = None, progress: Progress = _silent) -> None:
+    """Ingest what is configured, build, hold the gates, publish.
+
+    Args:
+        settings: The installation; `settings.sources` says what is ingested.
+        as_of: The instant to compute for; default `settings.as_of`, else now.
+        progress: Told each step.
+
+    Raises:
+        BadInputError: A file or plan is wrong. What could be landed was landed; nothing was published.
+        GateFailedError: A gate failed; the last good publication stands.
+    """
+    ingest(settings, progress=progress)
+    build(settings, as_of=as_of, progress=progress)
+
+
+def ingest(settings: Settings, *, progress: Progress = _silent) -> None:
+    """Land what is new in each configured source.
+
+    Every source is tried, so that one broken file does not keep the others out; the first fault is raised at the end.
+    """
+    from partner_warehouse.errors import PartnerWarehouseError
+    from partner_warehouse.extract.ingest import ingest_source
+
+    faults: list[PartnerWarehouseError] = []
+    for source in settings.sources:
+        progress(f"ingest {source}")
+        try:
+            ingest_source(source, settings)
+        except PartnerWarehouseError as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
+
+
+def build(settings: Settings, *, as_of: datetime | None = None, progress: Progress = _silent) -> None:
+    """From landing to publication."""
+    from partner_warehouse.ledger.landing import land_ledger
+    from partner_warehouse.publish.snapshot import publish
+    from partner_warehouse.quality.gates import check
+    from partner_warehouse.warehouse import runner
+
+    progress("prepare")
+    land_ledger(settings)
+    runner.prepare(settings, as_of=as_of)
+    progress("gate landing")
+    check("landing", settings)
+    for layer in runner.LAYERS:
+        progress(f"build {layer}")
+        runner.build(layer, settings)
+        progress(f"gate {layer}")
+        check(layer, settings)
+    progress("publish")
+    publish(settings)
+
+
+def after_posting(settings: Settings, *, progress: Progress = _silent) -> None:
+    """Bring what was posted back into the marts and publish it; nothing else is recomputed."""
+    from partner_warehouse.ledger.landing import land_ledger
+    from partner_warehouse.publish.snapshot import publish
+    from partner_warehouse.warehouse import runner
+
+    progress("land ledger")
+    land_ledger(settings)
+    progress("build ledger")
+    runner.build("ledger", settings)
+    progress("publish")
+    publish(settings)

@@ -1,0 +1,125 @@
+"""The publication file: copied from the warehouse into a candidate, checked, and swapped in by one rename.
+
+A reader that has the former file open keeps it until it closes it; one that opens the path gets the new file or the
+former one, never a half.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import duckdb
+
+from partner_warehouse.errors import PartnerWarehouseError
+from partner_warehouse.quality import gates
+from partner_warehouse.settings import Settings
+
+SCHEMAS = ("finance", "attribution", "kpi", "partners", "ops")
+"""What is published. Everything else in the warehouse stays private."""
+
+_GATE_RESULTS = {
+    "stage": "VARCHAR",
+    "table_schema": "VARCHAR",
+    "table_name": "VARCHAR",
+    "expectation": "VARCHAR",
+    "column": "VARCHAR",
+    "success": "BOOLEAN",
+    "checked": "BIGINT",
+    "unexpected": "BIGINT",
+    "sample_keys": "VARCHAR[]",
+    "about": "VARCHAR",
+    "checked_at": "TIMESTAMPTZ",
+}
+
+
+def publish(settings: Settings) -> Path:
+    """Replace the publication by the warehouse's marts, if they pass the publication gate.
+
+    Returns:
+        The published file.
+
+    Raises:
+        GateFailedError: The candidate broke an expectation; the former publication stands.
+        PartnerWarehouseError: The warehouse has nothing to publish.
+    """
+    target = settings.published_path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
+    candidate = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.candidate")
+    try:
+        _copy(settings, candidate)
+        gates.check("publication", settings, database=candidate)
+        _add_gate_results(settings, candidate)
+        _replace(candidate, target)
+    finally:
+        candidate.unlink(missing_ok=True)
+    return target
+
+
+def _sweep(target: Path) -> None:
+    """Remove the candidates of runs that were killed. Publishing is serialised by the warehouse's pool of one slot."""
+    for leftover in target.parent.glob(f".{target.stem}.*.candidate*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _copy(settings: Settings, candidate: Path) -> None:
+    with duckdb.connect(str(candidate)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        # The order of rows is the warehouse's own, so the same marts give the same file content.
+        connection.execute("SET preserve_insertion_order = true")
+        connection.execute(f"ATTACH {_literal(settings.warehouse_path)} AS warehouse (READ_ONLY)")
+        tables = connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() "
+            "WHERE database_name = 'warehouse' AND list_contains(?, schema_name) ORDER BY ALL",
+            [list(SCHEMAS)],
+        ).fetchall()
+        if not tables:
+            raise PartnerWarehouseError("nothing to publish: the warehouse holds no mart; build it first")
+        connection.execute("BEGIN")
+        for schema in SCHEMAS:
+            connection.execute(f'CREATE SCHEMA "{schema}"')
+        for schema, table in tables:
+            connection.execute(f'CREATE TABLE "{schema}"."{table}" AS FROM warehouse."{schema}"."{table}"')
+        parameters = settings.warehouse_path.parent / "run_parameters.parquet"
+        connection.execute(
+            "CREATE TABLE ops.run_parameters AS "
+            "SELECT as_of, known_at, timezone, reporting_currency FROM read_parquet(?)",
+            [str(parameters)],
+        )
+        connection.execute("COMMIT")
+        connection.execute("DETACH warehouse")
+        connection.execute("CHECKPOINT")
+
+
+def _add_gate_results(settings: Settings, candidate: Path) -> None:
+    """`ops.gate_results`: the newest result of each gate, the publication's own among them."""
+    columns = ", ".join(f"'{name}': '{sql_type}'" for name, sql_type in _GATE_RESULTS.items())
+    results = sorted((gates.gates_dir(settings) / "results").glob("*.json"))
+    with duckdb.connect(str(candidate)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            f"CREATE TABLE ops.gate_results AS SELECT * FROM read_json(?, columns = {{{columns}}}, format = 'array')",  # noqa: S608
+            [[str(path) for path in results]],
+        )
+        connection.execute("CHECKPOINT")
+
+
+def _replace(candidate: Path, target: Path) -> None:
+    """One rename, durable: file content first, then the name, then the directory."""
+    _fsync(candidate)
+    os.replace(candidate, target)
+    _fsync(target.parent)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

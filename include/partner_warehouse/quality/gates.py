@@ -1,0 +1,250 @@
+"""Runs a stage's suites on its database, keeps the results, builds Data Docs, and stops the way when one fails."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from partner_warehouse.errors import BadInputError, GateFailedError
+from partner_warehouse.quality import subjects
+from partner_warehouse.quality.suites import Stage, Suite, load_suites
+from partner_warehouse.settings import Settings
+
+SAMPLE = 5
+"""How many keys of offending rows a result names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationResult:
+    """One expectation on one table.
+
+    Attributes:
+        unexpected: Rows that broke it; 0 where it holds or is about the table as a whole.
+        sample_keys: Keys of up to `SAMPLE` of those rows, as `column=value`; never other columns.
+    """
+
+    stage: Stage
+    table_schema: str
+    table_name: str
+    expectation: str
+    column: str | None
+    success: bool
+    checked: int | None
+    unexpected: int
+    sample_keys: tuple[str, ...]
+    about: str
+    checked_at: str
+
+    def __str__(self) -> str:
+        where = f"{self.table_schema}.{self.table_name}" + (f".{self.column}" if self.column else "")
+        keys = f"; for example {', '.join(self.sample_keys)}" if self.sample_keys else ""
+        return f"{where}: {self.expectation}: {self.unexpected or 'some'} rows{keys}. {self.about}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What a gate found."""
+
+    stage: Stage
+    results: tuple[ExpectationResult, ...]
+
+    @property
+    def failed(self) -> tuple[ExpectationResult, ...]:
+        """The expectations that were broken."""
+        return tuple(result for result in self.results if not result.success)
+
+
+def gates_dir(settings: Settings) -> Path:
+    """Where results and Data Docs lie."""
+    return settings.home / "gates"
+
+
+def data_docs(settings: Settings, stage: Stage) -> Path:
+    """The first page of a stage's Data Docs."""
+    return gates_dir(settings) / "docs" / stage / "index.html"
+
+
+def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> GateResult:
+    """Hold a stage's tables against its suites.
+
+    Args:
+        stage: Which gate.
+        settings: The installation.
+        database: The DuckDB file to check; default: what the stage is about (`quality.subjects`). Opened read-only.
+
+    Returns:
+        The results, all of them good.
+
+    Raises:
+        GateFailedError: The message names each broken expectation with its table, count and sample keys. The results
+            and Data Docs are kept in both cases.
+    """
+    suites = load_suites(stage)
+    if not suites:
+        raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
+    database = database or subjects.prepare(stage, settings)
+    result = GateResult(stage, tuple(_validate(suites, database, data_docs(settings, stage).parent)))
+    _keep(result, settings)
+    if result.failed:
+        lines = "\n".join(f"  {failed}" for failed in result.failed)
+        raise GateFailedError(
+            f"gate {stage}: {len(result.failed)} of {len(result.results)} expectations failed\n{lines}\n"
+            f"  Data Docs: {data_docs(settings, stage)}"
+        )
+    return result
+
+
+def _keep(result: GateResult, settings: Settings) -> None:
+    """Write the stage's newest results; the publication shows them as `ops.gate_results`."""
+    directory = gates_dir(settings) / "results"
+    directory.mkdir(parents=True, exist_ok=True)
+    target = directory / f"{result.stage}.json"
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(json.dumps([asdict(entry) for entry in result.results], indent=1), encoding="utf-8")
+    temporary.replace(target)
+
+
+def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> Iterator[ExpectationResult]:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    # Great Expectations takes seconds to import and chats while it does: only a process that checks pays for it.
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    import great_expectations as gx
+
+    from partner_warehouse.quality import gx_duckdb
+
+    gx_duckdb.apply()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.add_data_docs_site("local", _docs_site(docs))
+    source = context.data_sources.add_sql(
+        "subject",
+        connection_string=f"duckdb:///{database}",
+        create_temp_table=False,
+        kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
+    )
+    existing = _tables(database)
+    checked_at = datetime.now(UTC).isoformat()
+    runs = []
+    try:
+        for suite in suites:
+            if (suite.schema, suite.table) not in existing:
+                yield _missing(suite, checked_at)
+                continue
+            asset = source.add_table_asset(suite.name, table_name=suite.table, schema_name=suite.schema)
+            definition = context.validation_definitions.add(
+                gx.ValidationDefinition(
+                    name=suite.name,
+                    data=asset.add_batch_definition_whole_table("all"),
+                    suite=context.suites.add(_gx_suite(gx, suite)),
+                )
+            )
+            result_format = {
+                "result_format": "SUMMARY",
+                "unexpected_index_column_names": list(suite.key),
+                "partial_unexpected_count": SAMPLE,
+            }
+            checkpoint = context.checkpoints.add(
+                gx.Checkpoint(
+                    name=suite.name,
+                    validation_definitions=[definition],
+                    result_format=result_format,
+                    actions=[],
+                )
+            )
+            runs.append((suite, checkpoint.run()))
+        for suite, run in runs:
+            for validation in run.run_results.values():
+                for entry in validation.results:
+                    yield _result(suite, entry, checked_at)
+        context.build_data_docs()
+    finally:
+        source.get_execution_engine().engine.dispose()
+
+
+def _docs_site(docs: Path) -> Any:
+    return {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+    }
+
+
+def _tables(database: Path) -> set[tuple[str, str]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+    return {(schema, table) for schema, table in rows}
+
+
+def _gx_suite(gx: Any, suite: Suite) -> Any:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    built = gx.ExpectationSuite(name=suite.name, expectations=[])
+    for entry in suite.expectations:
+        built.add_expectation_configuration(
+            ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=entry["meta"])
+        )
+    return built
+
+
+def _missing(suite: Suite, checked_at: str) -> ExpectationResult:
+    return ExpectationResult(
+        stage=suite.stage,
+        table_schema=suite.schema,
+        table_name=suite.table,
+        expectation="expect_table_to_exist",
+        column=None,
+        success=False,
+        checked=None,
+        unexpected=0,
+        sample_keys=(),
+        about="The table is not there: was the layer built?",
+        checked_at=checked_at,
+    )
+
+
+def _result(suite: Suite, entry: Any, checked_at: str) -> ExpectationResult:
+    configuration = entry.expectation_config
+    detail: dict[str, Any] = entry.result or {}
+    about = str((configuration.meta or {}).get("about", ""))
+    for fault in _exceptions(entry.exception_info):
+        about = f"{about} Could not be checked: {fault}".strip()
+    rows = detail.get("partial_unexpected_index_list") or (detail.get("details") or {}).get("unexpected_rows") or []
+    observed = detail.get("observed_value")
+    unexpected = detail.get("unexpected_count")
+    if unexpected is None and str(observed).isdigit():
+        unexpected = int(str(observed))
+    return ExpectationResult(
+        stage=suite.stage,
+        table_schema=suite.schema,
+        table_name=suite.table,
+        expectation=configuration.type,
+        column=configuration.kwargs.get("column"),
+        success=bool(entry.success),
+        checked=detail.get("element_count"),
+        unexpected=0 if entry.success else int(unexpected or 0),
+        sample_keys=() if entry.success else tuple(_keys(rows, suite.key)),
+        about=about,
+        checked_at=checked_at,
+    )
+
+
+def _exceptions(info: dict[str, Any]) -> Iterator[str]:
+    """GX nests what it could not compute by metric, or not at all."""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    for entry in entries:
+        if isinstance(entry, dict) and entry.get("raised_exception"):
+            yield str(entry.get("exception_message", "")).splitlines()[0]
+
+
+def _keys(rows: list[dict[str, Any]], key: tuple[str, ...]) -> Iterator[str]:
+    """Only key columns: any other value of a row may be a personal datum."""
+    for row in rows[:SAMPLE]:
+        yield " ".join(f"{column}={row[column]}" for column in key if column in row)

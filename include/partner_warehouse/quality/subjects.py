@@ -1,0 +1,93 @@
+"""What each gate looks at, as one DuckDB file: the warehouse, the candidate, or tables made for the gate alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.landing.layout import SCHEMA_LOAD
+from partner_warehouse.quality.suites import Stage
+from partner_warehouse.settings import Settings
+
+
+def prepare(stage: Stage, settings: Settings) -> Path:
+    """The database of a stage, made first where it is made for the gate.
+
+    Raises:
+        BadInputError: The stage's database is not there yet, or has to be given.
+    """
+    subject = _SUBJECTS.get(stage)
+    if subject is None:
+        raise BadInputError(f"gate {stage}: name the database to check")
+    path = subject(settings)
+    if not path.exists():
+        raise BadInputError(f"gate {stage}: {path.name} does not exist yet; build it first")
+    return path
+
+
+def _warehouse(settings: Settings) -> Path:
+    return settings.warehouse_path
+
+
+def _landing(settings: Settings) -> Path:
+    """Loads as their manifests say, beside the records that their files hold.
+
+    The row counts come from the Parquet footers, so the cost is per load, not per record.
+    """
+    target = fresh_database(settings, "landing")
+    loads = settings.landing_dir / "*" / "*" / "*"
+    with duckdb.connect(str(target)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("CREATE SCHEMA landing")
+        connection.execute(
+            "CREATE TABLE landing.files AS "
+            "SELECT parts[-2] AS load_id, parts[-3] AS object, parts[-4] AS source, num_rows AS records "
+            "FROM (SELECT string_split(file_name, '/') AS parts, num_rows FROM parquet_file_metadata(?))",
+            [str(loads / "data.parquet")],
+        )
+        manifests = [
+            str(path)
+            for path in settings.landing_dir.glob("*/*/*/manifest.json")
+            if path.parent.name != SCHEMA_LOAD and not path.parts[-4].startswith(".")
+        ]
+        columns = (
+            "{load_id: 'VARCHAR', source: 'VARCHAR', object: 'VARCHAR', loaded_at: 'TIMESTAMPTZ', received: 'BIGINT', "
+            "landed: 'BIGINT', quarantined: 'BIGINT', duplicates: 'BIGINT'}"
+        )
+        connection.execute(
+            "CREATE TABLE landing.manifests (load_id VARCHAR, source VARCHAR, object VARCHAR, loaded_at TIMESTAMPTZ, "
+            "received BIGINT, landed BIGINT, quarantined BIGINT, duplicates BIGINT)"
+        )
+        if manifests:
+            connection.execute(
+                f"INSERT INTO landing.manifests SELECT * FROM read_json(?, columns = {columns})",  # noqa: S608
+                [manifests],
+            )
+        connection.execute(
+            "CREATE TABLE landing.loads AS "
+            "SELECT files.load_id, files.source, files.object, manifests.loaded_at, manifests.received, "
+            "manifests.landed, manifests.quarantined, manifests.duplicates, files.records "
+            "FROM landing.files LEFT JOIN landing.manifests USING (load_id, source, object) "
+            "WHERE files.load_id <> ?",
+            [SCHEMA_LOAD],
+        )
+    return target
+
+
+def fresh_database(settings: Settings, name: str) -> Path:
+    """An empty place for a gate's own tables: `HOME/gates/<name>.duckdb`, what was there before removed."""
+    target = settings.home / "gates" / f"{name}.duckdb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+    return target
+
+
+_SUBJECTS: dict[Stage, Callable[[Settings], Path]] = {
+    "landing": _landing,
+    "staging": _warehouse,
+    "marts": _warehouse,
+}
