@@ -1,18 +1,84 @@
 {#
-    The valid version of each record: the newest `updated_at`, else the newest load, else the later row of one load.
-    A record whose valid version says `is_deleted` is gone. Nothing landed after the run's `known_at` is seen.
+    The valid version of each record: the newest by `version`, else the newest load, else the later row of one load.
+    A record whose valid version is `deleted` is gone. Nothing landed after the run's `known_at` is seen.
 #}
-{% macro latest_by_key(relation, key) -%}
-    select * exclude (_rank)
+{% macro latest_by_key(relation, key, version='updated_at', deleted='is_deleted') -%}
+    select *
     from (
         select
             *,
             row_number() over (
                 partition by {{ key }}
-                order by updated_at desc nulls last, _loaded_at desc, _row desc
+                order by {% if version %}{{ version }} desc nulls last, {% endif %}_loaded_at desc, _load_id desc, _row desc
             ) as _rank
         from {{ relation }}
         where _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
-    )
-    where _rank = 1 and not coalesce(is_deleted, false)
+    ) as versions
+    where _rank = 1{% if deleted %} and not coalesce({{ deleted }}, false){% endif %}
+{%- endmacro %}
+
+{#
+    Every version of money records, told apart: `_standing` is 'valid' for the one that counts, 'conflict' for one that
+    claims another amount without being newer, else 'superseded'. `amounts` are the columns that must not change.
+
+    The newest `updated_at` wins. Among deliveries that are equally new the first one's amounts stay, and the newest
+    delivery with those amounts is the valid version; a delivery with other amounts is in conflict. So is one without
+    `updated_at` that comes after one with it. A deletion needs no amount to agree with.
+#}
+{% macro standing_by_key(relation, key, amounts) -%}
+    select
+        *,
+        case
+            when _agrees and _newest_agreeing = 1 then 'valid'
+            when
+                not _agrees
+                and (
+                    updated_at is not distinct from _newest_updated_at
+                    or (updated_at is null and _arrival > _first_arrival)
+                )
+                then 'conflict'
+            else 'superseded'
+        end as _standing
+    from (
+        select
+            *,
+            row_number() over (
+                partition by {{ key }}, _agrees
+                order by coalesce(is_deleted, false) desc, _arrival desc
+            ) as _newest_agreeing
+        from (
+            select
+                *,
+                updated_at is not distinct from _newest_updated_at
+                and (coalesce(is_deleted, false) or {% for amount in amounts -%}
+                    {{ amount }} is not distinct from _first_{{ amount }}
+                    {%- if not loop.last %} and {% endif -%}
+                {%- endfor %}) as _agrees
+            from (
+                select
+                    *,
+                    {%- for amount in amounts %}
+                    first_value({{ amount }}) over first_of_newest as _first_{{ amount }},
+                    {%- endfor %}
+                    first_value(_arrival) over first_of_newest as _first_arrival,
+                    first_value(_file) over first_of_newest as _first_file
+                from (
+                    select
+                        *,
+                        max(updated_at) over (partition by {{ key }}) as _newest_updated_at,
+                        row_number() over (partition by {{ key }} order by _loaded_at, _load_id, _row) as _arrival
+                    from {{ relation }}
+                    where _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
+                ) as arrivals
+                window first_of_newest as (
+                    partition by {{ key }}
+                    order by
+                        case when updated_at is not distinct from _newest_updated_at then 0 else 1 end,
+                        coalesce(is_deleted, false),
+                        _arrival
+                    rows between unbounded preceding and unbounded following
+                )
+            ) as firsts
+        ) as agreements
+    ) as ranked
 {%- endmacro %}

@@ -6,3 +6,23 @@
 
 {# A number that is neither money nor a part of one (FX rates, scores), or money before it is rounded. #}
 {% macro exact() -%} decimal(28, 10) {%- endmacro %}
+
+{# A text without the blanks around it; nothing but blanks is null. #}
+{% macro text(column) -%} nullif(trim({{ column }}), '') {%- endmacro %}
+
+{# A code that is written in capitals, such as a currency. #}
+{% macro code(column) -%} upper(nullif(trim({{ column }}), '')) {%- endmacro %}
+
+{# A word of a closed list, such as a status: lower case, one underscore for blanks and hyphens. #}
+{% macro word(column) -%} lower(regexp_replace(nullif(trim({{ column }}), ''), '[ -]+', '_', 'g')) {%- endmacro %}
+
+{# An amount in a currency's minor units, as Stripe sends it, in major units. #}
+{% macro from_minor_units(amount, minor_unit) -%}
+    cast(
+        case {{ minor_unit }}
+            when 0 then cast({{ amount }} as {{ exact() }})
+            when 3 then cast({{ amount }} as {{ exact() }}) * 0.001
+            else cast({{ amount }} as {{ exact() }}) * 0.01
+        end as {{ money() }}
+    )
+{%- endmacro %}

@@ -15,7 +15,10 @@ final as (
         partner_id,
         starts_at,
         ends_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

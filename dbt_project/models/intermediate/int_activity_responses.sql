@@ -14,7 +14,10 @@ final as (
         contact_id,
         kind,
         occurred_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -13,7 +13,10 @@ final as (
         customer_id,
         email,
         created_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -17,7 +17,10 @@ final as (
         amount,
         currency,
         partner_share,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -13,7 +13,10 @@ final as (
         invoice_id,
         amount,
         issued_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -14,7 +14,10 @@ final as (
         country,
         segment,
         created_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

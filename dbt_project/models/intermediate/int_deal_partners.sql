@@ -16,7 +16,10 @@ final as (
         share,
         registered_at,
         approved_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

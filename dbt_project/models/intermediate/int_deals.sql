@@ -19,7 +19,10 @@ final as (
         opportunity_at,
         closed_at,
         is_won,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -14,7 +14,10 @@ final as (
         status,
         opened_at,
         closed_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -15,7 +15,10 @@ final as (
         plan_id,
         starts_on,
         ends_on,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

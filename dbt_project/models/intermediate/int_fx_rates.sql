@@ -14,7 +14,10 @@ final as (
         from_currency,
         to_currency,
         rate,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -15,7 +15,10 @@ final as (
         reason,
         placed_at,
         released_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -13,7 +13,10 @@ final as (
         anonymous_id,
         contact_id,
         identified_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

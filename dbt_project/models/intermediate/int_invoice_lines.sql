@@ -14,7 +14,10 @@ final as (
         product_id,
         net,
         tax,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -17,7 +17,10 @@ final as (
         status,
         created_at,
         qualified_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -15,7 +15,10 @@ final as (
         segment,
         amount,
         currency,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -15,7 +15,10 @@ final as (
         from_credit,
         currency,
         paid_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

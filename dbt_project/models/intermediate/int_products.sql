@@ -12,7 +12,10 @@ final as (
         product_id,
         name,
         family,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

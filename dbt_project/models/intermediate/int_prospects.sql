@@ -20,7 +20,10 @@ final as (
         revenue_potential,
         entered_at,
         left_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

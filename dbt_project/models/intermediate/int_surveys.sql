@@ -13,7 +13,10 @@ final as (
         partner_id,
         score,
         answered_at,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

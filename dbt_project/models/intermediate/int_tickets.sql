@@ -14,7 +14,10 @@ final as (
         opened_at,
         closed_at,
         score,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

@@ -17,7 +17,10 @@ final as (
         partner_id,
         channel,
         kind,
-        'files' as source
+        'files' as source,
+        _load_id,
+        _file,
+        _row
     from files
 
 )

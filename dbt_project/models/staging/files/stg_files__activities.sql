@@ -6,9 +6,28 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'activity_id') }}
+    select
+        {{ text('activity_id') }} as activity_id,
+        {{ word('kind') }} as kind,
+        {{ text('name') }} as name,
+        {{ text('partner_id') }} as partner_id,
+        starts_at,
+        ends_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'activity_id') }}
 
 ),
 
@@ -22,8 +41,9 @@ final as (
         starts_at,
         ends_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'response_id') }}
+    select
+        {{ text('response_id') }} as response_id,
+        {{ text('activity_id') }} as activity_id,
+        {{ text('contact_id') }} as contact_id,
+        {{ word('kind') }} as kind,
+        occurred_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'response_id') }}
 
 ),
 
@@ -21,8 +39,9 @@ final as (
         kind,
         occurred_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,26 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'contact_id') }}
+    select
+        {{ text('contact_id') }} as contact_id,
+        {{ text('customer_id') }} as customer_id,
+        {{ text('email') }} as email,
+        created_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'contact_id') }}
 
 ),
 
@@ -20,8 +37,9 @@ final as (
         email,
         created_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,30 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'cost_id') }}
+    select
+        {{ text('cost_id') }} as cost_id,
+        month,
+        {{ text('partner_id') }} as partner_id,
+        {{ text('activity_id') }} as activity_id,
+        {{ text('category') }} as category,
+        cast(amount as {{ money() }}) as amount,
+        {{ code('currency') }} as currency,
+        cast(partner_share as {{ fraction() }}) as partner_share,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'cost_id') }}
 
 ),
 
@@ -20,12 +41,13 @@ final as (
         partner_id,
         activity_id,
         category,
-        cast(amount as {{ money() }}) as amount,
+        amount,
         currency,
-        cast(partner_share as {{ fraction() }}) as partner_share,
+        partner_share,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,26 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'credit_note_id') }}
+    select
+        {{ text('credit_note_id') }} as credit_note_id,
+        {{ text('invoice_id') }} as invoice_id,
+        cast(amount as {{ money() }}) as amount,
+        issued_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ standing_by_key('typed', 'credit_note_id', ['amount']) }}
 
 ),
 
@@ -17,11 +34,13 @@ final as (
     select
         credit_note_id,
         invoice_id,
-        cast(amount as {{ money() }}) as amount,
+        amount,
         issued_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
+    where _standing = 'valid' and not coalesce(is_deleted, false)
 
 )
 

@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'customer_id') }}
+    select
+        {{ text('customer_id') }} as customer_id,
+        {{ text('name') }} as name,
+        {{ text('country') }} as country,
+        {{ text('segment') }} as segment,
+        created_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'customer_id') }}
 
 ),
 
@@ -21,8 +39,9 @@ final as (
         segment,
         created_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,29 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'deal_partner_id') }}
+    select
+        {{ text('deal_partner_id') }} as deal_partner_id,
+        {{ text('deal_id') }} as deal_id,
+        {{ text('partner_id') }} as partner_id,
+        {{ word('role') }} as role,
+        cast(share as {{ fraction() }}) as share,
+        registered_at,
+        approved_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'deal_partner_id') }}
 
 ),
 
@@ -19,12 +39,13 @@ final as (
         deal_id,
         partner_id,
         role,
-        cast(share as {{ fraction() }}) as share,
+        share,
         registered_at,
         approved_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

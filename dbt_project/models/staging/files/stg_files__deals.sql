@@ -6,9 +6,32 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'deal_id') }}
+    select
+        {{ text('deal_id') }} as deal_id,
+        {{ text('customer_id') }} as customer_id,
+        {{ text('name') }} as name,
+        {{ text('stage') }} as stage,
+        cast(amount as {{ money() }}) as amount,
+        {{ code('currency') }} as currency,
+        created_at,
+        opportunity_at,
+        closed_at,
+        is_won,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'deal_id') }}
 
 ),
 
@@ -19,15 +42,16 @@ final as (
         customer_id,
         name,
         stage,
-        cast(amount as {{ money() }}) as amount,
+        amount,
         currency,
         created_at,
         opportunity_at,
         closed_at,
         is_won,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'dispute_id') }}
+    select
+        {{ text('dispute_id') }} as dispute_id,
+        {{ text('payment_id') }} as payment_id,
+        {{ word('status') }} as status,
+        opened_at,
+        closed_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'dispute_id') }}
 
 ),
 
@@ -21,8 +39,9 @@ final as (
         opened_at,
         closed_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,28 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'hold_id') }}
+    select
+        {{ text('hold_id') }} as hold_id,
+        {{ text('partner_id') }} as partner_id,
+        {{ text('movement_id') }} as movement_id,
+        {{ text('reason') }} as reason,
+        placed_at,
+        released_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'hold_id') }}
 
 ),
 
@@ -22,8 +41,9 @@ final as (
         placed_at,
         released_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,26 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'identity_id') }}
+    select
+        {{ text('identity_id') }} as identity_id,
+        {{ text('anonymous_id') }} as anonymous_id,
+        {{ text('contact_id') }} as contact_id,
+        identified_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'identity_id') }}
 
 ),
 
@@ -20,8 +37,9 @@ final as (
         contact_id,
         identified_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

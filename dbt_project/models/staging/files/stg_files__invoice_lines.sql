@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'line_id') }}
+    select
+        {{ text('line_id') }} as line_id,
+        {{ text('invoice_id') }} as invoice_id,
+        {{ text('product_id') }} as product_id,
+        cast(net as {{ money() }}) as net,
+        cast(coalesce(tax, 0) as {{ money() }}) as tax,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'line_id') }}
 
 ),
 
@@ -18,11 +36,12 @@ final as (
         line_id,
         invoice_id,
         product_id,
-        cast(net as {{ money() }}) as net,
-        cast(tax as {{ money() }}) as tax,
+        net,
+        tax,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'invoice_id') }}
+    select
+        {{ text('invoice_id') }} as invoice_id,
+        {{ text('customer_id') }} as customer_id,
+        {{ text('deal_id') }} as deal_id,
+        {{ code('currency') }} as currency,
+        issued_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'invoice_id') }}
 
 ),
 
@@ -21,8 +39,9 @@ final as (
         currency,
         issued_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,30 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'lead_id') }}
+    select
+        {{ text('lead_id') }} as lead_id,
+        {{ text('customer_id') }} as customer_id,
+        {{ text('contact_id') }} as contact_id,
+        {{ text('partner_id') }} as partner_id,
+        {{ text('source') }} as source,
+        {{ text('status') }} as status,
+        created_at,
+        qualified_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'lead_id') }}
 
 ),
 
@@ -24,8 +45,9 @@ final as (
         created_at,
         qualified_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,28 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'market_size_id') }}
+    select
+        {{ text('market_size_id') }} as market_size_id,
+        month,
+        {{ text('country') }} as country,
+        {{ text('segment') }} as segment,
+        cast(amount as {{ money() }}) as amount,
+        {{ code('currency') }} as currency,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'market_size_id') }}
 
 ),
 
@@ -19,11 +38,12 @@ final as (
         month,
         country,
         segment,
-        cast(amount as {{ money() }}) as amount,
+        amount,
         currency,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

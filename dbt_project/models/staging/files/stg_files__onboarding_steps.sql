@@ -6,9 +6,26 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'step_id') }}
+    select
+        {{ text('step_id') }} as step_id,
+        {{ text('partner_id') }} as partner_id,
+        {{ text('step') }} as step,
+        completed_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'step_id') }}
 
 ),
 
@@ -20,8 +37,9 @@ final as (
         step,
         completed_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

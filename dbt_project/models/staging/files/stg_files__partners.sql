@@ -6,9 +6,30 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'partner_id') }}
+    select
+        {{ text('partner_id') }} as partner_id,
+        {{ text('name') }} as name,
+        {{ word('partner_type') }} as partner_type,
+        {{ text('country') }} as country,
+        {{ code('currency') }} as currency,
+        {{ word('status') }} as status,
+        signed_at,
+        terminated_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'partner_id') }}
 
 ),
 
@@ -24,8 +45,9 @@ final as (
         signed_at,
         terminated_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

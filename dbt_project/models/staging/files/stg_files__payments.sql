@@ -6,9 +6,28 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'payment_id') }}
+    select
+        {{ text('payment_id') }} as payment_id,
+        {{ text('invoice_id') }} as invoice_id,
+        cast(amount as {{ money() }}) as amount,
+        cast(coalesce(from_credit, 0) as {{ money() }}) as from_credit,
+        {{ code('currency') }} as currency,
+        paid_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ standing_by_key('typed', 'payment_id', ['amount', 'from_credit', 'currency']) }}
 
 ),
 
@@ -17,13 +36,15 @@ final as (
     select
         payment_id,
         invoice_id,
-        cast(amount as {{ money() }}) as amount,
-        cast(from_credit as {{ money() }}) as from_credit,
+        amount,
+        from_credit,
         currency,
         paid_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
+    where _standing = 'valid' and not coalesce(is_deleted, false)
 
 )
 

@@ -6,9 +6,25 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'product_id') }}
+    select
+        {{ text('product_id') }} as product_id,
+        {{ text('name') }} as name,
+        {{ text('family') }} as family,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'product_id') }}
 
 ),
 
@@ -19,8 +35,9 @@ final as (
         name,
         family,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'refund_id') }}
+    select
+        {{ text('refund_id') }} as refund_id,
+        {{ text('payment_id') }} as payment_id,
+        cast(amount as {{ money() }}) as amount,
+        coalesce({{ word('kind') }}, 'refund') as kind,
+        refunded_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ standing_by_key('typed', 'refund_id', ['amount']) }}
 
 ),
 
@@ -17,12 +35,14 @@ final as (
     select
         refund_id,
         payment_id,
-        cast(amount as {{ money() }}) as amount,
+        amount,
         kind,
         refunded_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
+    where _standing = 'valid' and not coalesce(is_deleted, false)
 
 )
 

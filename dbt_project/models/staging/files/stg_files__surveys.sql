@@ -6,9 +6,26 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'survey_id') }}
+    select
+        {{ text('survey_id') }} as survey_id,
+        {{ text('partner_id') }} as partner_id,
+        cast(score as {{ exact() }}) as score,
+        answered_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'survey_id') }}
 
 ),
 
@@ -17,11 +34,12 @@ final as (
     select
         survey_id,
         partner_id,
-        cast(score as {{ exact() }}) as score,
+        score,
         answered_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'ticket_id') }}
+    select
+        {{ text('ticket_id') }} as ticket_id,
+        {{ text('partner_id') }} as partner_id,
+        opened_at,
+        closed_at,
+        cast(score as {{ exact() }}) as score,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'ticket_id') }}
 
 ),
 
@@ -19,10 +37,11 @@ final as (
         partner_id,
         opened_at,
         closed_at,
-        cast(score as {{ exact() }}) as score,
+        score,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

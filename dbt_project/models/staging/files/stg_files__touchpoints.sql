@@ -6,9 +6,30 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'touchpoint_id') }}
+    select
+        {{ text('touchpoint_id') }} as touchpoint_id,
+        occurred_at,
+        {{ text('customer_id') }} as customer_id,
+        {{ text('contact_id') }} as contact_id,
+        {{ text('anonymous_id') }} as anonymous_id,
+        {{ text('partner_id') }} as partner_id,
+        {{ text('channel') }} as channel,
+        {{ word('kind') }} as kind,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'touchpoint_id') }}
 
 ),
 
@@ -24,8 +45,9 @@ final as (
         channel,
         kind,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

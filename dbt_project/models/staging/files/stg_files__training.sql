@@ -6,9 +6,27 @@ landed as (
 
 ),
 
-latest as (
+typed as (
 
-    {{ latest_by_key('landed', 'training_id') }}
+    select
+        {{ text('training_id') }} as training_id,
+        {{ text('partner_id') }} as partner_id,
+        {{ text('course') }} as course,
+        assigned_at,
+        completed_at,
+        updated_at,
+        is_deleted,
+        _load_id,
+        _loaded_at,
+        _file,
+        _row
+    from landed
+
+),
+
+versions as (
+
+    {{ latest_by_key('typed', 'training_id') }}
 
 ),
 
@@ -21,8 +39,9 @@ final as (
         assigned_at,
         completed_at,
         _load_id,
+        _file,
         _row
-    from latest
+    from versions
 
 )
 

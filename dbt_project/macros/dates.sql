@@ -1,0 +1,15 @@
+{# Each day from `first_day` to `last_day`, both included: one row a day. No day when the last is before the first. #}
+{% macro each_day(first_day, last_day) -%} {{ return(adapter.dispatch('each_day')(first_day, last_day)) }} {%- endmacro %}
+
+{% macro default__each_day(first_day, last_day) -%}
+    explode(
+        case when {{ last_day }} >= {{ first_day }} then sequence({{ first_day }}, {{ last_day }}, interval 1 day) end
+    )
+{%- endmacro %}
+
+{% macro duckdb__each_day(first_day, last_day) -%}
+    cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day)) as date)
+{%- endmacro %}
+
+{# A date, so many days later. #}
+{% macro days_after(day, days) -%} cast({{ day }} + {{ days }} * interval 1 day as date) {%- endmacro %}
