@@ -1,0 +1,325 @@
+with
+
+payments as (
+
+    select * from {{ ref('int_payments') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('int_refunds') }}
+
+),
+
+disputes as (
+
+    select * from {{ ref('int_disputes') }}
+
+),
+
+credit_notes as (
+
+    select * from {{ ref('int_credit_notes') }}
+
+),
+
+invoices as (
+
+    select * from {{ ref('int_invoices') }}
+
+),
+
+invoice_lines as (
+
+    select * from {{ ref('int_invoice_lines') }}
+
+),
+
+deals as (
+
+    select * from {{ ref('int_deals') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies') }}
+
+),
+
+refunded as (
+
+    select
+        payment_id,
+        sum(amount) as amount,
+        max(case when kind = 'dispute_lost' then 1 else 0 end) as has_lost_dispute
+    from refunds
+    group by payment_id
+
+),
+
+-- A source that tells of a lost dispute without the withdrawal of the money: what was left of the payment is gone.
+lost_disputes as (
+
+    select
+        disputes.dispute_id,
+        disputes.payment_id,
+        disputes.closed_at,
+        payments.amount - coalesce(refunded.amount, 0) as amount
+    from disputes
+    inner join payments using (payment_id)
+    left join refunded using (payment_id)
+    where
+        disputes.status = 'lost'
+        and disputes.closed_at is not null
+        and coalesce(refunded.has_lost_dispute, 0) = 0
+        and payments.amount > coalesce(refunded.amount, 0)
+    qualify row_number() over (partition by disputes.payment_id order by disputes.closed_at, disputes.dispute_id) = 1
+
+),
+
+movements as (
+
+    select
+        'payment' as movement_kind,
+        1 as kind_rank,
+        payment_id as movement_id,
+        payment_id,
+        invoice_id,
+        currency,
+        paid_at as occurred_at,
+        amount,
+        coalesce(from_credit, 0) as from_credit
+    from payments
+    union all
+    select
+        'credit_note' as movement_kind,
+        2 as kind_rank,
+        credit_notes.credit_note_id as movement_id,
+        cast(null as varchar) as payment_id,
+        credit_notes.invoice_id,
+        invoices.currency,
+        credit_notes.issued_at as occurred_at,
+        -credit_notes.amount as amount,
+        0 as from_credit
+    from credit_notes
+    left join invoices using (invoice_id)
+    union all
+    select
+        case when refunds.kind = 'dispute_lost' then 'dispute_lost' else 'refund' end as movement_kind,
+        case when refunds.kind = 'dispute_lost' then 4 else 3 end as kind_rank,
+        refunds.refund_id as movement_id,
+        refunds.payment_id,
+        payments.invoice_id,
+        payments.currency,
+        refunds.refunded_at as occurred_at,
+        -refunds.amount as amount,
+        0 as from_credit
+    from refunds
+    left join payments using (payment_id)
+    union all
+    select
+        'dispute_lost' as movement_kind,
+        4 as kind_rank,
+        lost_disputes.dispute_id as movement_id,
+        lost_disputes.payment_id,
+        payments.invoice_id,
+        payments.currency,
+        lost_disputes.closed_at as occurred_at,
+        -lost_disputes.amount as amount,
+        0 as from_credit
+    from lost_disputes
+    left join payments using (payment_id)
+
+),
+
+-- A refund gives back the payment's cash first, then what was paid from credit; beyond the payment it is neither.
+given_back as (
+
+    select
+        movements.*,
+        greatest(payments.amount - coalesce(payments.from_credit, 0), 0) as paid_cash,
+        coalesce(payments.from_credit, 0) as paid_credit,
+        sum(case when movements.kind_rank > 2 then -movements.amount else 0 end) over (
+            partition by movements.payment_id
+            order by movements.occurred_at, movements.kind_rank, movements.movement_id
+            rows between unbounded preceding and current row
+        ) as given_back,
+        case when movements.kind_rank > 2 then -movements.amount else 0 end as gives_back
+    from movements
+    left join payments using (payment_id)
+
+),
+
+settled as (
+
+    select
+        given_back.*,
+        case kind_rank
+            when 1 then greatest(amount - from_credit, 0)
+            when 2 then 0
+            else
+                coalesce(
+                    greatest(paid_cash - given_back, 0) - greatest(paid_cash - (given_back - gives_back), 0), 0
+                )
+        end as cash,
+        case kind_rank
+            when 1 then from_credit
+            when 2 then 0
+            else
+                coalesce(
+                    least(paid_credit, greatest(paid_cash + paid_credit - given_back, 0))
+                    - least(paid_credit, greatest(paid_cash + paid_credit - (given_back - gives_back), 0)),
+                    0
+                )
+        end as credit,
+        case kind_rank when 2 then -amount else 0 end as noted
+    from given_back
+
+),
+
+invoiced as (
+
+    select
+        invoice_id,
+        sum(net) as net,
+        sum(net + coalesce(tax, 0)) as gross
+    from invoice_lines
+    group by invoice_id
+
+),
+
+-- An invoice that came without lines is taken to be what was paid for it, all of it net.
+paid_invoices as (
+
+    select
+        invoice_id,
+        currency,
+        min(case when kind_rank = 1 then occurred_at end) as first_paid_at,
+        sum(case when kind_rank = 1 then amount else 0 end) as amount
+    from movements
+    group by invoice_id, currency
+
+),
+
+noted_before as (
+
+    select
+        movements.invoice_id,
+        movements.currency,
+        sum(-movements.amount) as amount
+    from movements
+    inner join paid_invoices using (invoice_id, currency)
+    where movements.kind_rank = 2 and movements.occurred_at < paid_invoices.first_paid_at
+    group by movements.invoice_id, movements.currency
+
+),
+
+values_of_invoices as (
+
+    select
+        paid_invoices.invoice_id,
+        paid_invoices.currency,
+        coalesce(invoiced.net, paid_invoices.amount + coalesce(noted_before.amount, 0)) as net,
+        coalesce(invoiced.gross, paid_invoices.amount + coalesce(noted_before.amount, 0)) as gross
+    from paid_invoices
+    left join invoices using (invoice_id)
+    left join invoiced
+        on
+            paid_invoices.invoice_id = invoiced.invoice_id
+            and paid_invoices.currency = invoices.currency
+    left join noted_before
+        on
+            paid_invoices.invoice_id = noted_before.invoice_id
+            and paid_invoices.currency = noted_before.currency
+
+),
+
+-- What the invoice has brought after each movement: cash that is still here, at most what is still owed in cash.
+states as (
+
+    select
+        settled.*,
+        values_of_invoices.net as invoice_net,
+        values_of_invoices.gross as invoice_gross,
+        row_number() over invoice_so_far as invoice_sequence,
+        sum(settled.cash) over invoice_so_far as cash_so_far,
+        greatest(
+            values_of_invoices.gross
+            - sum(settled.noted) over invoice_so_far
+            - sum(settled.credit) over invoice_so_far,
+            0
+        ) as owed_in_cash
+    from settled
+    left join values_of_invoices using (invoice_id, currency)
+    window invoice_so_far as (
+        partition by coalesce(settled.invoice_id, settled.movement_id), settled.currency
+        order by settled.occurred_at, settled.kind_rank, settled.movement_id
+        rows between unbounded preceding and current row
+    )
+
+),
+
+collected as (
+
+    select
+        states.*,
+        greatest(least(cash_so_far, coalesce(owed_in_cash, cash_so_far)), 0) as collected_so_far,
+        {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
+        {{ to_units('coalesce(invoice_net, 1)', 3) }} as net_mills,
+        {{ to_units('case when invoice_gross > 0 then invoice_gross else 1 end', 3) }} as gross_mills
+    from states
+    left join currencies using (currency)
+
+),
+
+-- The net part of it, rounded so that the parts of an invoice sum to its rounded whole.
+net as (
+
+    select
+        collected.*,
+        {{ round_ratio(
+            to_units('collected_so_far', 3) ~ ' * net_mills', 'gross_mills * minor_mills'
+        ) }} * minor_mills as net_mills_so_far
+    from collected
+
+),
+
+final as (
+
+    select
+        net.movement_kind,
+        net.movement_id,
+        net.payment_id,
+        net.invoice_id,
+        invoices.deal_id,
+        invoices.customer_id,
+        net.currency,
+        net.occurred_at,
+        coalesce(case when deals.is_won then deals.closed_at end, invoices.issued_at) as order_at,
+        cast(net.amount as {{ money() }}) as amount,
+        cast(
+            {{ mills_to_money('net.net_mills_so_far - lag(net.net_mills_so_far, 1, 0) over invoice_before') }}
+            as {{ money() }}
+        ) as net_collected,
+        cast(
+            net.collected_so_far - lag(net.collected_so_far, 1, 0) over invoice_before as {{ money() }}
+        ) as collected,
+        cast(net.cash as {{ money() }}) as cash,
+        cast(net.credit as {{ money() }}) as credit,
+        cast(net.noted as {{ money() }}) as noted,
+        cast(net.invoice_net as {{ money() }}) as invoice_net,
+        cast(net.invoice_gross as {{ money() }}) as invoice_gross,
+        net.kind_rank,
+        net.invoice_sequence
+    from net
+    left join invoices using (invoice_id)
+    left join deals using (deal_id)
+    window invoice_before as (
+        partition by coalesce(net.invoice_id, net.movement_id), net.currency order by net.invoice_sequence
+    )
+
+)
+
+select * from final

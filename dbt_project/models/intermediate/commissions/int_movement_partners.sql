@@ -1,0 +1,32 @@
+with
+
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+shares as (
+
+    select * from {{ ref('int_order_partners') }}
+
+),
+
+final as (
+
+    select
+        movements.movement_kind,
+        movements.movement_id,
+        shares.partner_id,
+        shares.role,
+        shares.share
+    from movements
+    inner join shares using (invoice_id)
+    where
+        shares.role in ('sourced', 'influenced')
+        -- More than the whole is an error of the record: nobody's revenue until it is mended.
+        and shares.role_share <= 1.0005
+
+)
+
+select * from final

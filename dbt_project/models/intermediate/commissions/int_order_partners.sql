@@ -1,0 +1,244 @@
+with
+
+invoices as (
+
+    select * from {{ ref('int_invoices') }}
+
+),
+
+deals as (
+
+    select * from {{ ref('int_deals') }}
+
+),
+
+deal_partners as (
+
+    select * from {{ ref('int_deal_partners') }}
+
+),
+
+leads as (
+
+    select * from {{ ref('int_leads') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('int_contacts') }}
+
+),
+
+-- A deal's partners: one row each. A sourcing partner without a share takes an equal part of what is left.
+given as (
+
+    select
+        deal_id,
+        partner_id,
+        role,
+        share,
+        count(*) filter (where share is null and role = 'sourced') over deal as without_share,
+        cast(coalesce(sum(share) filter (where role = 'sourced') over deal, 0) as {{ fraction() }}) as given_share
+    from deal_partners
+    window deal as (partition by deal_id)
+
+),
+
+filled as (
+
+    select
+        deal_id,
+        partner_id,
+        role,
+        cast(
+            coalesce(
+                share,
+                case
+                    when role = 'sourced' and given_share < 1
+                        then {{ fraction_ratio('(1 - given_share)', 'cast(without_share as ' ~ fraction() ~ ')') }}
+                end,
+                0
+            ) as {{ fraction() }}
+        ) as share
+    from given
+
+),
+
+by_role as (
+
+    select
+        deal_id,
+        partner_id,
+        role,
+        cast(sum(share) as {{ fraction() }}) as share
+    from filled
+    where share > 0
+    group by deal_id, partner_id, role
+
+),
+
+-- Shares that were meant to be a whole and were written with a few decimals are one; more than a whole is an error.
+weighed as (
+
+    select
+        by_role.*,
+        cast(sum(share) over (partition by deal_id, role) as {{ fraction() }}) as role_share,
+        cast(sum(share) over (partition by deal_id) as {{ fraction() }}) as deal_share
+    from by_role
+
+),
+
+deal_shares as (
+
+    select
+        deal_id,
+        partner_id,
+        role,
+        share,
+        role_share,
+        deal_share
+    from weighed
+
+),
+
+orders as (
+
+    select
+        invoices.invoice_id,
+        invoices.customer_id,
+        invoices.deal_id,
+        coalesce(case when deals.is_won then deals.closed_at end, invoices.issued_at) as order_at
+    from invoices
+    left join deals using (deal_id)
+
+),
+
+partnered_deals as (
+
+    select distinct deal_id
+    from deal_shares
+
+),
+
+-- Without partners on the deal: the partner whose lead of this customer was the first, before the order.
+customer_leads as (
+
+    select
+        coalesce(leads.customer_id, contacts.customer_id) as customer_id,
+        leads.partner_id,
+        leads.created_at,
+        leads.lead_id
+    from leads
+    left join contacts using (contact_id)
+    where leads.partner_id is not null
+
+),
+
+unpartnered as (
+
+    select orders.*
+    from orders
+    left join partnered_deals using (deal_id)
+    where partnered_deals.deal_id is null
+
+),
+
+referred as (
+
+    select
+        unpartnered.invoice_id,
+        customer_leads.partner_id
+    from unpartnered
+    inner join customer_leads
+        on
+            unpartnered.customer_id = customer_leads.customer_id
+            and unpartnered.order_at >= customer_leads.created_at
+    qualify
+        row_number() over (
+            partition by unpartnered.invoice_id
+            order by customer_leads.created_at, customer_leads.lead_id
+        ) = 1
+
+),
+
+-- Else the partners of the customer's first won deal, up to the order.
+first_deals as (
+
+    select
+        unpartnered.invoice_id,
+        deals.deal_id
+    from unpartnered
+    inner join deals
+        on
+            unpartnered.customer_id = deals.customer_id
+            and unpartnered.order_at >= deals.closed_at
+            and deals.is_won
+    inner join partnered_deals on deals.deal_id = partnered_deals.deal_id
+    left join referred on unpartnered.invoice_id = referred.invoice_id
+    where referred.invoice_id is null
+    qualify
+        row_number() over (
+            partition by unpartnered.invoice_id
+            order by deals.closed_at, deals.deal_id
+        ) = 1
+
+),
+
+assigned as (
+
+    select
+        orders.invoice_id,
+        deal_shares.partner_id,
+        deal_shares.role,
+        deal_shares.share,
+        deal_shares.role_share,
+        deal_shares.deal_share,
+        'deal' as bound_by
+    from orders
+    inner join deal_shares using (deal_id)
+    union all
+    select
+        referred.invoice_id,
+        referred.partner_id,
+        'sourced' as role,
+        1 as share,
+        1 as role_share,
+        1 as deal_share,
+        'lead' as bound_by
+    from referred
+    union all
+    select
+        first_deals.invoice_id,
+        deal_shares.partner_id,
+        deal_shares.role,
+        deal_shares.share,
+        deal_shares.role_share,
+        deal_shares.deal_share,
+        'first_deal' as bound_by
+    from first_deals
+    inner join deal_shares using (deal_id)
+
+),
+
+final as (
+
+    select
+        invoice_id,
+        partner_id,
+        role,
+        cast(
+            case
+                when abs(role_share - 1) <= 0.0005 then {{ fraction_ratio('share', 'role_share') }}
+                else share
+            end as {{ fraction() }}
+        ) as share,
+        cast(share as {{ fraction() }}) as given_share,
+        cast(role_share as {{ fraction() }}) as role_share,
+        cast(deal_share as {{ fraction() }}) as deal_share,
+        bound_by
+    from assigned
+
+)
+
+select * from final
