@@ -1,0 +1,232 @@
+with
+
+touchpoints as (
+
+    select * from {{ ref('int_touchpoints') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('int_contacts') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('int_identities') }}
+
+),
+
+responses as (
+
+    select * from {{ ref('int_activity_responses') }}
+
+),
+
+activities as (
+
+    select * from {{ ref('int_activities') }}
+
+),
+
+deals as (
+
+    select * from {{ ref('int_deals') }}
+
+),
+
+deal_partners as (
+
+    select * from {{ ref('int_deal_partners') }}
+
+),
+
+leads as (
+
+    select * from {{ ref('int_leads') }}
+
+),
+
+touch_sources as (
+
+    select * from {{ ref('attribution_touch_sources') }}
+
+),
+
+channels as (
+
+    select * from {{ ref('attribution_channels') }}
+
+),
+
+-- Whose device it was, and when: from one identification to the next; before the first, the first one's.
+identified as (
+
+    select
+        anonymous_id,
+        contact_id,
+        identified_at,
+        identity_id,
+        row_number() over (
+            partition by anonymous_id
+            order by identified_at nulls first, identity_id
+        ) as ordinal,
+        lead(identified_at) over (
+            partition by anonymous_id
+            order by identified_at nulls first, identity_id
+        ) as next_identified_at
+    from identities
+
+),
+
+device_owners as (
+
+    select
+        anonymous_id,
+        contact_id,
+        case when ordinal > 1 then identified_at end as from_instant,
+        next_identified_at as to_instant
+    from identified
+
+),
+
+visits as (
+
+    select
+        touchpoints.touchpoint_id,
+        'touchpoint' as touch_source,
+        touchpoints.occurred_at,
+        touchpoints.customer_id,
+        coalesce(touchpoints.contact_id, device_owners.contact_id) as contact_id,
+        touchpoints.anonymous_id,
+        touchpoints.partner_id,
+        touchpoints.channel,
+        touchpoints.kind
+    from touchpoints
+    left join device_owners
+        on
+            touchpoints.anonymous_id = device_owners.anonymous_id
+            and touchpoints.contact_id is null
+            and (device_owners.from_instant is null or touchpoints.occurred_at >= device_owners.from_instant)
+            and (device_owners.to_instant is null or touchpoints.occurred_at < device_owners.to_instant)
+
+),
+
+activity_touches as (
+
+    select
+        'activity_response:' || responses.response_id as touchpoint_id,
+        'activity_response' as touch_source,
+        responses.occurred_at,
+        cast(null as varchar) as customer_id,
+        responses.contact_id,
+        cast(null as varchar) as anonymous_id,
+        activities.partner_id,
+        coalesce(activities.kind, 'activity') as channel,
+        responses.kind
+    from responses
+    left join activities on responses.activity_id = activities.activity_id
+
+),
+
+registrations as (
+
+    select
+        'deal_registration:' || deal_partners.deal_partner_id as touchpoint_id,
+        'deal_registration' as touch_source,
+        deal_partners.registered_at as occurred_at,
+        deals.customer_id,
+        cast(null as varchar) as contact_id,
+        cast(null as varchar) as anonymous_id,
+        deal_partners.partner_id,
+        cast(null as varchar) as channel,
+        deal_partners.role as kind
+    from deal_partners
+    inner join deals on deal_partners.deal_id = deals.deal_id
+    where deal_partners.registered_at is not null
+
+),
+
+-- A role that nobody registered is known from when the deal came into play.
+roles as (
+
+    select
+        'partner_role:' || deal_partners.deal_partner_id as touchpoint_id,
+        'partner_role' as touch_source,
+        coalesce(deals.opportunity_at, deals.created_at) as occurred_at,
+        deals.customer_id,
+        cast(null as varchar) as contact_id,
+        cast(null as varchar) as anonymous_id,
+        deal_partners.partner_id,
+        cast(null as varchar) as channel,
+        deal_partners.role as kind
+    from deal_partners
+    inner join deals on deal_partners.deal_id = deals.deal_id
+    where
+        deal_partners.registered_at is null
+        and coalesce(deals.opportunity_at, deals.created_at) is not null
+
+),
+
+referrals as (
+
+    select
+        'referral_submission:' || lead_id as touchpoint_id,
+        'referral_submission' as touch_source,
+        created_at as occurred_at,
+        customer_id,
+        contact_id,
+        cast(null as varchar) as anonymous_id,
+        partner_id,
+        cast(null as varchar) as channel,
+        source as kind
+    from leads
+    where partner_id is not null
+
+),
+
+gathered as (
+
+    select * from visits
+    union all
+    select * from activity_touches
+    union all
+    select * from registrations
+    union all
+    select * from roles
+    union all
+    select * from referrals
+
+),
+
+final as (
+
+    select
+        gathered.touchpoint_id,
+        gathered.touch_source,
+        coalesce(
+            gathered.customer_id,
+            contacts.customer_id,
+            'contact:' || gathered.contact_id,
+            'anonymous:' || gathered.anonymous_id
+        ) as account_id,
+        gathered.contact_id,
+        gathered.partner_id,
+        coalesce(gathered.channel, touch_sources.channel, 'unknown') as channel,
+        coalesce(channels.channel_group, 'other') as channel_group,
+        coalesce(channels.is_direct, false) as is_direct,
+        gathered.kind,
+        gathered.occurred_at
+    from gathered
+    inner join touch_sources
+        on
+            gathered.touch_source = touch_sources.touch_source
+            and touch_sources.is_counted
+    left join contacts on gathered.contact_id = contacts.contact_id
+    left join channels
+        on lower(coalesce(gathered.channel, touch_sources.channel, 'unknown')) = channels.channel
+
+)
+
+select * from final
