@@ -23,7 +23,7 @@ SQL_TYPES: dict[FieldType, str] = {
     "text": "VARCHAR",
     "boolean": "BOOLEAN",
     "integer": "BIGINT",
-    "decimal": "DECIMAL(28, 10)",
+    "decimal": "DECIMAL(38, 18)",
     "instant": "TIMESTAMPTZ",
     "date": "DATE",
     "epoch": "TIMESTAMPTZ",

@@ -1,0 +1,162 @@
+"""CSV as it is agreed for the file drop, read row by row into newline JSON: an object of strings per row.
+
+The dialect is fixed (RFC 4180: comma, double quotes, a header; UTF-8 with or without a byte order mark), because a
+guessed one is wrong in silence. What does not follow it is refused with the line and the remedy.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from partner_warehouse.errors import BadInputError
+
+MAX_VALUE_CHARACTERS = 4 * 1024 * 1024
+"""The longest value that is accepted; a quote that is never closed would run to the end of the file."""
+
+_CHUNK = 1 << 20
+_FOREIGN_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(slots=True)
+class Fingerprint:
+    """What was read of a file so far: hash and size of its bytes."""
+
+    digest: hashlib._Hash
+    size: int = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal."""
+        return self.digest.hexdigest()
+
+
+def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint) -> Iterator[str]:
+    """The file's text in pieces, checked to be UTF-8, a leading byte order mark left out.
+
+    Args:
+        handle: The open file.
+        name: How errors name it.
+        fingerprint: Filled on the way.
+
+    Raises:
+        BadInputError: Not UTF-8; the message has the line.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("strict")
+    lines = 1
+    while True:
+        chunk = handle.read(_CHUNK)
+        fingerprint.digest.update(chunk)
+        fingerprint.size += len(chunk)
+        if chunk.startswith((b"\xff\xfe", b"\xfe\xff")) and fingerprint.size == len(chunk):
+            raise BadInputError(f"{name}: the file is UTF-16; save it as UTF-8")
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            line = lines + bytes(error.object[: error.start]).count(b"\n")
+            raise BadInputError(
+                f"{name}, line {line}: not UTF-8 (perhaps Windows-1252); save the file as UTF-8"
+            ) from None
+        if "\0" in text:
+            line = lines + text[: text.index("\0")].count("\n")
+            raise BadInputError(f"{name}, line {line}: a NUL character; this is no text file")
+        if text:
+            lines += text.count("\n")
+            yield text
+        if not chunk:
+            return
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """Physical lines with their ends, which may be LF, CR LF or CR, as `csv.reader` wants them."""
+    rest = ""
+    for piece in pieces:
+        text = rest + piece
+        # A CR at the very end may be half of a CR LF.
+        held = "\r" if text.endswith("\r") else ""
+        lines = text.removesuffix("\r").split("\n") if held else text.split("\n")
+        rest = lines.pop() + held
+        for line in lines:
+            yield line + "\n"
+    if rest:
+        yield rest
+
+
+def read_header(rows: Iterator[list[str]], name: str) -> tuple[str, ...]:
+    """The column names.
+
+    Raises:
+        BadInputError: No header, another delimiter, or a name twice.
+    """
+    header = next(rows, None)
+    if not header:
+        raise BadInputError(f"{name}: the file is empty; expected a header line with the column names")
+    columns = tuple(column.strip() for column in header)
+    if len(columns) == 1:
+        for delimiter, called in _FOREIGN_DELIMITERS.items():
+            if delimiter in columns[0]:
+                raise BadInputError(f"{name}: columns are separated by {called}; save the file with commas")
+    for column in columns:
+        if columns.count(column) > 1:
+            raise BadInputError(f"{name}: the header has the column {column!r} twice; every column needs its own name")
+    return columns
+
+
+def spool_csv(source: Path, name: str, spool: Path, required: Iterable[str]) -> tuple[Fingerprint, tuple[str, ...]]:
+    """Write a CSV file as newline JSON. A row that does not fit the header becomes an array, which landing sets aside.
+
+    Args:
+        source: The file; it is only read.
+        name: How errors name it.
+        spool: Where to write.
+        required: Columns that the header must have.
+
+    Returns:
+        The fingerprint of the bytes read, and the header.
+
+    Raises:
+        BadInputError: The file as a whole cannot be taken.
+    """
+    fingerprint = Fingerprint(hashlib.sha256())
+    csv.field_size_limit(MAX_VALUE_CHARACTERS)
+    with source.open("rb") as handle, spool.open("wb") as out:
+        reader = csv.reader(_lines(text_of(handle, name, fingerprint)), strict=True)
+        started = 1
+        try:
+            header = read_header(reader, name)
+            check_required(header, required, name)
+            width = len(header)
+            started = reader.line_num + 1
+            for row in reader:
+                if any(row):
+                    record = dict(zip(header, row, strict=True)) if len(row) == width else row
+                    out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+                started = reader.line_num + 1
+        except csv.Error as error:
+            raise BadInputError(
+                f"{name}, row that starts on line {started}: {error}; put values with commas, quotes or line breaks in "
+                'double quotes, and write a quote inside them as ""'
+            ) from None
+    return fingerprint, header
+
+
+def check_required(columns: Iterable[str], required: Iterable[str], name: str) -> None:
+    """Refuse a file that lacks a column.
+
+    Raises:
+        BadInputError: Names file, columns and remedy.
+    """
+    present = set(columns)
+    missing = [column for column in required if column not in present]
+    if missing:
+        raise BadInputError(
+            f"{name}: required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
+            f"the file has {', '.join(sorted(present))}. Add what is missing and save the file again"
+        )

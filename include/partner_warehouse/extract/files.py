@@ -1,0 +1,198 @@
+"""The file drop: `INBOX/<object>/*.{csv,jsonl,parquet}`, each file taken once, by content, and left where it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+from partner_warehouse.errors import BadInputError, PartnerWarehouseError
+from partner_warehouse.extract.csv_records import Fingerprint, check_required, spool_csv, text_of
+from partner_warehouse.extract.state import read_state, write_state
+from partner_warehouse.landing.catalog import ObjectSchema, load_catalog
+from partner_warehouse.landing.layout import object_dir
+from partner_warehouse.landing.manifest import MANIFEST, Manifest, load_ids
+from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
+from partner_warehouse.landing.typing import identifier, quote
+from partner_warehouse.settings import Settings
+
+SOURCE = "files"
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+_DATA_BY_ANOTHER_NAME = (".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".ndjson", ".gz", ".zip", ".xml")
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of one object: content hash → load, and the stat of files that were read, to skip reading."""
+
+    by_content: dict[str, str]
+    loads: set[str]
+    stats: dict[str, list[Any]]
+
+
+def ingest_files(
+    object_name: str, settings: Settings, *, connection: duckdb.DuckDBPyConnection | None = None
+) -> LoadOutcome:
+    """Land the new files of one object, one load per file, in the order of their names.
+
+    Raises:
+        BadInputError: One or more files cannot be taken; the others were.
+    """
+    schema = load_catalog(SOURCE).objects[object_name]
+    outcome = LoadOutcome(SOURCE, object_name)
+    folder = settings.inbox_dir / object_name
+    if not folder.is_dir():
+        return outcome
+    refused: list[str] = []
+    with exclusive(settings, SOURCE, object_name) as spool:
+        taken = _read_taken(settings, object_name)
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith((".", "~$")) or not path.is_file():
+                continue
+            if path.suffix.lower() not in SUFFIXES:
+                if path.suffix.lower() in _DATA_BY_ANOTHER_NAME:
+                    refused.append(f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl")
+                continue
+            stat = path.stat()
+            seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+            if taken.stats.get(path.name) == seen:
+                continue
+            try:
+                received = _spool(path, f"{object_name}/{path.name}", schema, spool)
+            except BadInputError as error:
+                refused.append(str(error))
+                continue
+            if received.sha256 not in taken.by_content:
+                loaded = land(schema, [received], settings, connection=connection)
+                outcome += loaded
+                taken.loads.update(loaded.load_ids)
+                taken.by_content[received.sha256] = loaded.load_ids[0] if loaded.load_ids else ""
+            received.path.unlink()
+            taken.stats[path.name] = seen
+            _write_taken(settings, object_name, taken)
+    if refused:
+        raise BadInputError("\n".join(refused))
+    return outcome
+
+
+def check_inbox(settings: Settings) -> None:
+    """Look for files that nobody would take.
+
+    Raises:
+        BadInputError: A folder that is no object, or a file outside of any folder.
+    """
+    if not settings.inbox_dir.is_dir():
+        return
+    known = load_catalog(SOURCE).objects
+    strays = []
+    for entry in sorted(settings.inbox_dir.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and entry.name not in known and any(_is_data(path) for path in entry.iterdir()):
+            strays.append(
+                f"inbox folder {entry.name!r} is no object of the file drop; rename it to one of: "
+                + ", ".join(sorted(known))
+            )
+        elif _is_data(entry):
+            strays.append(f"inbox file {entry.name!r} lies in no folder; move it to <object>/{entry.name}")
+    if strays:
+        raise BadInputError("\n".join(strays))
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in (*SUFFIXES, *_DATA_BY_ANOTHER_NAME)
+
+
+def _read_taken(settings: Settings, object_name: str) -> _Taken:
+    """The state, brought up to date with loads that it does not know (it was lost, or a run was killed)."""
+    state = read_state(settings, SOURCE, object_name)
+    visible = set(load_ids(settings.landing_dir, SOURCE, object_name))
+    by_content = {sha: load for sha, load in state.get("taken", {}).items() if not load or load in visible}
+    loads = visible & set(state.get("loads", ()))
+    directory = object_dir(settings.landing_dir, SOURCE, object_name)
+    for load_id in sorted(visible - loads):
+        for entry in Manifest.read(directory / load_id / MANIFEST).files:
+            by_content.setdefault(entry.sha256, load_id)
+    complete = len(by_content) >= len(state.get("taken", {}))
+    return _Taken(by_content, visible, state.get("files", {}) if complete else {})
+
+
+def _write_taken(settings: Settings, object_name: str, taken: _Taken) -> None:
+    document = {"taken": taken.by_content, "loads": sorted(taken.loads), "files": taken.stats}
+    write_state(settings, SOURCE, object_name, document)
+
+
+def _required(schema: ObjectSchema) -> list[str]:
+    return [field.name for field in schema.fields if field.required]
+
+
+def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> ReceivedFile:
+    spool = directory / "file.ndjson"
+    header = None
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".csv":
+            fingerprint, header = spool_csv(path, name, spool, _required(schema))
+        elif suffix == ".jsonl":
+            fingerprint = _spool_jsonl(path, name, spool, _required(schema))
+        else:
+            fingerprint = _spool_parquet(path, name, spool, _required(schema))
+    except OSError as error:
+        raise PartnerWarehouseError(f"{name}: cannot be read: {error.strerror}") from error
+    return ReceivedFile(spool, name, fingerprint.sha256, fingerprint.size, header)
+
+
+def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str]) -> Fingerprint:
+    """Copy newline JSON, checked to be UTF-8.
+
+    Raises:
+        BadInputError: Not UTF-8, or no record at all has a required field.
+    """
+    fingerprint = Fingerprint(hashlib.sha256())
+    with path.open("rb") as handle, spool.open("w", encoding="utf-8", newline="") as out:
+        for text in text_of(handle, name, fingerprint):
+            out.write(text)
+    with spool.open("rb") as handle:
+        lacking = _lacking(handle.readline(), required)
+        if lacking:
+            for line in handle:
+                lacking = [column for column in lacking if column in _lacking(line, lacking)]
+                if not lacking:
+                    break
+    check_required((column for column in required if column not in lacking), required, name)
+    return fingerprint
+
+
+def _lacking(line: bytes, required: list[str]) -> list[str]:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return required
+    return [column for column in required if column not in record] if isinstance(record, dict) else required
+
+
+def _spool_parquet(path: Path, name: str, spool: Path, required: list[str]) -> Fingerprint:
+    """Write a Parquet file as newline JSON of strings: the same rules apply to it as to the other formats."""
+    fingerprint = Fingerprint(hashlib.sha256())
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            fingerprint.digest.update(chunk)
+            fingerprint.size += len(chunk)
+    table = f"read_parquet({quote(str(path))})"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
+        except duckdb.Error:
+            raise BadInputError(f"{name}: not a Parquet file, or a damaged one; write it again") from None
+        check_required(columns, required, name)
+        members = ", ".join(f"{quote(column)}, CAST({identifier(column)} AS VARCHAR)" for column in columns)
+        connection.execute(
+            f"COPY (SELECT CAST(json_object({members}) AS VARCHAR) FROM {table}) TO {quote(str(spool))} "  # noqa: S608
+            "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
+        )
+    return fingerprint

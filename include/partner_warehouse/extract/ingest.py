@@ -1,0 +1,99 @@
+"""Ingests one object of one source, end to end: read its cursor, fetch, land, and only then move the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.extract.files import check_inbox, ingest_files
+from partner_warehouse.landing.catalog import load_catalog
+from partner_warehouse.landing.store import LoadOutcome, connect
+from partner_warehouse.settings import SOURCES, Settings
+
+Ingest = Callable[..., LoadOutcome]
+
+
+def objects(source: str) -> tuple[str, ...]:
+    """The objects of a source, in catalog order.
+
+    Raises:
+        BadInputError: No such source.
+    """
+    if source not in SOURCES:
+        raise BadInputError(f"no source {source!r}: use one of {', '.join(SOURCES)}")
+    return tuple(load_catalog(source).objects)
+
+
+def ingest(
+    source: str, object_name: str, settings: Settings, *, connection: duckdb.DuckDBPyConnection | None = None
+) -> LoadOutcome:
+    """Fetch and land what is new of one object.
+
+    Args:
+        source: One of `settings.SOURCES`.
+        object_name: One of `objects(source)`.
+        settings: The installation.
+        connection: A loading connection to reuse.
+
+    Returns:
+        The counts; without a load id when there was nothing new.
+
+    Raises:
+        BadInputError: An unknown name, or files that cannot be taken.
+        TransientError: The source failed in a way that passes.
+        PermanentError: The source refused.
+    """
+    if object_name not in objects(source):
+        raise BadInputError(f"source {source} has no object {object_name!r}: use one of {', '.join(objects(source))}")
+    if source == "files":
+        return ingest_files(object_name, settings, connection=connection)
+    raise BadInputError(f"no source {source!r}")
+
+
+def ingest_source(source: str, settings: Settings, *, workers: int = 4) -> tuple[LoadOutcome, ...]:
+    """Ingest all objects of a source, in parallel; an object that fails does not keep the others from landing.
+
+    Args:
+        source: One of `settings.SOURCES`.
+        settings: The installation.
+        workers: Threads, each with a connection of its own.
+
+    Raises:
+        PartnerWarehouseError: What `ingest` raises: the first fault, after all objects were tried.
+    """
+    names = objects(source)
+    workers = min(workers, len(names))
+    shares: list[Sequence[str]] = [names[offset::workers] for offset in range(workers)]
+    outcomes: dict[str, LoadOutcome] = {}
+    faults: dict[str, Exception] = {}
+
+    def run(share: Sequence[str]) -> None:
+        with connect(settings) as connection:
+            for name in share:
+                try:
+                    outcomes[name] = ingest(source, name, settings, connection=connection)
+                except Exception as error:  # noqa: BLE001
+                    faults[name] = error
+
+    with ThreadPoolExecutor(workers, thread_name_prefix=f"ingest-{source}") as pool:
+        for future in [pool.submit(run, share) for share in shares]:
+            future.result()
+    if source == "files":
+        try:
+            check_inbox(settings)
+        except BadInputError as error:
+            faults["inbox"] = error
+    _raise_first(faults)
+    return tuple(outcomes[name] for name in names)
+
+
+def _raise_first(faults: dict[str, Exception]) -> None:
+    """Raise bad input together, else the first fault."""
+    if not faults:
+        return
+    if all(isinstance(fault, BadInputError) for fault in faults.values()):
+        raise BadInputError("\n".join(str(fault) for fault in faults.values()))
+    raise next(fault for fault in faults.values() if not isinstance(fault, BadInputError))

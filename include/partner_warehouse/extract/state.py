@@ -1,0 +1,55 @@
+"""What the extractors remember between runs: `HOME/state/<source>/<object>.json`, replaced atomically.
+
+The landing is the truth and this is only its index: it is written after a load is visible, and when it is lost or
+behind, it is rebuilt from the manifests. So a crash re-reads, and never skips.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from partner_warehouse.landing.manifest import manifests
+from partner_warehouse.landing.store import sync
+from partner_warehouse.settings import Settings
+
+
+def state_path(settings: Settings, source: str, object_name: str) -> Path:
+    """Where an object's state lies."""
+    return settings.home / "state" / source / f"{object_name}.json"
+
+
+def read_state(settings: Settings, source: str, object_name: str) -> dict[str, Any]:
+    """The object's state; empty when there is none, or none that can be read."""
+    try:
+        document = json.loads(state_path(settings, source, object_name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def write_state(settings: Settings, source: str, object_name: str, state: dict[str, Any]) -> None:
+    """Replace the object's state, durably. Call it only when the load it speaks of is visible."""
+    path = state_path(settings, source, object_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(state, indent=1), encoding="utf-8")
+    sync(temporary)
+    os.replace(temporary, path)  # noqa: PTH105
+    sync(path.parent)
+
+
+def read_cursor(settings: Settings, source: str, object_name: str) -> str | None:
+    """Where the next extraction starts; None to fetch everything.
+
+    The newest load's `cursor_to` stands in for a lost state.
+    """
+    cursor = read_state(settings, source, object_name).get("cursor")
+    if isinstance(cursor, str):
+        return cursor
+    for manifest in manifests(settings.landing_dir, source, object_name):
+        if manifest.cursor_to is not None:
+            return manifest.cursor_to
+    return None

@@ -1,0 +1,490 @@
+"""Lands received records: spooled files in, one immutable, typed load out, or nothing.
+
+A load is built under `landing/.incoming/<source>/<object>/<load_id>/` and becomes visible by one rename, after its files
+and its directory are on disk. A crash at any point leaves either no load or a whole one; what lies in `.incoming` is
+removed by the object's next run.
+
+The records pass through DuckDB as text, a line each, never through Python:
+
+1. every line is typed by the rules of `landing.typing` and written to `data.parquet`, if all of its fields are fine;
+2. lines that are not, if there are any, go to `quarantine.parquet`, one row per broken field;
+3. exact duplicates (the same bytes twice in one load) are dropped from both;
+4. the counts must tie, or the load is not made visible.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from partner_warehouse.errors import PartnerWarehouseError
+from partner_warehouse.landing.catalog import Field, ObjectSchema
+from partner_warehouse.landing.layout import QUARANTINE_COLUMNS, object_dir
+from partner_warehouse.landing.manifest import MANIFEST, Manifest, ManifestFile, load_ids
+from partner_warehouse.landing.typing import identifier, quote, reason, typed
+from partner_warehouse.settings import Settings
+
+MEMORY_LIMIT = "768MB"
+"""What one loading connection may use; beyond it DuckDB spills to HOME/tmp."""
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""The longest record that is accepted, in bytes."""
+
+_INCOMING = ".incoming"
+_LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """One spooled file of records, as received.
+
+    Attributes:
+        path: Where it is spooled: newline JSON, gzipped when the name ends in `.gz`.
+        name: What people know it by (the file's name below the inbox, the page's or hour's name).
+        sha256: Of the bytes as received.
+        bytes: Their number.
+        header: For a spooled CSV file, its columns; a row that does not fit them arrives as a JSON array.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    bytes: int
+    header: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOutcome:
+    """What ingesting an object did: counts only, fit for logs and XComs.
+
+    Attributes:
+        load_ids: The loads made, oldest first; empty when there was nothing new.
+        cursor_to: Where the next run starts, in the source's notation.
+        undeclared: Undeclared fields and the records that had them.
+        warnings: What a person should look at.
+    """
+
+    source: str
+    object: str
+    load_ids: tuple[str, ...] = ()
+    received: int = 0
+    landed: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    bytes: int = 0
+    cursor_to: str | None = None
+    undeclared: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether anything was landed or set aside."""
+        return bool(self.load_ids)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types only."""
+        return asdict(self) | {"load_ids": list(self.load_ids), "warnings": list(self.warnings)}
+
+    def __add__(self, other: LoadOutcome) -> LoadOutcome:
+        undeclared = dict(self.undeclared)
+        for name, count in other.undeclared.items():
+            undeclared[name] = undeclared.get(name, 0) + count
+        return LoadOutcome(
+            self.source,
+            self.object,
+            self.load_ids + other.load_ids,
+            self.received + other.received,
+            self.landed + other.landed,
+            self.quarantined + other.quarantined,
+            self.duplicates + other.duplicates,
+            self.bytes + other.bytes,
+            other.cursor_to if other.cursor_to is not None else self.cursor_to,
+            undeclared,
+            self.warnings + other.warnings,
+        )
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for loading: in memory, bounded, spilling below HOME. One thread uses it at a time."""
+    temporary = settings.home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute(f"SET temp_directory = {quote(str(temporary))}")
+        connection.execute("SET autoinstall_known_extensions = false")
+        yield connection
+
+
+def incoming_dir(settings: Settings, source: str, object_name: str) -> Path:
+    """Where an object's loads and spools are prepared; nobody reads it."""
+    return settings.landing_dir / _INCOMING / source / object_name
+
+
+@contextmanager
+def exclusive(settings: Settings, source: str, object_name: str) -> Iterator[Path]:
+    """Hold an object for one run, and clear what a run that was killed has left.
+
+    Yields:
+        A directory to spool into, removed at the end.
+
+    Raises:
+        PartnerWarehouseError: Another run holds the object.
+    """
+    lock = settings.home / "state" / source / f"{object_name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PartnerWarehouseError(f"{source}.{object_name} is being ingested by another run") from error
+        incoming = incoming_dir(settings, source, object_name)
+        shutil.rmtree(incoming, ignore_errors=True)
+        spool = incoming / "spool"
+        spool.mkdir(parents=True)
+        try:
+            yield spool
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+
+
+def land(
+    schema: ObjectSchema,
+    received: Sequence[ReceivedFile],
+    settings: Settings,
+    *,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    cursor_from: str | None = None,
+    cursor_to: str | None = None,
+    cursor_field: str | None = None,
+) -> LoadOutcome:
+    """Land spooled records as one load.
+
+    Args:
+        schema: The declared object.
+        received: Spooled files, in the order of arrival.
+        settings: The installation.
+        connection: One to reuse, of `connect`; default a new one.
+        cursor_from: Where the extraction started.
+        cursor_to: Where the next one starts.
+        cursor_field: Take `cursor_to` from the largest landed value of this field (an instant) instead.
+
+    Returns:
+        The counts; without a load id when no record was received.
+
+    Raises:
+        PartnerWarehouseError: The counts do not tie; nothing was made visible.
+    """
+    target = object_dir(settings.landing_dir, schema.source, schema.name)
+    load_id, loaded_at = _next_load_id(load_ids(settings.landing_dir, schema.source, schema.name))
+    with nullcontext(connection) if connection is not None else connect(settings) as session:
+        incoming = incoming_dir(settings, schema.source, schema.name) / load_id
+        incoming.mkdir(parents=True)
+        work = _Load(session, schema, received, incoming, load_id, loaded_at)
+        counts = work.write()
+        if counts.received == 0:
+            shutil.rmtree(incoming)
+            return LoadOutcome(schema.source, schema.name, cursor_to=cursor_to)
+        if cursor_field is not None:
+            cursor_to = work.newest(cursor_field) or cursor_to or cursor_from
+    manifest = Manifest(
+        load_id=load_id,
+        source=schema.source,
+        object=schema.name,
+        loaded_at=loaded_at.isoformat(),
+        received=counts.received,
+        landed=counts.landed,
+        quarantined=counts.quarantined,
+        duplicates=counts.duplicates,
+        cursor_from=cursor_from,
+        cursor_to=cursor_to,
+        files=counts.files,
+        undeclared=counts.undeclared,
+        bytes=sum(entry.stat().st_size for entry in incoming.iterdir()),
+    )
+    (incoming / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    _make_visible(incoming, target / load_id)
+    return LoadOutcome(
+        schema.source,
+        schema.name,
+        (load_id,),
+        counts.received,
+        counts.landed,
+        counts.quarantined,
+        counts.duplicates,
+        manifest.bytes,
+        cursor_to,
+        counts.undeclared,
+    )
+
+
+def _next_load_id(existing: Sequence[str]) -> tuple[str, datetime]:
+    """A load id that sorts after the existing ones, even when the clock was set back."""
+    now = datetime.now(UTC)
+    if existing:
+        newest = datetime.strptime(existing[-1].partition("-")[0], _LOAD_ID_TIME).replace(tzinfo=UTC)
+        now = max(now, newest + timedelta(microseconds=1))
+    return f"{now.strftime(_LOAD_ID_TIME)}-{secrets.token_hex(4)}", now
+
+
+def _make_visible(incoming: Path, target: Path) -> None:
+    for entry in incoming.iterdir():
+        sync(entry)
+    sync(incoming)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(incoming, target)  # noqa: PTH105
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's or directory's content is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    received: int
+    landed: int
+    quarantined: int
+    duplicates: int
+    files: tuple[ManifestFile, ...]
+    undeclared: dict[str, int]
+
+
+class _Load:
+    """One load in the making: the SQL of the module's steps over one set of files."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        schema: ObjectSchema,
+        received: Sequence[ReceivedFile],
+        directory: Path,
+        load_id: str,
+        loaded_at: datetime,
+    ) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._received = received
+        self._directory = directory
+        self._load_id = load_id
+        self._loaded_at = loaded_at
+        self._data = directory / "data.parquet"
+        self._quarantine = directory / "quarantine.parquet"
+
+    def write(self) -> _Counts:
+        """Write both Parquet files.
+
+        Raises:
+            PartnerWarehouseError: received ≠ landed + quarantined + duplicates.
+        """
+        records, undeclared = self._survey()
+        received = sum(records.values())
+        if received == 0:
+            return _Counts(0, 0, 0, 0, (), {})
+        written = self._write_data()
+        landed = self._drop_duplicates(written)
+        quarantined, duplicates = self._write_quarantine(any_broken=written < received)
+        duplicates += written - landed
+        if received != landed + quarantined + duplicates:
+            raise PartnerWarehouseError(
+                f"{self._schema.source}.{self._schema.name}: {received} records received, but {landed} landed, "
+                f"{quarantined} quarantined and {duplicates} duplicates; the load is not kept"
+            )
+        files = tuple(
+            ManifestFile(entry.name, entry.sha256, entry.bytes, records.get(str(entry.path), 0))
+            for entry in self._received
+        )
+        return _Counts(received, landed, quarantined, duplicates, files, undeclared)
+
+    def newest(self, field_name: str) -> str | None:
+        """The largest landed instant of a field, ISO 8601 in UTC to the microsecond."""
+        row = self._connection.execute(
+            f"SELECT strftime(max({identifier(field_name)}), '%Y-%m-%dT%H:%M:%S.%fZ') "  # noqa: S608
+            f"FROM read_parquet({quote(str(self._data))})"
+        ).fetchone()
+        return row[0] if row else None
+
+    # The SQL below is put together from the catalog's names and our own paths, never from received values.
+
+    @property
+    def _lines(self) -> str:
+        """The files as lines: no character of a valid JSON text is the delimiter, so a line is one column."""
+        paths = ", ".join(quote(str(entry.path)) for entry in self._received)
+        return (
+            f"SELECT raw, filename FROM read_csv([{paths}], delim = '\x01', quote = '', escape = '', header = false, "
+            "columns = {'raw': 'VARCHAR'}, auto_detect = false, filename = true, "
+            f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {2 * MAX_RECORD_BYTES}) WHERE raw IS NOT NULL"
+        )
+
+    @property
+    def _records(self) -> str:
+        """Every line with its position, its name, and its declared fields as text (`_v`, in declared order)."""
+        names = "MAP {" + ", ".join(f"{quote(str(e.path))}: {quote(e.name)}" for e in self._received) + "}"
+        paths = ", ".join(quote(_json_path(f.path)) for f in self._schema.fields)
+        return f"""
+            SELECT _row, {names}[filename] AS _file, raw AS _raw, _kind,
+                CASE WHEN _kind = 'OBJECT' THEN json_extract_string(raw, [{paths}]) END AS _v
+            FROM (
+                SELECT raw, filename, row_number() OVER () AS _row,
+                    CASE WHEN json_valid(raw) THEN json_type(raw) END AS _kind
+                FROM ({self._lines})
+            )"""
+
+    @property
+    def _typed(self) -> str:
+        """Every record with each declared field as text (`t<i>`) and typed (`c<i>`)."""
+        fields = list(enumerate(self._schema.fields, start=1))
+        texts = ", ".join(f"{self._text(i, f)} AS t{i}" for i, f in fields)
+        values = ", ".join(f"{typed(f, f't{i}', source=self._schema.source)} AS c{i}" for i, f in fields)
+        return f"SELECT *, {values} FROM (SELECT _row, _file, _raw, _kind, {texts} FROM ({self._records}))"
+
+    def _text(self, index: int, declared: Field) -> str:
+        text = f"nullif(_v[{index}], '')"
+        return exact_number(declared, text) if declared.type == "decimal" else text
+
+    @property
+    def _is_fine(self) -> str:
+        conditions = ["_kind = 'OBJECT'"]
+        for index, declared in enumerate(self._schema.fields, start=1):
+            typed_or_absent = f"(c{index} IS NOT NULL OR t{index} IS NULL)"
+            conditions.append(f"c{index} IS NOT NULL" if declared.required else typed_or_absent)
+        return " AND ".join(f"coalesce({condition}, false)" for condition in conditions)
+
+    def _survey(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Count records by file, and the fields that nobody declared."""
+        declared = {f.path for f in self._schema.fields}
+        containers = sorted({path[:i] for path in declared for i in range(1, len(path))} - declared)
+        shapes = ["json_keys(raw)", *(f"json_keys(raw, {quote(_json_path(path))})" for path in containers)]
+        listed = ", ".join(f"CASE WHEN json_valid(raw) THEN {shape} END" for shape in shapes)
+        rows = self._connection.execute(
+            f"SELECT filename, [{listed}] AS shape, count(*) FROM ({self._lines}) GROUP BY ALL"  # noqa: S608
+        ).fetchall()
+        prefixes: list[tuple[str, ...]] = [(), *containers]
+        known = declared | set(containers)
+        records: dict[str, int] = {}
+        undeclared: dict[str, int] = {}
+        for filename, shape, count in rows:
+            records[filename] = records.get(filename, 0) + count
+            for prefix, keys in zip(prefixes, shape, strict=True):
+                for key in keys or ():
+                    if (*prefix, key) not in known:
+                        name = ".".join((*prefix, key))
+                        undeclared[name] = undeclared.get(name, 0) + count
+        return records, dict(sorted(undeclared.items()))
+
+    def _write_data(self) -> int:
+        declared = ", ".join(
+            f"CAST(c{i} AS {f.sql_type}) AS {identifier(f.name)}" for i, f in enumerate(self._schema.fields, start=1)
+        )
+        return self._copy(
+            f"SELECT {declared}, {quote(self._load_id)} AS _load_id, {self._loaded_at_sql} AS _loaded_at, "
+            f"_file, _row, _raw FROM ({self._typed}) WHERE {self._is_fine}",
+            self._data,
+        )
+
+    def _drop_duplicates(self, written: int) -> int:
+        """Drop landed records whose bytes came twice; they share their key, which is cheap to look for."""
+        key = identifier(self._schema.key)
+        data = f"read_parquet({quote(str(self._data))})"
+        suspects = f"SELECT {key} FROM {data} GROUP BY 1 HAVING count(*) > 1"
+        if self._connection.execute(f"SELECT 1 FROM ({suspects}) LIMIT 1").fetchone() is None:
+            return written
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE dropped AS SELECT _row FROM (SELECT _row, row_number() OVER "  # noqa: S608
+            f"(PARTITION BY {key}, _raw ORDER BY _row) AS nth FROM {data} WHERE {key} IN ({suspects})) WHERE nth > 1"
+        )
+        unique = self._data.with_name("unique.parquet")
+        landed = self._copy(f"SELECT * FROM {data} WHERE _row NOT IN (SELECT _row FROM dropped)", unique)  # noqa: S608
+        os.replace(unique, self._data)  # noqa: PTH105
+        return landed
+
+    def _write_quarantine(self, *, any_broken: bool) -> tuple[int, int]:
+        """Write the broken fields; returns the records set aside and the exact duplicates among them."""
+        if not any_broken:
+            nulls = ", ".join(f"CAST(NULL AS {t}) AS {identifier(name)}" for name, t in QUARANTINE_COLUMNS.items())
+            self._copy(f"SELECT {nulls} LIMIT 0", self._quarantine)
+            return 0, 0
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE broken AS SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row) "  # noqa: S608
+            f"AS nth FROM ({self._typed}) WHERE NOT ({self._is_fine})"
+        )
+        source = self._schema.source
+        reasons = ", ".join(
+            f"{{'field': {quote(f.name)}, 'reason': {reason(f, f't{i}', f'c{i}', source=source)}}}"
+            for i, f in enumerate(self._schema.fields, start=1)
+        )
+        whole = f"[{{'field': NULL::VARCHAR, 'reason': {self._no_object}}}]"
+        self._copy(
+            f"""
+            SELECT {quote(source)} AS source, {quote(self._schema.name)} AS object, {quote(self._load_id)} AS load_id,
+                {self._loaded_at_sql} AS loaded_at, _file AS file, _row AS "row", t1 AS record_key,
+                broken.field AS field, broken.reason AS reason, _raw AS raw
+            FROM (
+                SELECT *, unnest(CASE WHEN _kind = 'OBJECT' THEN [{reasons}] ELSE {whole} END) AS broken
+                FROM broken WHERE nth = 1
+            )
+            WHERE broken.reason IS NOT NULL ORDER BY _row""",
+            self._quarantine,
+        )
+        row = self._connection.execute(
+            "SELECT count(*) FILTER (nth = 1), count(*) FILTER (nth > 1) FROM broken"
+        ).fetchone()
+        self._connection.execute("DROP TABLE broken")
+        return row if row is not None else (0, 0)
+
+    @property
+    def _no_object(self) -> str:
+        header = next((entry.header for entry in self._received if entry.header is not None), None)
+        if header is None:
+            return "CASE WHEN _kind IS NULL THEN 'not valid JSON' ELSE 'not a JSON object' END"
+        return f"'the row has ' || json_array_length(_raw) || ' values, the header {len(header)} columns'"
+
+    @property
+    def _loaded_at_sql(self) -> str:
+        return f"TIMESTAMPTZ {quote(self._loaded_at.isoformat())}"
+
+    def _copy(self, query: str, target: Path) -> int:
+        row = self._connection.execute(
+            f"COPY ({query}) TO {quote(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+
+def exact_number(declared: Field, text: str) -> str:
+    """The text of a JSON number as it was written, where reading it as a binary number could have changed it.
+
+    Up to 15 digits survive that way; with more, the digits are taken from the record's own text: the one number under
+    this name that is the same binary number. Where there is none the text is void, and so refused.
+
+    Args:
+        declared: The declared field.
+        text: SQL of the value as extracted from `_raw`.
+    """
+    pattern = rf'(?:^|[^\\])"{declared.path[-1]}"\s*:\s*(-?[0-9][0-9.eE+-]*)'
+    written = f"regexp_extract_all(_raw, {quote(pattern)}, 1)"
+    same = f"list_filter({written}, lambda number: TRY_CAST(number AS DOUBLE) = TRY_CAST({text} AS DOUBLE))"
+    is_number = f"json_type(_raw, {quote(_json_path(declared.path))}) IN ('DOUBLE', 'UBIGINT', 'BIGINT')"
+    return (
+        f"CASE WHEN _kind = 'OBJECT' AND regexp_matches(_raw, '[0-9][0-9.]{{15}}') THEN "
+        f"CASE WHEN {is_number} THEN coalesce(({same})[1], 'inexact') ELSE {text} END ELSE {text} END"
+    )
+
+
+def _json_path(path: tuple[str, ...]) -> str:
+    return "$" + "".join(f'."{part}"' for part in path)

@@ -1,0 +1,150 @@
+"""How a value that arrived as text becomes a value of its declared type, and why it cannot.
+
+Every rule is an SQL expression over the value's text (VARCHAR, NULL when absent or empty), so that a load of millions of
+records is typed in one pass. A value is either typed exactly or refused with a reason that names what was expected; it
+is never guessed, rounded or cut.
+"""
+
+from __future__ import annotations
+
+from partner_warehouse.landing.catalog import Field, FieldType
+
+MISSING = "required value is missing"
+
+INTEGER_DIGITS, FRACTION_DIGITS = 20, 18
+"""What a landed decimal holds before and after its point: DECIMAL(38, 18)."""
+
+_OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
+_CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
+_INSTANT = rf"{_CLOCK}{_OFFSET}"
+_MINUTES_ONLY = r"^(.{16})(Z|z|[+-])"
+_EPOCH_MILLIS = r"\d{11,14}"
+_EPOCH_SECONDS = r"-?\d{1,11}"
+_INTEGER = r"[+-]?\d{1,19}(?:\.0*)?"
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_PLAIN_DECIMAL = rf"[+-]?(?:0*\d{{1,{INTEGER_DIGITS}}}(?:\.\d{{0,{FRACTION_DIGITS}}}0*)?|\.\d{{1,{FRACTION_DIGITS}}}0*)"
+_SCIENTIFIC = r"[+-]?\d+(?:\.\d*)?[eE][+-]?\d{1,3}"
+_ANY_DECIMAL = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+
+
+def quote(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A quoted SQL name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def typed(field: Field, text: str, *, source: str) -> str:
+    """The typed value, or NULL where the text is no value of the type.
+
+    Args:
+        field: The declared field.
+        text: SQL of the value's text.
+        source: The source; only an API's instants may be epoch milliseconds.
+    """
+    return _TYPED[field.type](text, source)
+
+
+def reason(field: Field, text: str, value: str, *, source: str) -> str:
+    """Why the value is refused, or NULL where it is fine.
+
+    Args:
+        field: The declared field.
+        text: SQL of the value's text.
+        value: SQL of the typed value.
+        source: The source.
+    """
+    missing = f"WHEN {text} IS NULL THEN {quote(MISSING)} " if field.required else f"WHEN {text} IS NULL THEN NULL "
+    return f"CASE {missing}WHEN {value} IS NOT NULL THEN NULL {_WHY[field.type]} END".replace("{text}", text)
+
+
+def _matches(text: str, pattern: str) -> str:
+    return f"regexp_full_match({text}, {quote(pattern)})"
+
+
+def _text(text: str, source: str) -> str:  # noqa: ARG001
+    return text
+
+
+def _boolean(text: str, source: str) -> str:  # noqa: ARG001
+    return (
+        f"CASE lower(trim({text})) WHEN 'true' THEN true WHEN 't' THEN true WHEN '1' THEN true "
+        "WHEN 'false' THEN false WHEN 'f' THEN false WHEN '0' THEN false END"
+    )
+
+
+def _integer(text: str, source: str) -> str:  # noqa: ARG001
+    return f"CASE WHEN {_matches(f'trim({text})', _INTEGER)} THEN TRY_CAST(trim({text}) AS BIGINT) END"
+
+
+def _decimal(text: str, source: str) -> str:  # noqa: ARG001
+    number = f"trim({text})"
+    cast = f"TRY_CAST({number} AS DECIMAL(38, {FRACTION_DIGITS}))"
+    # A scientific number is exact when its mantissa's digits after the point, less the exponent, still fit.
+    fraction = f"length(rtrim(regexp_extract({number}, '\\.(\\d*)', 1), '0'))"
+    exponent = f"CAST(regexp_extract({number}, '[eE]([+-]?\\d+)$', 1) AS INTEGER)"
+    return (
+        f"CASE WHEN {_matches(number, _PLAIN_DECIMAL)} THEN {cast} "
+        f"WHEN {_matches(number, _SCIENTIFIC)} THEN "
+        f"CASE WHEN {fraction} - {exponent} <= {FRACTION_DIGITS} THEN {cast} END END"
+    )
+
+
+def _instant(text: str, source: str) -> str:
+    moment = f"trim({text})"
+    # DuckDB wants seconds, ISO 8601 does not.
+    full = rf"CASE WHEN substr({moment}, 17, 1) = ':' THEN {moment} ELSE regexp_replace({moment}, {quote(_MINUTES_ONLY)}, '\1:00\2') END"
+    iso = f"WHEN {_matches(moment, _INSTANT)} THEN TRY_CAST({full} AS TIMESTAMPTZ) "
+    millis = (
+        ""
+        if source == "files"
+        else f"WHEN {_matches(moment, _EPOCH_MILLIS)} THEN make_timestamptz(CAST({moment} AS BIGINT) * 1000) "
+    )
+    return f"CASE {iso}{millis}END"
+
+
+def _date(text: str, source: str) -> str:  # noqa: ARG001
+    return f"CASE WHEN {_matches(f'trim({text})', _DATE)} THEN TRY_CAST(trim({text}) AS DATE) END"
+
+
+def _epoch(text: str, source: str) -> str:  # noqa: ARG001
+    return (
+        f"CASE WHEN {_matches(f'trim({text})', _EPOCH_SECONDS)} "
+        f"THEN make_timestamptz(CAST(trim({text}) AS BIGINT) * 1000000) END"
+    )
+
+
+_TYPED = {
+    "text": _text,
+    "json": _text,
+    "boolean": _boolean,
+    "integer": _integer,
+    "decimal": _decimal,
+    "instant": _instant,
+    "date": _date,
+    "epoch": _epoch,
+}
+
+_WHY: dict[FieldType, str] = {
+    "text": "",
+    "json": "",
+    "boolean": "ELSE 'not a boolean: expected true or false'",
+    "integer": "ELSE 'not an integer that fits in 64 bits'",
+    "decimal": (
+        f"WHEN {_matches('trim({text})', _ANY_DECIMAL)} THEN 'more digits than fit: "
+        f"at most {INTEGER_DIGITS} before and {FRACTION_DIGITS} after the point' "
+        "WHEN contains({text}, ',') THEN 'decimal comma or thousands separator: write 1234.50' "
+        "ELSE 'not a decimal number: write 1234.50'"
+    ),
+    "instant": (
+        f"WHEN {_matches('trim({text})', _CLOCK)} THEN 'instant without an offset: write 2026-04-01T12:00:00Z' "
+        f"WHEN {_matches('trim({text})', _DATE)} "
+        "THEN 'a date where an instant is expected: write 2026-04-01T12:00:00Z' "
+        "ELSE 'not an ISO 8601 instant: write 2026-04-01T12:00:00Z'"
+    ),
+    "date": "ELSE 'not a date: write YYYY-MM-DD'",
+    "epoch": "ELSE 'not Unix seconds'",
+}
