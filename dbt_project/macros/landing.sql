@@ -33,7 +33,7 @@
             when
                 not _agrees
                 and (
-                    updated_at is not distinct from _newest_updated_at
+                    {{ same('updated_at', '_newest_updated_at') }}
                     or (updated_at is null and _arrival > _first_arrival)
                 )
                 then 'conflict'
@@ -49,9 +49,9 @@
         from (
             select
                 *,
-                updated_at is not distinct from _newest_updated_at
+                {{ same('updated_at', '_newest_updated_at') }}
                 and (coalesce(is_deleted, false) or {% for amount in amounts -%}
-                    {{ amount }} is not distinct from _first_{{ amount }}
+                    {{ same(amount, '_first_' ~ amount) }}
                     {%- if not loop.last %} and {% endif -%}
                 {%- endfor %}) as _agrees
             from (
@@ -73,7 +73,7 @@
                 window first_of_newest as (
                     partition by {{ key }}
                     order by
-                        case when updated_at is not distinct from _newest_updated_at then 0 else 1 end,
+                        case when {{ same('updated_at', '_newest_updated_at') }} then 0 else 1 end,
                         coalesce(is_deleted, false),
                         _arrival
                     rows between unbounded preceding and unbounded following

@@ -26,3 +26,6 @@
         end as {{ money() }}
     )
 {%- endmacro %}
+
+{# Whether two values are equal, where two nulls are. #}
+{% macro same(left, right) -%} coalesce({{ left }} = {{ right }}, {{ left }} is null and {{ right }} is null) {%- endmacro %}

@@ -70,12 +70,12 @@ days_in_use as (
     from {{ ref('int_payments') }}
     union all
     select
-        cast(timezone('UTC', issued_at) as date),
+        cast(timezone('UTC', issued_at) as date) as day,
         currency
     from {{ ref('int_invoices') }}
     union all
     select
-        cast(timezone('UTC', coalesce(closed_at, created_at)) as date),
+        cast(timezone('UTC', coalesce(closed_at, created_at)) as date) as day,
         currency
     from {{ ref('int_deals') }}
     union all
@@ -100,7 +100,7 @@ days_in_use as (
     from quotes
     union all
     select
-        cast(timezone('UTC', as_of) as date),
+        cast(timezone('UTC', as_of) as date) as day,
         reporting_currency
     from parameters
 

@@ -1,0 +1,10 @@
+"""Stands in for dbt's `adapter` where sqlfluff renders a model: enough that the model is valid SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def dispatch(macro_name: str, *_: object) -> Callable[..., str]:
+    """Return a macro that renders to a call of a function by the dispatched macro's name."""
+    return lambda *arguments: f"{macro_name}({', '.join(str(argument) for argument in arguments)})"
