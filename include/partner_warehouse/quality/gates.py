@@ -6,12 +6,14 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import sqlalchemy as sa
 
 from partner_warehouse.errors import BadInputError, GateFailedError
 from partner_warehouse.quality import subjects
@@ -91,7 +93,7 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
     if not suites:
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
     database = database or subjects.prepare(stage, settings)
-    result = GateResult(stage, tuple(_validate(suites, database, data_docs(settings, stage).parent)))
+    result = GateResult(stage, _validate(suites, database, data_docs(settings, stage).parent))
     _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)
@@ -112,7 +114,7 @@ def _keep(result: GateResult, settings: Settings) -> None:
     temporary.replace(target)
 
 
-def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> Iterator[ExpectationResult]:
+def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> tuple[ExpectationResult, ...]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     # Great Expectations takes seconds to import and chats while it does: only a process that checks pays for it.
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -124,19 +126,20 @@ def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> Iterator
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     context.add_data_docs_site("local", _docs_site(docs))
-    source = context.data_sources.add_sql(
-        "subject",
-        connection_string=f"duckdb:///{database}",
-        create_temp_table=False,
-        kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
-    )
-    existing = _tables(database)
     checked_at = datetime.now(UTC).isoformat()
     runs = []
-    try:
+    found: list[ExpectationResult] = []
+    existing = _tables(database)  # before Great Expectations opens the file in its own way
+    with _connections_closed():
+        source = context.data_sources.add_sql(
+            "subject",
+            connection_string=f"duckdb:///{database}",
+            create_temp_table=False,
+            kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
+        )
         for suite in suites:
             if (suite.schema, suite.table) not in existing:
-                yield _missing(suite, checked_at)
+                found.append(_missing(suite, checked_at))
                 continue
             asset = source.add_table_asset(suite.name, table_name=suite.table, schema_name=suite.schema)
             definition = context.validation_definitions.add(
@@ -160,13 +163,11 @@ def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> Iterator
                 )
             )
             runs.append((suite, checkpoint.run()))
-        for suite, run in runs:
-            for validation in run.run_results.values():
-                for entry in validation.results:
-                    yield _result(suite, entry, checked_at)
         context.build_data_docs()
-    finally:
-        source.get_execution_engine().engine.dispose()
+    for suite, run in runs:
+        for validation in run.run_results.values():
+            found.extend(_result(suite, entry, database, checked_at) for entry in validation.results)
+    return tuple(found)
 
 
 def _docs_site(docs: Path) -> Any:
@@ -210,17 +211,19 @@ def _missing(suite: Suite, checked_at: str) -> ExpectationResult:
     )
 
 
-def _result(suite: Suite, entry: Any, checked_at: str) -> ExpectationResult:
+def _result(suite: Suite, entry: Any, database: Path, checked_at: str) -> ExpectationResult:
     configuration = entry.expectation_config
     detail: dict[str, Any] = entry.result or {}
     about = str((configuration.meta or {}).get("about", ""))
     for fault in _exceptions(entry.exception_info):
         about = f"{about} Could not be checked: {fault}".strip()
-    rows = detail.get("partial_unexpected_index_list") or (detail.get("details") or {}).get("unexpected_rows") or []
-    observed = detail.get("observed_value")
-    unexpected = detail.get("unexpected_count")
-    if unexpected is None and str(observed).isdigit():
-        unexpected = int(str(observed))
+    rows = detail.get("partial_unexpected_index_list") or []
+    unexpected = detail.get("unexpected_count") or 0
+    query = configuration.kwargs.get("unexpected_rows_query")
+    if query and not entry.success:
+        # This expectation counts the rows but does not name them.
+        unexpected = int(detail.get("observed_value") or 0)
+        rows = _offenders(database, suite, query)
     return ExpectationResult(
         stage=suite.stage,
         table_schema=suite.schema,
@@ -229,11 +232,42 @@ def _result(suite: Suite, entry: Any, checked_at: str) -> ExpectationResult:
         column=configuration.kwargs.get("column"),
         success=bool(entry.success),
         checked=detail.get("element_count"),
-        unexpected=0 if entry.success else int(unexpected or 0),
+        unexpected=0 if entry.success else int(unexpected),
         sample_keys=() if entry.success else tuple(_keys(rows, suite.key)),
         about=about,
         checked_at=checked_at,
     )
+
+
+@contextmanager
+def _connections_closed() -> Iterator[None]:
+    """Close every connection opened inside.
+
+    Great Expectations keeps some, and DuckDB then refuses to open the file for writing in this process.
+    """
+    opened: list[Any] = []
+
+    def remember(connection: Any, _record: Any) -> None:
+        opened.append(connection)
+
+    sa.event.listen(sa.pool.Pool, "connect", remember)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.pool.Pool, "connect", remember)
+        for connection in opened:
+            connection.close()
+
+
+def _offenders(database: Path, suite: Suite, query: str) -> list[dict[str, Any]]:
+    """Key columns of the first rows that a query of a suite finds."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        try:
+            rows = connection.execute(query.replace("{batch}", f'"{suite.schema}"."{suite.table}"'))
+        except duckdb.Error:
+            return []  # a query that cannot run has been reported as such
+        names = [column[0] for column in rows.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows.fetchmany(SAMPLE)]
 
 
 def _exceptions(info: dict[str, Any]) -> Iterator[str]:
