@@ -52,14 +52,12 @@ def ingest(settings: Settings, *, progress: Progress = _silent) -> None:
 
 def build(settings: Settings, *, as_of: datetime | None = None, progress: Progress = _silent) -> None:
     """From landing to publication."""
-    from partner_warehouse.ledger.landing import land_ledger
     from partner_warehouse.publish.snapshot import publish
     from partner_warehouse.quality.gates import check
     from partner_warehouse.warehouse import runner
 
     progress("prepare")
-    land_ledger(settings)
-    runner.prepare(settings, as_of=as_of)
+    prepare(settings, as_of=as_of)
     progress("gate landing")
     check("landing", settings)
     for layer in runner.LAYERS:
@@ -71,15 +69,34 @@ def build(settings: Settings, *, as_of: datetime | None = None, progress: Progre
     publish(settings)
 
 
+def prepare(settings: Settings, *, as_of: datetime | None = None) -> datetime:
+    """Fix what the build computes for, and bring the ledger's postings to where dbt reads them.
+
+    Returns:
+        The instant computed for, UTC.
+    """
+    from partner_warehouse.ledger.landing import land_ledger
+    from partner_warehouse.warehouse import runner
+
+    land_ledger(settings)
+    return runner.prepare(settings, as_of=as_of)
+
+
 def after_posting(settings: Settings, *, progress: Progress = _silent) -> None:
-    """Bring what was posted back into the marts and publish it; nothing else is recomputed."""
+    """Bring what was posted back into the marts and publish it; nothing else is recomputed.
+
+    The marts' gate is held again: a build may have stopped at it, and what stopped there must not be published here.
+    """
     from partner_warehouse.ledger.landing import land_ledger
     from partner_warehouse.publish.snapshot import publish
+    from partner_warehouse.quality.gates import check
     from partner_warehouse.warehouse import runner
 
     progress("land ledger")
     land_ledger(settings)
     progress("build ledger")
     runner.build("ledger", settings)
+    progress("gate marts")
+    check("marts", settings)
     progress("publish")
     publish(settings)

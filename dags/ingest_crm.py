@@ -1,0 +1,23 @@
+"""Salesforce and HubSpot: partners, customers, leads, deals, activities, hourly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG
+
+from partner_warehouse.orchestration import RETRIES, ingest_source
+
+with DAG(
+    "ingest_crm",
+    description="Land what is new in Salesforce and HubSpot",
+    schedule="0 * * * *",
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRIES,
+    tags=["ingest"],
+    doc_md=__doc__,
+):
+    ingest_source("salesforce")
+    ingest_source("hubspot")

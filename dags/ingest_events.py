@@ -1,0 +1,22 @@
+"""The event collector: touchpoints and identities, by the hour."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG
+
+from partner_warehouse.orchestration import RETRIES, ingest_source
+
+with DAG(
+    "ingest_events",
+    description="Land the hours that the event collector has closed",
+    schedule="0 * * * *",
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRIES,
+    tags=["ingest"],
+    doc_md=__doc__,
+):
+    ingest_source("events")

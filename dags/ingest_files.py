@@ -1,0 +1,22 @@
+"""The file drop: whatever lies in the inbox, each file once, hourly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG
+
+from partner_warehouse.orchestration import RETRIES, ingest_source
+
+with DAG(
+    "ingest_files",
+    description="Land the files of the inbox that were not taken yet",
+    schedule="0 * * * *",
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRIES,
+    tags=["ingest"],
+    doc_md=__doc__,
+):
+    ingest_source("files")

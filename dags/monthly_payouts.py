@@ -1,0 +1,114 @@
+"""A month's commissions: drafted, gated, put to a person of finance, posted to the ledger, published.
+
+The ledger decides, not this DAG: posting checks who answered, that the answer was Approve, that it was not the
+preparer, and that what would be posted is what was shown. A month that is approved already ends the run at once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from partner_warehouse.orchestration import (
+    BUILD_RETRIES,
+    PUBLICATION,
+    WAREHOUSE_POOL,
+    PayoutApproval,
+    month_before,
+    responder,
+)
+from partner_warehouse.settings import load_settings
+
+SETTINGS = load_settings()
+
+with DAG(
+    "monthly_payouts",
+    description="Draft, approve and post the payouts of a month",
+    schedule=CronTriggerTimetable("0 6 2 * *", timezone=SETTINGS.timezone),
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=12,  # a month that waits for its answer does not keep the next one from being drafted
+    default_args=BUILD_RETRIES,
+    params={
+        "period": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
+            description="The month to pay, YYYY-MM; default: the month before the run's",
+        )
+    },
+    tags=["payouts"],
+    doc_md=__doc__,
+):
+
+    @task(pool=WAREHOUSE_POOL)
+    def draft(params: dict[str, Any], dag_run: Any) -> str:
+        """Draft the month from the published entitlement; skip what is approved already."""
+        from partner_warehouse.ledger.payouts import PayoutService
+
+        period: str = params["period"] or month_before(dag_run.logical_date or dag_run.run_after, SETTINGS.timezone)
+        service = PayoutService(load_settings())
+        if approved_before(service.state(period)):
+            raise AirflowSkipException(f"{period} is approved already")
+        service.draft(period, SERVICE_USER)
+        return period
+
+    @task
+    def gate() -> dict[str, int]:
+        """Hold the draft against the expectations of payouts."""
+        from partner_warehouse.quality.gates import check
+
+        return {"expectations": len(check("payouts", load_settings()).results)}
+
+    @task
+    def submit(period: str) -> dict[str, Any]:
+        """Close the draft: from here on its content has a hash, and an answer is for that content alone."""
+        from partner_warehouse.ledger.payouts import PayoutService
+
+        return statement(PayoutService(load_settings()).submit(period, SERVICE_USER))
+
+    approve = PayoutApproval(
+        task_id="approve",
+        subject="Payouts of {{ ti.xcom_pull('submit')['period'] }}: approve?",
+        body="{{ ti.xcom_pull('submit')['text'] }}",
+        content_hash="{{ ti.xcom_pull('submit')['content_hash'] }}",
+        assigned_users=[{"id": name, "name": name} for name in SETTINGS.approvers],
+        response_timeout=timedelta(days=14),
+        retries=0,
+    )
+
+    @task
+    def post(period: str, answer: Any, ti: Any) -> dict[str, str]:
+        """Post what was approved, if a person approved exactly this content."""
+        from partner_warehouse.ledger.payouts import PayoutService
+
+        user = responder(answer, chosen=PayoutApproval.APPROVE)
+        shown: str = ti.xcom_pull("approve", key=PayoutApproval.SHOWN)
+        PayoutService(load_settings()).approve(period, user, content_hash=shown)
+        return {"period": period, "approved_by": user, "content_hash": shown}
+
+    @task(trigger_rule="all_skipped")
+    def reject(ti: Any) -> None:
+        """Give the month back to be drafted again, if that was the answer."""
+        from partner_warehouse.ledger.payouts import PayoutService
+
+        answer = ti.xcom_pull("approve")
+        if not answer:
+            raise AirflowSkipException("nothing was put to approval")
+        user = responder(answer, chosen=PayoutApproval.REJECT)
+        PayoutService(load_settings()).reject(ti.xcom_pull("draft"), user, reason="rejected in Airflow")
+
+    @task(pool=WAREHOUSE_POOL, outlets=[PUBLICATION])
+    def refresh() -> None:
+        """Bring what was posted into the marts, and publish them."""
+        from partner_warehouse import pipeline
+
+        pipeline.after_posting(load_settings())
+
+    period = draft()
+    posted = post(period, approve.output)
+    period >> gate() >> submit(period) >> approve
+    posted >> [refresh(), reject()]

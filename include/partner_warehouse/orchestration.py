@@ -1,0 +1,208 @@
+"""What the DAGs share: assets, the pool, how tasks retry, and how an approval is asked for and read.
+
+Imported by every DAG file, many times a minute: nothing heavy may be imported at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Asset, AssetAll, RetryDecision, RetryPolicy, TaskGroup, task
+
+from partner_warehouse.errors import (
+    BadInputError,
+    GateFailedError,
+    NotAllowedError,
+    PermanentError,
+    TransientError,
+)
+from partner_warehouse.settings import SOURCES, Source
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from partner_warehouse.ledger.payouts import PayoutState
+
+WAREHOUSE_POOL = "warehouse"
+"""One slot: DuckDB takes one writing process, and a reader in another process blocks it."""
+
+LANDED: dict[Source, Asset] = {source: Asset(f"landing/{source}") for source in SOURCES}
+"""What an `ingest_*` DAG has brought up to date."""
+
+ALL_LANDED = AssetAll(*LANDED.values())
+"""Every source has come round since the last build. One build a round, not one a source."""
+
+PUBLICATION = Asset("publication")
+"""The file that BI and finance read."""
+
+SERVICE_USER = "airflow"
+"""Who prepares a payout that a DAG drafts. It may never approve one."""
+
+_LONGEST_WAIT = timedelta(hours=1)
+"""However long the other side asks us to wait, we look again after this."""
+
+
+class StepRetryPolicy(RetryPolicy):
+    """Tries again what may pass, as late as the other side asked for, and nothing else that we can name.
+
+    A fault that we cannot name (a worker that was killed, a disk that was full) takes the task's ordinary retries.
+    """
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Decide by the kind of the fault; called in the worker, with the exception at hand."""
+        if isinstance(exception, TransientError):
+            if exception.retry_after is None:
+                return RetryDecision.retry(reason="transient")
+            delay = min(timedelta(seconds=exception.retry_after), _LONGEST_WAIT)
+            return RetryDecision.retry(delay, reason=f"the other side asked to wait {delay.total_seconds():g} s")
+        if isinstance(exception, BadInputError | GateFailedError | NotAllowedError | PermanentError):
+            return RetryDecision.fail(reason=f"{type(exception).__name__}: no further try would change it")
+        return RetryDecision.default()
+
+
+RETRIES: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=15),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": StepRetryPolicy(),
+}
+"""`default_args` of the DAGs that talk to sources."""
+
+BUILD_RETRIES: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=30), "retry_policy": StepRetryPolicy()}
+"""`default_args` of the DAGs that compute: what failed once by its data fails again."""
+
+
+def ingest_source(source: Source) -> None:
+    """The tasks that bring one source up to date, in a group of its name: a mapped task for each object.
+
+    The objects are asked for when the DAG runs, so a source that is not configured maps to nothing; its asset is
+    updated all the same, since there is nothing to wait for. When an object fails, the others land, and the asset
+    waits for a run that lands them all.
+    """
+    with TaskGroup(group_id=source):
+
+        @task(task_id="objects")
+        def objects() -> list[str]:
+            from partner_warehouse.settings import load_settings
+
+            if source not in load_settings().sources:
+                return []
+            from partner_warehouse.extract.ingest import objects as objects_of
+
+            return list(objects_of(source))
+
+        @task(task_id="ingest", map_index_template="{{ task.op_kwargs['object_name'] }}")
+        def ingest_object(object_name: str) -> dict[str, Any]:
+            from partner_warehouse.extract.ingest import ingest
+            from partner_warehouse.settings import load_settings
+
+            outcome = ingest(source, object_name, load_settings())
+            return {
+                "object": object_name,
+                "received": outcome.received,
+                "landed": outcome.landed,
+                "quarantined": outcome.quarantined,
+                "duplicates": outcome.duplicates,
+            }
+
+        @task(task_id="landed", outlets=[LANDED[source]], trigger_rule="none_failed")
+        def landed(outcomes: Any, *, outlet_events: Any) -> dict[str, int]:
+            totals = {
+                count: sum(outcome[count] for outcome in outcomes or ())
+                for count in ("received", "landed", "quarantined", "duplicates")
+            }
+            outlet_events[LANDED[source]].extra = totals
+            return totals
+
+        landed(ingest_object.expand(object_name=objects()))
+
+
+class PayoutApproval(ApprovalOperator):
+    """Asks a person to approve a payout, and keeps the hash of the content that this person was shown.
+
+    Args:
+        content_hash: Hash of what is put to approval; a template.
+        kwargs: As for `ApprovalOperator`.
+    """
+
+    SHOWN = "content_hash_shown"
+    """The XCom that holds the hash, beside the answer."""
+
+    template_fields = ("subject", "body", "content_hash")
+
+    def __init__(self, *, content_hash: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.content_hash = content_hash
+
+    def execute(self, context: Context) -> Any:
+        """Note the hash, then wait for the person."""
+        context["ti"].xcom_push(self.SHOWN, self.content_hash)
+        return super().execute(context)
+
+
+def responder(answer: Mapping[str, Any] | None, *, chosen: str) -> str:
+    """The person who gave this answer.
+
+    Anyone who may edit a DAG run can mark the asking task as successful; then there is no answer, and nobody to name.
+
+    Args:
+        answer: What the approval task returned.
+        chosen: The option that must have been chosen.
+
+    Returns:
+        The login of the person.
+
+    Raises:
+        NotAllowedError: Nobody answered, or the answer was another one.
+    """
+    if not answer or not answer.get("responded_by_user"):
+        raise NotAllowedError(
+            "nobody answered the approval: the task was marked as successful, or timed out\n"
+            "clear the task `approve` and answer it, or approve with `partner-warehouse payouts approve`"
+        )
+    if list(answer["chosen_options"]) != [chosen]:
+        raise NotAllowedError(f"the answer was {', '.join(answer['chosen_options'])}, not {chosen}")
+    return str(answer["responded_by_user"]["name"])
+
+
+def month_before(instant: datetime, timezone: str) -> str:
+    """The period to pay at this instant: the calendar month before it, in the reports' time zone.
+
+    Returns:
+        `YYYY-MM`.
+    """
+    local = instant.astimezone(ZoneInfo(timezone))
+    return (local.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+
+
+def statement(state: PayoutState) -> dict[str, Any]:
+    """What a person is shown before approving a month, as plain values: totals, counts and the content's hash.
+
+    It names no partner and no customer: it is kept by Airflow, where more people read than in the ledger.
+    """
+    lines = [
+        f"**{state.period}**, version {state.version}: {state.payout_count} payouts of {state.line_count} lines.",
+        "",
+        "| Currency | Payouts | Payable |",
+        "|---|---:|---:|",
+        *(f"| {currency} | {payouts} | {payable:,f} |" for currency, payouts, payable in state.totals),
+        "",
+        f"Content `{state.content_hash}`, prepared by {state.submitted_by}.",
+        f"Every line: `partner-warehouse payouts show {state.period}`.",
+    ]
+    return {
+        "period": state.period,
+        "version": state.version,
+        "content_hash": state.content_hash,
+        "payouts": state.payout_count,
+        "lines": state.line_count,
+        "totals": [[currency, payouts, f"{payable:f}"] for currency, payouts, payable in state.totals],
+        "text": "\n".join(lines),
+    }
