@@ -15,10 +15,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from partner_warehouse.orchestration import (
     BUILD_RETRIES,
     PUBLICATION,
+    SERVICE_USER,
     WAREHOUSE_POOL,
     PayoutApproval,
     month_before,
     responder,
+    statement,
 )
 from partner_warehouse.settings import load_settings
 
@@ -46,14 +48,16 @@ with DAG(
 
     @task(pool=WAREHOUSE_POOL)
     def draft(params: dict[str, Any], dag_run: Any) -> str:
-        """Draft the month from the published entitlement; skip what is approved already."""
+        """Draft the month from the live entitlement. What waits for approval stands; what is approved ends the run."""
         from partner_warehouse.ledger.payouts import PayoutService
 
         period: str = params["period"] or month_before(dag_run.logical_date or dag_run.run_after, SETTINGS.timezone)
         service = PayoutService(load_settings())
-        if approved_before(service.state(period)):
-            raise AirflowSkipException(f"{period} is approved already")
-        service.draft(period, SERVICE_USER)
+        state = service.state(period)
+        if state is not None and state.status not in ("draft", "submitted"):
+            raise AirflowSkipException(f"{period} is {state.status} already")
+        if state is None or state.status == "draft":
+            service.draft(period, SERVICE_USER)
         return period
 
     @task
@@ -68,7 +72,11 @@ with DAG(
         """Close the draft: from here on its content has a hash, and an answer is for that content alone."""
         from partner_warehouse.ledger.payouts import PayoutService
 
-        return statement(PayoutService(load_settings()).submit(period, SERVICE_USER))
+        service = PayoutService(load_settings())
+        state = service.state(period)
+        if state is None or state.status != "submitted":
+            state = service.submit(period, SERVICE_USER)
+        return statement(state)
 
     approve = PayoutApproval(
         task_id="approve",
@@ -87,7 +95,9 @@ with DAG(
 
         user = responder(answer, chosen=PayoutApproval.APPROVE)
         shown: str = ti.xcom_pull("approve", key=PayoutApproval.SHOWN)
-        PayoutService(load_settings()).approve(period, user, content_hash=shown)
+        state = PayoutService(load_settings()).approve(period, user, content_hash=shown)
+        if state.status == "submitted":
+            raise AirflowSkipException(f"{user} approved; a second person approves with `partner-warehouse payouts`")
         return {"period": period, "approved_by": user, "content_hash": shown}
 
     @task(trigger_rule="all_skipped")
@@ -96,8 +106,8 @@ with DAG(
         from partner_warehouse.ledger.payouts import PayoutService
 
         answer = ti.xcom_pull("approve")
-        if not answer:
-            raise AirflowSkipException("nothing was put to approval")
+        if not answer or answer["chosen_options"] != [PayoutApproval.REJECT]:
+            raise AirflowSkipException("nothing was rejected")
         user = responder(answer, chosen=PayoutApproval.REJECT)
         PayoutService(load_settings()).reject(ti.xcom_pull("draft"), user, reason="rejected in Airflow")
 
