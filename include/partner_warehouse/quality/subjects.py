@@ -77,6 +77,15 @@ def _landing(settings: Settings) -> Path:
     return target
 
 
+def _payouts(settings: Settings) -> Path:
+    """The drafts that are not approved yet, as the ledger holds them."""
+    from partner_warehouse.ledger.payouts import PayoutService
+
+    target = fresh_database(settings, "payouts")
+    PayoutService(settings).write_drafts(target)
+    return target
+
+
 def fresh_database(settings: Settings, name: str) -> Path:
     """An empty place for a gate's own tables: `HOME/gates/<name>.duckdb`, what was there before removed."""
     target = settings.home / "gates" / f"{name}.duckdb"
@@ -90,4 +99,5 @@ _SUBJECTS: dict[Stage, Callable[[Settings], Path]] = {
     "landing": _landing,
     "staging": _warehouse,
     "marts": _warehouse,
+    "payouts": _payouts,
 }
