@@ -1,0 +1,72 @@
+{# The day an instant falls on in the time zone of the reports. #}
+{% macro report_day(instant) -%}
+    {{ local_day(instant, '(select timezone from ' ~ ref('stg_run__parameters') ~ ')') }}
+{%- endmacro %}
+
+{# The first day of the period that a day is in; the grain is day, week (from Monday), month, quarter or year. #}
+{% macro period_start(grain, day) -%} cast(date_trunc({{ grain }}, {{ day }}) as date) {%- endmacro %}
+
+{# The first day of the period after the one that begins on a day. #}
+{% macro next_period_start(grain, day, periods=1) -%}
+    cast(
+        case {{ grain }}
+            when 'day' then {{ day }} + {{ periods }} * interval 1 day
+            when 'week' then {{ day }} + {{ periods }} * interval 7 day
+            when 'month' then {{ day }} + {{ periods }} * interval 1 month
+            when 'quarter' then {{ day }} + {{ periods }} * interval 3 month
+            else {{ day }} + {{ periods }} * interval 12 month
+        end as date
+    )
+{%- endmacro %}
+
+{# A date, so many months later; the last day of a shorter month stands for a missing one. #}
+{% macro months_after(day, months) -%} cast({{ day }} + {{ months }} * interval 1 month as date) {%- endmacro %}
+
+{#
+    numerator / denominator to twelve decimals, half away from zero; null when the denominator is 0 or null. Counted in
+    whole numbers, as the commissions are: an engine's division of decimals may pass through binary floating point.
+#}
+{% macro exact_ratio(numerator, denominator) -%}
+    {%- set n = to_units('cast(' ~ numerator ~ ' as ' ~ exact() ~ ')', 10) -%}
+    {%- set d = to_units('cast(' ~ denominator ~ ' as ' ~ exact() ~ ')', 10) -%}
+    cast(
+        {{ round_ratio(
+            '(' ~ n ~ ' * ' ~ 10 ** 12 ~ ' * case when ' ~ denominator ~ ' < 0 then -1 else 1 end)',
+            'nullif(abs(' ~ d ~ '), 0)'
+        ) }} as decimal(38, 0)
+    ) * cast(0.000000000001 as decimal(12, 12))
+{%- endmacro %}
+
+{# The report of one grain: every KPI of its periods, whose first day is named as its readers know it. #}
+{% macro kpi_report(grain, period_column) -%}
+with
+
+results as (
+
+    select * from {{ ref('int_kpi_results') }}
+
+),
+
+final as (
+
+    select
+        period_start as {{ period_column }},
+        kpi_code,
+        dimension,
+        dimension_value,
+        value,
+        target,
+        status,
+        basis_count,
+        unit,
+        operator,
+        target_to,
+        unconverted_count,
+        is_closed
+    from results
+    where grain = '{{ grain }}'
+
+)
+
+select * from final
+{%- endmacro %}

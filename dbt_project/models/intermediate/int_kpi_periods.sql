@@ -1,0 +1,78 @@
+with
+
+facts as (
+
+    select * from {{ ref('int_kpi_facts') }}
+
+),
+
+parameters as (
+
+    select
+        as_of,
+        {{ report_day('as_of') }} as as_of_on
+    from {{ ref('stg_run__parameters') }}
+
+),
+
+-- The size of a market is known of years in which there was no partner yet.
+first_fact as (
+
+    select min(occurred_on) as first_on
+    from facts
+    where measure <> 'market_size'
+
+),
+
+days as (
+
+    select {{ each_day('first_fact.first_on', 'parameters.as_of_on') }} as day
+    from first_fact
+    cross join parameters
+
+),
+
+grains as (
+
+    select unnest(['day', 'week', 'month', 'quarter', 'year']) as grain
+
+),
+
+starts as (
+
+    select distinct
+        grains.grain,
+        {{ period_start('grains.grain', 'days.day') }} as period_start
+    from grains
+    cross join days
+
+),
+
+bounds as (
+
+    select
+        starts.grain,
+        starts.period_start,
+        {{ next_period_start('starts.grain', 'starts.period_start') }} as period_end,
+        {{ next_period_start('starts.grain', 'starts.period_start', -1) }} as previous_start,
+        parameters.as_of_on
+    from starts
+    cross join parameters
+
+),
+
+final as (
+
+    select
+        grain,
+        period_start,
+        period_end,
+        previous_start,
+        least(period_end, {{ days_after('as_of_on', 1) }}) as known_until,
+        {{ months_after('least(period_end, ' ~ days_after('as_of_on', 1) ~ ')', -12) }} as year_before,
+        period_end <= as_of_on as is_closed
+    from bounds
+
+)
+
+select * from final

@@ -1,0 +1,167 @@
+with
+
+definitions as (
+
+    select * from {{ ref('kpi_definitions') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('int_kpi_periods') }}
+
+),
+
+measures as (
+
+    select * from {{ ref('int_kpi_measures') }}
+
+),
+
+-- The whole company has a row for every period; a part of it, for those in which it or the period before has a fact.
+cells as (
+
+    select
+        grain,
+        period_start,
+        'all' as dimension,
+        'all' as dimension_value
+    from periods
+    union
+    select
+        grain,
+        period_start,
+        dimension,
+        dimension_value
+    from measures
+    union
+    select
+        periods.grain,
+        periods.period_start,
+        measures.dimension,
+        measures.dimension_value
+    from periods
+    inner join measures
+        on
+            periods.grain = measures.grain
+            and periods.previous_start = measures.period_start
+
+),
+
+wanted as (
+
+    select
+        periods.grain,
+        periods.period_start,
+        periods.previous_start,
+        periods.is_closed,
+        cells.dimension,
+        cells.dimension_value,
+        definitions.*
+    from cells
+    inner join periods
+        on
+            cells.grain = periods.grain
+            and cells.period_start = periods.period_start
+    inner join definitions
+        on
+            case cells.grain
+                when 'day' then definitions.is_daily
+                when 'week' then definitions.is_weekly
+                else true
+            end
+            and case cells.dimension
+                when 'all' then true
+                when 'partner' then definitions.by_partner
+                when 'influence' then definitions.by_influence
+                else definitions.by_group
+            end
+
+),
+
+parts as (
+
+    select
+        wanted.*,
+        case wanted.numerator_of
+            when 'count' then coalesce(numerators.entities, 0)
+            else coalesce(numerators.amount, 0)
+        end as numerator_value,
+        case wanted.denominator_of when 'count' then denominators.entities else denominators.amount end
+            as denominator_value,
+        coalesce(bases.entities, 0) as basis_count,
+        coalesce(numerators.unconverted, 0)
+        + case when wanted.denominator <> wanted.numerator then coalesce(denominators.unconverted, 0) else 0 end
+            as unconverted_count
+    from wanted
+    left join measures as numerators
+        on
+            wanted.grain = numerators.grain
+            and wanted.period_start = numerators.period_start
+            and wanted.dimension = numerators.dimension
+            and wanted.dimension_value = numerators.dimension_value
+            and wanted.numerator = numerators.measure
+    -- Where the denominator is not split, a part is measured against the whole.
+    left join measures as denominators
+        on
+            wanted.grain = denominators.grain
+            and wanted.period_start = denominators.period_start
+            and case when wanted.denominator_scope = 'all' or wanted.dimension = 'influence' then 'all' else wanted.dimension end
+            = denominators.dimension
+            and case when wanted.denominator_scope = 'all' or wanted.dimension = 'influence' then 'all' else wanted.dimension_value end
+            = denominators.dimension_value
+            and wanted.denominator = denominators.measure
+    left join measures as bases
+        on
+            wanted.grain = bases.grain
+            and wanted.period_start = bases.period_start
+            and wanted.dimension = bases.dimension
+            and wanted.dimension_value = bases.dimension_value
+            and wanted.basis = bases.measure
+
+),
+
+levels as (
+
+    select
+        *,
+        cast(case
+            when formula = 'return' then {{ exact_ratio('scale * (numerator_value - denominator_value)', 'denominator_value') }}
+            when denominator is null then numerator_value
+            else {{ exact_ratio('scale * numerator_value', 'denominator_value') }}
+        end as decimal(38, 12)) as level
+    from parts
+
+),
+
+-- Growth from nothing, or from a month of net refunds, is not a number.
+final as (
+
+    select
+        levels.grain,
+        levels.period_start,
+        levels.is_closed,
+        levels.kpi_code,
+        levels.dimension,
+        levels.dimension_value,
+        levels.unit,
+        cast(case
+            when levels.formula <> 'growth' then levels.level
+            when previous.level > 0
+                then {{ exact_ratio('100 * (levels.level - previous.level)', 'previous.level') }}
+        end as {{ exact() }}) as value,
+        levels.basis_count,
+        levels.unconverted_count
+    from levels
+    left join levels as previous
+        on
+            levels.formula = 'growth'
+            and levels.grain = previous.grain
+            and levels.previous_start = previous.period_start
+            and levels.kpi_code = previous.kpi_code
+            and levels.dimension = previous.dimension
+            and levels.dimension_value = previous.dimension_value
+
+)
+
+select * from final
