@@ -1,0 +1,1 @@
+"""Files for banks, ERPs and spreadsheets, written from what the ledger posted."""

@@ -1,0 +1,437 @@
+"""What a period would post: the published entitlement up to its end, less everything already posted.
+
+All of it is set-based, in DuckDB: the publication is attached read-only, what was posted is brought over from the
+ledger. Amounts stay DECIMAL throughout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Connection, Label, Select, Table, func, select
+
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.ledger import schema, store
+from partner_warehouse.ledger.periods import Period
+from partner_warehouse.settings import DBT_PROJECT, Settings
+
+LINE_COLUMNS: dict[str, str] = {
+    "line_id": "VARCHAR",
+    "commission_line_id": "VARCHAR",
+    "payout_id": "VARCHAR",
+    "partner_id": "VARCHAR",
+    "programme": "VARCHAR",
+    "plan_id": "VARCHAR",
+    "plan_version": "BIGINT",
+    "component": "VARCHAR",
+    "movement_kind": "VARCHAR",
+    "movement_id": "VARCHAR",
+    "corrects_line_id": "VARCHAR",
+    "base_amount": "DECIMAL(28, 10)",
+    "base_currency": "VARCHAR",
+    "rate": "DECIMAL(18, 12)",
+    "tier": "VARCHAR",
+    "split_share": "DECIMAL(18, 12)",
+    "fx_rate": "DECIMAL(28, 10)",
+    "fx_date": "DATE",
+    "amount": "DECIMAL(18, 3)",
+    "currency": "VARCHAR",
+    "earned_on": "DATE",
+    "payable_on": "DATE",
+}
+"""A line, in the order that it is hashed in."""
+
+PAYOUT_COLUMNS: dict[str, str] = {
+    "payout_id": "VARCHAR",
+    "partner_id": "VARCHAR",
+    "currency": "VARCHAR",
+    "opening_balance": "DECIMAL(18, 3)",
+    "earned": "DECIMAL(18, 3)",
+    "adjustments": "DECIMAL(18, 3)",
+    "payable": "DECIMAL(18, 3)",
+    "closing_balance": "DECIMAL(18, 3)",
+    "min_payout": "DECIMAL(18, 3)",
+    "line_count": "BIGINT",
+}
+"""A payout, in the order that it is hashed in."""
+
+_NEEDED = ("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyTotal:
+    """Control total of one currency: how many partners are paid, and how much together (major units)."""
+
+    currency: str
+    payouts: int
+    payable: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a period's lines and payouts come to.
+
+    Attributes:
+        content_hash: SHA-256 over every line and every payout, in the order of their ids.
+        totals: Control totals, by currency.
+    """
+
+    content_hash: str
+    line_count: int
+    payout_count: int
+    totals: tuple[CurrencyTotal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the publication was computed from.
+
+    Attributes:
+        as_of: The instant it was computed for; None where it does not say.
+        known_at: The newest load in it; None where it does not say.
+    """
+
+    as_of: datetime | None
+    known_at: datetime | None
+
+
+@contextmanager
+def publication(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of our own with the publication attached, read-only, as `publication`.
+
+    Raises:
+        BadInputError: Nothing was published yet.
+    """
+    if not path.exists():
+        raise BadInputError("nothing is published yet: `partner-warehouse run` computes and publishes the entitlement")
+    with duckdb.connect() as duck:
+        duck.execute("SET TimeZone = 'UTC'")
+        duck.execute(f"ATTACH {literal(str(path))} AS publication (READ_ONLY)")
+        yield duck
+
+
+def literal(value: str) -> str:
+    """A SQL string literal, where a statement takes no parameter."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def published_columns(duck: duckdb.DuckDBPyConnection, table_schema: str, table: str) -> set[str]:
+    """The columns of a published table; empty where it is not published."""
+    rows = duck.execute(
+        "SELECT column_name FROM duckdb_columns() "
+        "WHERE database_name = 'publication' AND schema_name = ? AND table_name = ?",
+        [table_schema, table],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def basis(duck: duckdb.DuckDBPyConnection) -> Basis:
+    """What the attached publication was computed from."""
+    as_of = known_at = None
+    if "as_of" in published_columns(duck, "ops", "run_parameters"):
+        row = duck.execute("SELECT as_of FROM publication.ops.run_parameters").fetchone()
+        as_of = row[0].astimezone(UTC) if row and row[0] else None
+    if {"loaded_at", "source"} <= published_columns(duck, "ops", "loads"):
+        row = duck.execute("SELECT max(loaded_at) FROM publication.ops.loads WHERE source <> 'ledger'").fetchone()
+        known_at = row[0].astimezone(UTC) if row and row[0] else None
+    return Basis(as_of, known_at)
+
+
+def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> Content:
+    """Make the DuckDB tables `lines` and `payouts` of a period, from the attached publication and the ledger.
+
+    Only what was posted for earlier periods counts as posted, so that an approved period can be computed again.
+
+    Raises:
+        BadInputError: `finance.commission_lines` is not published or lacks a column; the plan file cannot be read.
+    """
+    _read_entitlement(duck, period)
+    store.load(connection, _posted_sums(period), duck, "posted")
+    _find_changes(duck)
+    _read_reversed(duck, connection, period)
+    store.load(connection, _balances(period), duck, "balances")
+    _read_minimums(duck, settings)
+    _make_lines(duck, period)
+    _make_payouts(duck, period)
+    return content(duck, str(period))
+
+
+def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
+    """`live`: every published commission line; `due`: those that the period may post."""
+    present = published_columns(duck, "finance", "commission_lines")
+    missing = [name for name in _NEEDED if name not in present]
+    if missing:
+        raise BadInputError(f"the publication's finance.commission_lines lacks {', '.join(missing)}: publish again")
+    typed = ", ".join(
+        f"CAST({name if name in present else 'NULL'} AS {sql_type}) AS {name}"
+        for name, sql_type in LINE_COLUMNS.items()
+        if name not in {"commission_line_id", "payout_id"}
+    )
+    duck.execute(
+        f"CREATE OR REPLACE TEMP TABLE live AS SELECT {typed}, "  # noqa: S608
+        "amount IS NULL OR status = 'held' AS untouched FROM publication.finance.commission_lines"
+    )
+    duck.execute(
+        "CREATE OR REPLACE TEMP TABLE due AS "
+        "SELECT * FROM live WHERE NOT untouched AND earned_on <= $end AND payable_on <= $end",
+        {"end": period.last_day},
+    )
+
+
+def _posted_sums(period: Period) -> Select[tuple[str, str, str, Decimal]]:
+    lines = schema.payout_lines.c
+    return (
+        select(lines.commission_line_id, lines.partner_id, lines.currency, _sum(schema.payout_lines, "amount"))
+        .where(lines.period < str(period))
+        .group_by(lines.commission_line_id, lines.partner_id, lines.currency)
+    )
+
+
+def _sum(table: Table, column: str) -> Label[Decimal]:
+    """A sum that keeps the column's exact type."""
+    return func.sum(table.c[column], type_=table.c[column].type).label(column)
+
+
+def _balances(period: Period) -> Select[tuple[str, str, Decimal, Decimal]]:
+    """Per partner and currency: what was posted less what was paid, and the minimum last in force."""
+    paid = schema.payouts.c
+    newest = (
+        select(paid.partner_id, paid.currency, func.max(paid.period).label("period"))
+        .where(paid.period < str(period))
+        .group_by(paid.partner_id, paid.currency)
+        .subquery()
+    )
+    return select(paid.partner_id, paid.currency, paid.closing_balance, paid.min_payout).join_from(
+        schema.payouts,
+        newest,
+        (paid.partner_id == newest.c.partner_id)
+        & (paid.currency == newest.c.currency)
+        & (paid.period == newest.c.period),
+    )
+
+
+def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
+    """`changes`: what differs between what is due and what was posted.
+
+    A line that is held, or whose amount is not known, stays as it was posted.
+    """
+    duck.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE changes AS
+        SELECT
+            coalesce(due.line_id, posted.commission_line_id) AS commission_line_id,
+            coalesce(due.partner_id, posted.partner_id) AS partner_id,
+            coalesce(due.currency, posted.currency) AS currency,
+            CAST(coalesce(due.amount, 0) - coalesce(posted.amount, 0) AS DECIMAL(18, 3)) AS amount,
+            due.line_id IS NOT NULL AS is_due,
+            posted.commission_line_id IS NULL AS is_new
+        FROM due
+        FULL JOIN posted
+            ON due.line_id = posted.commission_line_id
+            AND due.partner_id = posted.partner_id
+            AND due.currency = posted.currency
+        """
+    )
+    duck.execute(
+        """
+        DELETE FROM changes
+        WHERE (NOT is_new AND amount = 0)
+            OR (NOT is_due AND commission_line_id IN (SELECT line_id FROM live WHERE untouched))
+        """
+    )
+
+
+_CHUNK = 500
+
+
+def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
+    """`reversed`: the first posting of each line that is due no more, so that its reversal can name what it was."""
+    gone = duck.execute("SELECT DISTINCT commission_line_id FROM changes WHERE NOT is_due ORDER BY ALL").fetchall()
+    names = [name for name in LINE_COLUMNS if name not in {"payout_id", "line_id"}]
+    columns = [schema.payout_lines.c[name] for name in ("period", *names)]
+    statement = select(*columns).where(schema.payout_lines.c.period < str(period))
+    store.load(connection, statement.where(schema.payout_lines.c.line_id.is_(None)), duck, "reversed")
+    for start in range(0, len(gone), _CHUNK):
+        wanted = [row[0] for row in gone[start : start + _CHUNK]]
+        chosen = statement.where(schema.payout_lines.c.commission_line_id.in_(wanted))
+        store.load(connection, chosen, duck, "reversed_chunk")
+        duck.execute("INSERT INTO reversed FROM reversed_chunk")
+
+
+def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
+    """`lines`: a first posting keeps the entitlement's id; an adjustment has its own and names what it corrects."""
+    frozen = [name for name in LINE_COLUMNS if name not in _DECIDED]
+    described = ", ".join(f"coalesce(due.{name}, was.{name}) AS {name}" for name in frozen)
+    listed = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in LINE_COLUMNS.items())
+    duck.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE lines AS
+        WITH first_postings AS (
+            SELECT * FROM reversed
+            QUALIFY row_number() OVER (PARTITION BY commission_line_id, partner_id, currency ORDER BY period) = 1
+        ),
+        ever_posted AS (
+            SELECT DISTINCT commission_line_id FROM posted
+        ),
+        decided AS (
+            SELECT
+                changes.*,
+                -- A line that moved to another partner or currency was posted before: it has no first posting left.
+                changes.is_new AND ever_posted.commission_line_id IS NULL AS is_first
+            FROM changes
+            LEFT JOIN ever_posted USING (commission_line_id)
+        ),
+        described AS (
+            SELECT
+                decided.commission_line_id,
+                decided.partner_id,
+                decided.currency,
+                decided.amount,
+                CASE
+                    WHEN decided.is_first THEN decided.commission_line_id
+                    ELSE 'ADJ-' || left(sha256(concat_ws(
+                        chr(31), $period, decided.commission_line_id, decided.partner_id, decided.currency
+                    )), 32)
+                END AS line_id,
+                CASE WHEN decided.is_first THEN due.corrects_line_id ELSE decided.commission_line_id END
+                    AS corrects_line_id,
+                {described}
+            FROM decided
+            LEFT JOIN due
+                ON decided.is_due AND decided.commission_line_id = due.line_id
+                AND decided.partner_id = due.partner_id AND decided.currency = due.currency
+            LEFT JOIN first_postings AS was
+                ON NOT decided.is_due AND decided.commission_line_id = was.commission_line_id
+                AND decided.partner_id = was.partner_id AND decided.currency = was.currency
+        )
+        SELECT {listed} FROM (SELECT *, {_PAYOUT_ID} AS payout_id FROM described)
+        """,  # noqa: S608
+        {"period": str(period)},
+    )
+
+
+_DECIDED = {
+    "line_id",
+    "commission_line_id",
+    "payout_id",
+    "partner_id",
+    "currency",
+    "amount",
+    "corrects_line_id",
+}
+"""Columns of a line that the comparison decides; the others describe the entitlement, or what is reversed."""
+
+_PAYOUT_ID = "'PO-' || $period || '-' || partner_id || '-' || currency"
+
+
+def _read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """`minimums`: per partner and currency, the largest minimum among the plans of the partner's lines.
+
+    A plan's newest version decides.
+    """
+    path = (settings.plans or DBT_PROJECT / "seeds") / "commission_plans.csv"
+    if not path.exists():
+        raise BadInputError(f"{path.name}: not in {path.parent}; the smallest payout of each plan is declared there")
+    try:
+        duck.execute(
+            """
+            CREATE OR REPLACE TEMP TABLE minimums AS
+            WITH plans AS (
+                SELECT plan_id, CAST(nullif(trim(min_payout), '') AS DECIMAL(18, 3)) AS min_payout
+                FROM read_csv(?, header = true, all_varchar = true)
+                QUALIFY row_number() OVER (PARTITION BY plan_id ORDER BY CAST(version AS BIGINT) DESC) = 1
+            ),
+            enrolled AS (
+                SELECT DISTINCT partner_id, currency, plan_id FROM live
+            )
+            SELECT enrolled.partner_id, enrolled.currency, max(coalesce(plans.min_payout, 0)) AS min_payout
+            FROM enrolled
+            INNER JOIN plans USING (plan_id)
+            GROUP BY ALL
+            """,
+            [str(path)],
+        )
+    except duckdb.Error as error:
+        raise BadInputError(f"{path.name}: plan_id, version or min_payout cannot be read ({error})") from error
+
+
+def _make_payouts(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
+    """`payouts`: every partner and currency that has a line in the period, or carries a balance into it."""
+    listed = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in PAYOUT_COLUMNS.items())
+    duck.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE payouts AS
+        WITH changed AS (
+            SELECT
+                partner_id,
+                currency,
+                coalesce(sum(amount) FILTER (corrects_line_id IS NULL), 0) AS earned,
+                coalesce(sum(amount) FILTER (corrects_line_id IS NOT NULL), 0) AS adjustments,
+                count(*) AS line_count
+            FROM lines
+            GROUP BY ALL
+        ),
+        owners AS (
+            SELECT partner_id, currency FROM changed
+            UNION
+            SELECT partner_id, currency FROM balances WHERE closing_balance <> 0
+        ),
+        totals AS (
+            SELECT
+                owners.partner_id,
+                owners.currency,
+                coalesce(balances.closing_balance, 0) AS opening_balance,
+                coalesce(changed.earned, 0) AS earned,
+                coalesce(changed.adjustments, 0) AS adjustments,
+                coalesce(changed.line_count, 0) AS line_count,
+                coalesce(minimums.min_payout, balances.min_payout, 0) AS min_payout
+            FROM owners
+            LEFT JOIN changed USING (partner_id, currency)
+            LEFT JOIN balances USING (partner_id, currency)
+            LEFT JOIN minimums USING (partner_id, currency)
+        ),
+        weighed AS (
+            SELECT
+                *,
+                opening_balance + earned + adjustments AS balance,
+                CASE WHEN balance > 0 AND balance >= min_payout THEN balance ELSE 0 END AS payable
+            FROM totals
+        ),
+        carried AS (
+            SELECT *, balance - payable AS closing_balance, {_PAYOUT_ID} AS payout_id FROM weighed
+        )
+        SELECT {listed} FROM carried
+        """,  # noqa: S608
+        {"period": str(period)},
+    )
+
+
+def content(duck: duckdb.DuckDBPyConnection, period: str) -> Content:
+    """Hash and total the DuckDB tables `lines` and `payouts`."""
+    lines, line_count = _digest(duck, "lines", LINE_COLUMNS, "line_id")
+    payouts, payout_count = _digest(duck, "payouts", PAYOUT_COLUMNS, "payout_id")
+    whole = hashlib.sha256(f"{period}\n{line_count} {lines}\n{payout_count} {payouts}".encode()).hexdigest()
+    totals = duck.execute(
+        "SELECT currency, count(*) FILTER (payable > 0), CAST(sum(payable) AS DECIMAL(18, 3)) FROM payouts "
+        "GROUP BY currency ORDER BY currency"
+    ).fetchall()
+    return Content(whole, line_count, payout_count, tuple(CurrencyTotal(*row) for row in totals))
+
+
+def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], key: str) -> tuple[str, int]:
+    """SHA-256 over the SHA-256 of each row; fields are parted, and null is not the empty text."""
+    fields = ", ".join(f"coalesce(CAST(CAST({name} AS {kind}) AS VARCHAR), chr(30))" for name, kind in columns.items())
+    row = duck.execute(
+        f"""
+        SELECT coalesce(sha256(string_agg(row_hash, '' ORDER BY {key})), ''), count(*)
+        FROM (SELECT {key}, sha256(concat_ws(chr(31), {fields})) AS row_hash FROM {table})
+        """  # noqa: S608
+    ).fetchone()
+    return row if row is not None else ("", 0)

@@ -1,0 +1,1 @@
+"""Alembic's environment of the ledger. `store.migrate` runs it; it is part of the package."""

@@ -1,0 +1,572 @@
+"""The payouts of a period, from draft to paid: draft → submitted → approved → exported → paid, or rejected to draft.
+
+Every action is one transaction of the ledger under its one writer's lock, so an action has happened wholly or not at
+all, and of several at once exactly one wins. What an action may do is decided here, whoever asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlalchemy import Connection, Table, func, insert, literal_column, select
+
+from partner_warehouse.errors import BadInputError, NotAllowedError
+from partner_warehouse.ledger import drafting, events, journal, schema, store
+from partner_warehouse.ledger.drafting import Content, CurrencyTotal
+from partner_warehouse.ledger.events import Event
+from partner_warehouse.ledger.periods import Period
+from partner_warehouse.settings import Settings
+
+CLOSED = frozenset({"approved", "exported", "paid"})
+"""Statuses of a period that is posted: nothing of it changes any more."""
+
+
+def utc_now() -> datetime:
+    """The clock of the log."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutState:
+    """Where a period stands.
+
+    Attributes:
+        version: Of its newest draft; a draft that changed is a further version.
+        content_hash: SHA-256 of exactly what is to be approved, or was.
+        totals: Control totals, by currency.
+        message: What the action did, for people.
+    """
+
+    period: str
+    status: str
+    version: int
+    content_hash: str
+    line_count: int
+    payout_count: int
+    totals: tuple[CurrencyTotal, ...]
+    drafted_by: str
+    submitted_by: str | None
+    approved_by: str | None
+    message: str
+
+
+class PayoutService:
+    """Everything that people and DAGs do with payouts.
+
+    Args:
+        settings: The installation.
+        clock: Gives the instant of an event; for tests.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store.Store(settings)
+
+    def draft(self, period: str, user: str, reason: str = "") -> PayoutState:
+        """Compute what the period would pay, and keep it as a draft.
+
+        A draft that is not approved is replaced by a further version when its content changed; when nothing changed,
+        it stays as it is.
+
+        Raises:
+            BadInputError: Not a period, no user, or the period has not ended in the publication.
+            NotAllowedError: The period is approved, a later one is, or an earlier one waits for approval.
+        """
+        month, actor = Period.parse(period), _person(user)
+        with drafting.publication(self._settings.published_path) as duck, self._store.writing() as connection:
+            newest = events.newest_events(connection)
+            self._refuse_out_of_order(month, newest)
+            origin = drafting.basis(duck)
+            self._refuse_unended(month, origin.as_of)
+            found = drafting.compute(duck, connection, month, self._settings)
+            last = newest.get(str(month))
+            if last is not None and last.content_hash == found.content_hash:
+                return self._state(connection, last, f"{month}: nothing changed, draft {last.version} stands")
+            version = (last.version if last else 0) + 1
+            now = self._clock()
+            self._keep_draft(connection, duck, month, version, found, origin, actor, now)
+            added = events.append_event(
+                connection,
+                period=str(month),
+                follows=last,
+                action="draft",
+                to_status="draft",
+                version=version,
+                actor=actor,
+                reason=reason,
+                at=now,
+                content_hash=found.content_hash,
+            )
+            return self._state(connection, added, f"{month}: draft {version}")
+
+    def submit(self, period: str, user: str, reason: str = "") -> PayoutState:
+        """Put the draft to approval. Asking again for what is submitted already changes nothing.
+
+        Raises:
+            BadInputError: Not a period, no user, or nothing is drafted.
+            NotAllowedError: The period is approved.
+        """
+        month, actor = Period.parse(period), _person(user)
+        with self._store.writing() as connection:
+            last = _newest(connection, month)
+            if last.to_status == "submitted":
+                return self._state(connection, last, f"{month}: submitted already")
+            _refuse_unless(last, "draft", "submitted")
+            added = self._follow(connection, last, "submit", "submitted", actor, reason)
+            return self._state(connection, added, f"{month}: submitted, waits for approval")
+
+    def approve(self, period: str, user: str, reason: str = "", content_hash: str | None = None) -> PayoutState:
+        """Approve what was submitted, and post it: lines, payouts and journal in one transaction.
+
+        Above `two_approvers_above` the first approval is kept and nothing is posted; a second person completes it.
+
+        Args:
+            period: `YYYY-MM`.
+            user: A name of `PARTNER_WAREHOUSE_APPROVERS`.
+            reason: In their words, for the log.
+            content_hash: What the approver was shown; None approves what is submitted now.
+
+        Raises:
+            BadInputError: Not a period, no user, or nothing is drafted.
+            NotAllowedError: Not submitted, the user is not an approver or is its preparer, or the content is no longer
+                what was shown; when the entitlement itself changed, the period is back in draft.
+        """
+        month, actor = Period.parse(period), _person(user)
+        with drafting.publication(self._settings.published_path) as duck, self._store.writing() as connection:
+            newest = events.newest_events(connection)
+            last = _newest(connection, month)
+            _refuse_unless(last, "submitted", "approved")
+            self._refuse_approver(connection, last, actor)
+            self._refuse_out_of_order(month, newest)
+            if content_hash is not None and content_hash != last.content_hash:
+                raise NotAllowedError(
+                    f"{month}: content changed: what was shown is not what is submitted (draft {last.version}); "
+                    "look at it again"
+                )
+            _refuse_tampered(connection, duck, last)
+            live = drafting.compute(duck, connection, month, self._settings)
+            if live.content_hash == last.content_hash:
+                return self._approve(connection, last, live, actor, reason)
+            self._follow(connection, last, "content_changed", "draft", actor, "the entitlement is not what was drafted")
+        raise NotAllowedError(
+            f"{month}: content changed since it was drafted; it is back in draft\n"
+            f"draft it again (`partner-warehouse payouts draft {month}`), submit and approve what it is now"
+        )
+
+    def reject(self, period: str, user: str, reason: str = "") -> PayoutState:
+        """Send what was submitted back to draft.
+
+        Raises:
+            BadInputError: Not a period, no user, or nothing is drafted.
+            NotAllowedError: Not submitted, or the user is neither an approver nor its preparer.
+        """
+        month, actor = Period.parse(period), _person(user)
+        with self._store.writing() as connection:
+            last = _newest(connection, month)
+            _refuse_unless(last, "submitted", "rejected")
+            preparers = _preparers(connection, last)
+            if actor not in self._settings.approvers and _same(actor) not in map(_same, preparers):
+                raise NotAllowedError(f"{month}: {actor} is neither an approver nor who prepared it")
+            added = self._follow(connection, last, "reject", "draft", actor, reason)
+            return self._state(connection, added, f"{month}: rejected, back in draft")
+
+    def export(self, period: str, user: str, reason: str = "") -> PayoutState:
+        """Write the bill files of an approved period. Asking again writes the same files again.
+
+        Raises:
+            BadInputError: Not a period, no user, or nothing is drafted.
+            NotAllowedError: The period is not approved.
+        """
+        from partner_warehouse.exports.bills import write_bills
+
+        month, actor = Period.parse(period), _person(user)
+        with self._store.writing() as connection:
+            last = _newest(connection, month)
+            if last.to_status not in CLOSED:
+                _refuse_unless(last, "approved", "exported")
+            written = write_bills(self._settings.home / "exports", str(month), _payouts(connection, last))
+            if last.to_status == "approved":
+                last = self._follow(connection, last, "export", "exported", actor, reason)
+            return self._state(connection, last, f"{month}: exported to {written}")
+
+    def paid(self, period: str, user: str, reason: str = "") -> PayoutState:
+        """Note that the bank has paid an exported period.
+
+        Raises:
+            BadInputError: Not a period, no user, or nothing is drafted.
+            NotAllowedError: The period is not exported.
+        """
+        month, actor = Period.parse(period), _person(user)
+        with self._store.writing() as connection:
+            last = _newest(connection, month)
+            _refuse_unless(last, "exported", "paid")
+            now = self._clock()
+            journal.post_payment(connection, _payouts(connection, last), now)
+            added = self._follow(connection, last, "pay", "paid", actor, reason, at=now)
+            return self._state(connection, added, f"{month}: paid")
+
+    def state(self, period: str) -> PayoutState | None:
+        """Where a period stands; None where nothing was drafted."""
+        month = Period.parse(period)
+        with self._store.reading() as connection:
+            last = events.newest_events(connection).get(str(month))
+            return None if last is None else self._state(connection, last, f"{month}: {last.to_status}")
+
+    def states(self) -> list[PayoutState]:
+        """Where every period stands, in their order."""
+        with self._store.reading() as connection:
+            return [
+                self._state(connection, last, f"{period}: {last.to_status}")
+                for period, last in events.newest_events(connection).items()
+            ]
+
+    def payouts(self, period: str) -> list[dict[str, Any]]:
+        """A period's payouts, as posted, or as its newest draft has them; by partner and currency.
+
+        Raises:
+            BadInputError: Not a period, or nothing is drafted.
+        """
+        month = Period.parse(period)
+        with self._store.reading() as connection:
+            last = _newest(connection, month)
+            return [
+                {"period": str(month), "status": last.to_status}
+                | {name: row[name] for name in drafting.PAYOUT_COLUMNS}
+                | {"content_hash": last.content_hash}
+                for row in _payouts(connection, last)
+            ]
+
+    def log(self, period: str | None = None) -> list[Event]:
+        """The log, of one period or of all."""
+        with self._store.reading() as connection:
+            return events.read_events(connection, period)
+
+    def verify(self) -> list[str]:
+        """Everything that is wrong with the ledger, one line each; empty when it is whole.
+
+        Holds the chain of the log, the content hash of every posted period against its lines and payouts, the lines
+        against the payouts, and the journal against both.
+        """
+        with self._store.reading() as connection, duckdb.connect() as duck:
+            log = events.read_events(connection)
+            faults = events.broken_links(log)
+            approved = {entry.period: entry for entry in log if entry.action == "approve"}
+            posted = select(schema.payouts.c.period).union(select(schema.payout_lines.c.period))
+            periods: set[str] = set(connection.execute(posted).scalars())
+            faults += [f"{period}: posted, but the log has no approval" for period in sorted(periods - set(approved))]
+            for period, entry in approved.items():
+                if _stored_content(connection, duck, entry).content_hash != entry.content_hash:
+                    faults.append(f"{period}: what is posted is not what was approved")
+            return faults + journal.reconciled_lines(connection) + journal.broken_balances(connection)
+
+    def write_drafts(self, path: Path) -> None:
+        """Write every draft that is not approved into a new DuckDB file, for the gate on drafts.
+
+        Args:
+            path: Must not exist. Gets `payouts.draft_payouts` and `payouts.draft_lines`.
+        """
+        with self._store.reading() as connection, duckdb.connect(str(path)) as duck:
+            waiting = [last for last in events.newest_events(connection).values() if last.to_status not in CLOSED]
+            duck.execute("CREATE SCHEMA payouts")
+            for table in (schema.draft_payouts, schema.draft_lines):
+                parts = [table.c.period == "", *(_of_version(table, last) for last in waiting)]
+                chosen = parts[0]
+                for part in parts[1:]:
+                    chosen = chosen | part
+                store.load(connection, select(table).where(chosen), duck, "drafted")
+                duck.execute(f"CREATE TABLE payouts.{table.name} AS FROM drafted")
+
+    def recompute(self, period: str, published: Path) -> tuple[Content, Event, list[dict[str, Any]]]:
+        """An approved period, computed again from another publication.
+
+        Args:
+            period: An approved one.
+            published: The publication to compute from.
+
+        Returns:
+            What it comes to now, the event that approved it, and the payouts that differ: payout_id, posted, now.
+
+        Raises:
+            BadInputError: The period is not approved.
+        """
+        month = Period.parse(period)
+        with drafting.publication(published) as duck, self._store.reading() as connection:
+            approval = self._approval(connection, month)
+            found = drafting.compute(duck, connection, month, self._settings)
+            posted = select(schema.payouts).where(schema.payouts.c.period == str(month))
+            store.load(connection, posted, duck, "posted_payouts")
+            differing = duck.execute(
+                "SELECT coalesce(posted_payouts.payout_id, payouts.payout_id), posted_payouts.payable, payouts.payable "
+                "FROM posted_payouts FULL JOIN payouts USING (payout_id) "
+                "WHERE (posted_payouts.earned, posted_payouts.adjustments, posted_payouts.payable, "
+                "posted_payouts.closing_balance, posted_payouts.line_count) IS DISTINCT FROM (payouts.earned, "
+                "payouts.adjustments, payouts.payable, payouts.closing_balance, payouts.line_count) ORDER BY 1"
+            ).fetchall()
+        return found, approval, [dict(zip(("payout_id", "posted", "now"), row, strict=True)) for row in differing]
+
+    def cut_off(self, period: str) -> tuple[datetime | None, datetime]:
+        """What an approved period was computed for, and the newest load that it had seen; both UTC.
+
+        Raises:
+            BadInputError: The period is not approved.
+        """
+        month = Period.parse(period)
+        with self._store.reading() as connection:
+            approval = self._approval(connection, month)
+            row = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, approval))).one()
+            return row.as_of, row.known_at
+
+    def _approval(self, connection: Connection, month: Period) -> Event:
+        for entry in events.read_events(connection, str(month)):
+            if entry.action == "approve":
+                return entry
+        raise BadInputError(f"{month}: not approved")
+
+    def _refuse_out_of_order(self, month: Period, newest: dict[str, Event]) -> None:
+        """Periods are approved in their order: a later one has taken what an earlier one held."""
+        own = newest.get(str(month))
+        if own is not None and own.to_status in CLOSED:
+            raise NotAllowedError(f"{month} is {own.to_status}: the period is closed; what changed is in the next one")
+        for period, last in newest.items():
+            if period > str(month) and last.to_status in CLOSED:
+                raise NotAllowedError(
+                    f"{month}: {period} is {last.to_status} already and holds what was open before it"
+                )
+            if period < str(month) and last.to_status == "submitted":
+                raise NotAllowedError(f"{month}: {period} waits for approval; approve or reject it first")
+
+    def _refuse_unended(self, month: Period, as_of: datetime | None) -> None:
+        instant = as_of or self._settings.as_of or self._clock()
+        if not month.ended_by(instant, self._settings.timezone):
+            raise BadInputError(
+                f"{month} has not ended: what is published was computed for {instant:%Y-%m-%d %H:%M} UTC; "
+                "run again after its end"
+            )
+
+    def _refuse_approver(self, connection: Connection, last: Event, actor: str) -> None:
+        if actor not in self._settings.approvers:
+            known = ", ".join(self._settings.approvers) or "nobody"
+            raise NotAllowedError(
+                f"{last.period}: {actor} is not an approver\nPARTNER_WAREHOUSE_APPROVERS names: {known}"
+            )
+        if _same(actor) in map(_same, _preparers(connection, last)):
+            raise NotAllowedError(f"{last.period}: {actor} prepared it; another person approves")
+
+    def _approve(self, connection: Connection, last: Event, found: Content, actor: str, reason: str) -> PayoutState:
+        """Post, or keep the first of two approvals."""
+        names = [actor]
+        if self._needs_two(found):
+            first = last if last.action == "first_approval" else None
+            if first is None:
+                added = self._follow(connection, last, "first_approval", "submitted", actor, reason)
+                return self._state(connection, added, f"{last.period}: first approval; a second person must approve")
+            if _same(first.actor) == _same(actor):
+                raise NotAllowedError(f"{last.period}: {actor} gave the first approval; a second person must approve")
+            names = [first.actor, actor]
+        now = self._clock()
+        _post(connection, last, " + ".join(names), now)
+        added = self._follow(connection, last, "approve", "approved", actor, reason, at=now)
+        return self._state(connection, added, f"{last.period}: approved and posted")
+
+    def _needs_two(self, found: Content) -> bool:
+        limit = self._settings.two_approvers_above
+        return limit is not None and any(total.payable > limit for total in found.totals)
+
+    def _follow(
+        self,
+        connection: Connection,
+        last: Event,
+        action: str,
+        to_status: str,
+        actor: str,
+        reason: str,
+        *,
+        at: datetime | None = None,
+    ) -> Event:
+        return events.append_event(
+            connection,
+            period=last.period,
+            follows=last,
+            action=action,
+            to_status=to_status,
+            version=last.version,
+            actor=actor,
+            reason=reason,
+            at=at or self._clock(),
+            content_hash=last.content_hash,
+        )
+
+    def _keep_draft(
+        self,
+        connection: Connection,
+        duck: duckdb.DuckDBPyConnection,
+        month: Period,
+        version: int,
+        found: Content,
+        origin: drafting.Basis,
+        actor: str,
+        now: datetime,
+    ) -> None:
+        connection.execute(
+            insert(schema.drafts),
+            {
+                "period": str(month),
+                "version": version,
+                "drafted_by": actor,
+                "drafted_at": now,
+                "as_of": origin.as_of,
+                "known_at": origin.known_at or now,
+                "line_count": found.line_count,
+                "payout_count": found.payout_count,
+                "content_hash": found.content_hash,
+            },
+        )
+        of_draft = f"'{month}' AS period, CAST({version} AS BIGINT) AS version"
+        # In the order of the key, so that the index grows at its end.
+        for table, source, key in (
+            (schema.draft_payouts, "payouts", "payout_id"),
+            (schema.draft_lines, "lines", "line_id"),
+        ):
+            store.append(connection, table, duck, f"SELECT {of_draft}, * FROM {source} ORDER BY {key}")  # noqa: S608
+
+    def _state(self, connection: Connection, last: Event, message: str) -> PayoutState:
+        drafted = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, last))).one()
+        since = _since_draft(connection, last)
+        submitted = [entry.actor for entry in since if entry.action == "submit"]
+        approved = [entry.actor for entry in since if entry.action in {"first_approval", "approve"}]
+        waiting = last.to_status != "draft"
+        return PayoutState(
+            period=last.period,
+            status=last.to_status,
+            version=last.version,
+            content_hash=last.content_hash,
+            line_count=drafted.line_count,
+            payout_count=drafted.payout_count,
+            totals=_totals(connection, last),
+            drafted_by=drafted.drafted_by,
+            submitted_by=submitted[-1] if submitted and waiting else None,
+            approved_by=" + ".join(approved) if last.to_status in CLOSED else None,
+            message=message,
+        )
+
+
+def _person(user: str) -> str:
+    """A name as it is logged.
+
+    Raises:
+        BadInputError: Empty, overlong, or not printable.
+    """
+    name = user.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise BadInputError("user: expected the name of a person, up to 200 printable characters")
+    return name
+
+
+def _same(name: str) -> str:
+    """Two spellings that differ in case only are one person, where people are kept apart."""
+    return name.casefold()
+
+
+def _newest(connection: Connection, month: Period) -> Event:
+    last = events.newest_events(connection).get(str(month))
+    if last is None:
+        raise BadInputError(f"{month}: nothing is drafted; `partner-warehouse payouts draft {month}` does")
+    return last
+
+
+def _refuse_unless(last: Event, status: str, wanted: str) -> None:
+    if last.to_status == status:
+        return
+    if last.to_status in CLOSED and status in {"draft", "submitted"}:
+        raise NotAllowedError(f"{last.period} is {last.to_status}: the period is closed")
+    raise NotAllowedError(f"{last.period} is {last.to_status}: only what is {status} can be {wanted}")
+
+
+def _since_draft(connection: Connection, last: Event) -> list[Event]:
+    """What happened to the present version since it was last in draft (with its drafting, where that is it)."""
+    entries = [entry for entry in events.read_events(connection, last.period) if entry.version == last.version]
+    starts = [index for index, entry in enumerate(entries) if entry.to_status == "draft"]
+    return entries[starts[-1] :] if starts else entries
+
+
+def _preparers(connection: Connection, last: Event) -> list[str]:
+    """Who drafted the present version, and who submitted it, however often."""
+    entries = events.read_events(connection, last.period)
+    return [entry.actor for entry in entries if entry.version == last.version and entry.action in {"draft", "submit"}]
+
+
+def _of_version(table: Table, last: Event) -> Any:
+    return (table.c.period == last.period) & (table.c.version == last.version)
+
+
+def _payouts(connection: Connection, last: Event) -> Sequence[Any]:
+    """The payouts of the present version; what is posted is the same."""
+    table = schema.draft_payouts
+    statement = select(table).where(_of_version(table, last)).order_by(table.c.partner_id, table.c.currency)
+    return connection.execute(statement).mappings().all()
+
+
+def _totals(connection: Connection, last: Event) -> tuple[CurrencyTotal, ...]:
+    table = schema.draft_payouts
+    rows = connection.execute(
+        select(
+            table.c.currency,
+            func.count().filter(table.c.payable > Decimal(0)),
+            func.sum(table.c.payable, type_=table.c.payable.type),
+        )
+        .where(_of_version(table, last))
+        .group_by(table.c.currency)
+        .order_by(table.c.currency)
+    )
+    return tuple(CurrencyTotal(row[0], row[1], row[2]) for row in rows)
+
+
+def _refuse_tampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> None:
+    """The draft as stored must still be what was logged."""
+    for table, name in ((schema.draft_lines, "lines"), (schema.draft_payouts, "payouts")):
+        store.load(connection, select(table).where(_of_version(table, last)), duck, name)
+    if drafting.content(duck, last.period).content_hash != last.content_hash:
+        raise NotAllowedError(
+            f"{last.period}: content changed: the stored draft is not what was submitted\n"
+            "someone has changed the ledger past its triggers; find out who before drafting again"
+        )
+
+
+def _stored_content(connection: Connection, duck: duckdb.DuckDBPyConnection, approval: Event) -> Content:
+    """The content of what is posted for a period."""
+    for table, name in ((schema.payout_lines, "lines"), (schema.payouts, "payouts")):
+        store.load(connection, select(table).where(table.c.period == approval.period), duck, name)
+    return drafting.content(duck, approval.period)
+
+
+def _post(connection: Connection, submitted: Event, approved_by: str, at: datetime) -> None:
+    """Copy the approved draft into what is posted, inside the database, and write the journal."""
+    submission = [entry for entry in _since_draft(connection, submitted) if entry.action == "submit"][-1]
+    stamped = {
+        "submitted_by": submission.actor,
+        "submitted_at": submission.at,
+        "approved_by": approved_by,
+        "approved_at": at,
+        "content_hash": submitted.content_hash,
+    }
+    rows = [{name: row[name] for name in row if name != "version"} | stamped for row in _payouts(connection, submitted)]
+    if rows:
+        connection.execute(insert(schema.payouts), rows)
+    names = [column.name for column in schema.payout_lines.columns]
+    drafted = schema.draft_lines
+    connection.execute(
+        insert(schema.payout_lines).from_select(
+            names,
+            select(*(drafted.c[name] for name in names))
+            .where(_of_version(drafted, submitted))
+            .order_by(literal_column("line_id")),
+        )
+    )
+    journal.post_approval(connection, _payouts(connection, submitted), at)

@@ -1,0 +1,88 @@
+"""A publication made by hand: `finance.commission_lines` with what a test gives, and defaults for the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from partner_warehouse.settings import Settings
+
+COLUMNS = {
+    "line_id": "VARCHAR",
+    "partner_id": "VARCHAR",
+    "programme": "VARCHAR",
+    "plan_id": "VARCHAR",
+    "plan_version": "INTEGER",
+    "component": "VARCHAR",
+    "movement_kind": "VARCHAR",
+    "movement_id": "VARCHAR",
+    "corrects_line_id": "VARCHAR",
+    "base_amount": "DECIMAL(18, 3)",
+    "base_currency": "VARCHAR",
+    "rate": "DECIMAL(18, 12)",
+    "tier": "VARCHAR",
+    "split_share": "DECIMAL(18, 12)",
+    "fx_rate": "DECIMAL(28, 10)",
+    "fx_date": "DATE",
+    "amount": "DECIMAL(18, 3)",
+    "currency": "VARCHAR",
+    "earned_on": "DATE",
+    "payable_on": "DATE",
+    "status": "VARCHAR",
+    "hold_reason": "VARCHAR",
+}
+
+DEFAULTS = {
+    "partner_id": "p1",
+    "programme": "reseller",
+    "plan_id": "base",
+    "plan_version": 1,
+    "component": "percentage",
+    "movement_kind": "payment",
+    "currency": "USD",
+    "base_currency": "USD",
+    "split_share": "1",
+    "status": "payable",
+}
+
+
+def line(line_id: str, amount: str | None, earned_on: str, **others: Any) -> dict[str, Any]:
+    """An entitlement line, payable on the day that it is earned unless the test says otherwise."""
+    given = {"line_id": line_id, "movement_id": f"m-{line_id}", "amount": amount, "earned_on": earned_on}
+    return DEFAULTS | given | {"payable_on": earned_on} | others
+
+
+def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str = "2030-01-01T00:00:00Z") -> None:
+    """Replace the publication, as the warehouse does: whole, by one rename."""
+    target = settings.published_path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    candidate = target.with_suffix(".candidate")
+    candidate.unlink(missing_ok=True)
+    declared = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    with duckdb.connect(str(candidate)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("CREATE SCHEMA finance")
+        connection.execute("CREATE SCHEMA ops")
+        connection.execute(f"CREATE TABLE finance.commission_lines ({declared})")
+        rows = [[row.get(name) for name in COLUMNS] for row in lines]
+        if rows:
+            marks = ", ".join("?" * len(COLUMNS))
+            connection.executemany(f"INSERT INTO finance.commission_lines VALUES ({marks})", rows)
+        connection.execute(
+            "CREATE TABLE ops.run_parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at",
+            [as_of, datetime(9999, 12, 31, tzinfo=UTC)],
+        )
+    os.replace(candidate, target)
+
+
+def plans(directory: Path, **minimums: str) -> Path:
+    """A plan file with a plan for each keyword, its value the smallest payout."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = [f"{plan_id},1,{minimum}" for plan_id, minimum in minimums.items()]
+    (directory / "commission_plans.csv").write_text("\n".join(["plan_id,version,min_payout", *rows, ""]))
+    return directory
