@@ -46,21 +46,20 @@ with DAG(
     doc_md=__doc__,
 ):
 
-    @task(pool=WAREHOUSE_POOL)
+    @task
     def draft(params: dict[str, Any], dag_run: Any) -> str:
-        """Draft the month from the live entitlement. What waits for approval stands; what is approved ends the run."""
-        from partner_warehouse.ledger.payouts import PayoutService
+        """Draft the month from the publication; unchanged, an earlier draft stands. What is posted ends the run."""
+        from partner_warehouse.ledger.payouts import CLOSED, PayoutService
 
         period: str = params["period"] or month_before(dag_run.logical_date or dag_run.run_after, SETTINGS.timezone)
         service = PayoutService(load_settings())
         state = service.state(period)
-        if state is not None and state.status not in ("draft", "submitted"):
+        if state is not None and state.status in CLOSED:
             raise AirflowSkipException(f"{period} is {state.status} already")
-        if state is None or state.status == "draft":
-            service.draft(period, SERVICE_USER)
+        service.draft(period, SERVICE_USER)
         return period
 
-    @task
+    @task(max_active_tis_per_dag=1)
     def gate() -> dict[str, int]:
         """Hold the draft against the expectations of payouts."""
         from partner_warehouse.quality.gates import check
@@ -72,11 +71,7 @@ with DAG(
         """Close the draft: from here on its content has a hash, and an answer is for that content alone."""
         from partner_warehouse.ledger.payouts import PayoutService
 
-        service = PayoutService(load_settings())
-        state = service.state(period)
-        if state is None or state.status != "submitted":
-            state = service.submit(period, SERVICE_USER)
-        return statement(state)
+        return statement(PayoutService(load_settings()).submit(period, SERVICE_USER))
 
     approve = PayoutApproval(
         task_id="approve",
