@@ -1,0 +1,322 @@
+"""The command `partner-warehouse`: the steps of the DAGs for scripts, without a scheduler.
+
+Heavy imports are inside the commands, so that help and usage errors answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from partner_warehouse.errors import BadInputError, ExitStatus, PartnerWarehouseError
+
+if TYPE_CHECKING:
+    from partner_warehouse.settings import Settings
+
+Command = Callable[[argparse.Namespace, "Settings"], None]
+
+FORMATS = ("table", "csv", "json")
+ACTIONS = ("draft", "submit", "approve", "reject", "export", "paid")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 done, 1 a fault, 2 bad input or usage, 3 a gate failed, 4 not allowed. Errors are on stderr, one line first.
+    """
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        from partner_warehouse.settings import load_settings
+
+        command(options, load_settings())
+    except PartnerWarehouseError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_status)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return int(ExitStatus.FAULT)
+    except BrokenPipeError:
+        # The reader of our output has gone (as `head` does). Nothing is left to flush into the closed pipe.
+        sys.stdout = None
+        return int(ExitStatus.DONE)
+    except Exception as error:
+        # A fault that we have no name for: its kind and place help whoever mends it, and its text may hold data.
+        sys.stderr.write(f"unexpected fault: {type(error).__name__}\n{_place(error)}\n")
+        return int(ExitStatus.FAULT)
+    return int(ExitStatus.DONE)
+
+
+def _place(error: BaseException) -> str:
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return "\n".join(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames[-6:])
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in its first line, and how to write it after that."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the status of bad usage."""
+        self.exit(int(ExitStatus.BAD_INPUT), f"{message}\n{self.format_usage()}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="partner-warehouse",
+        description="Partner facts, attribution, KPI marts and commissions, from sources to approved payouts.",
+        epilog="Exit status: 0 done, 1 a fault, 2 bad input or usage, 3 a gate failed, 4 not allowed.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="ingest what is configured, build, gate, publish")
+    run.add_argument(
+        "--as-of", type=_instant, metavar="INSTANT", help="compute for this instant (ISO 8601 with offset)"
+    )
+    run.set_defaults(command=_run)
+
+    payouts = commands.add_parser("payouts", help="draft, approve, export and show the payouts of a month")
+    actions = payouts.add_subparsers(title="actions", required=True, metavar="ACTION")
+    for action in ACTIONS:
+        one = actions.add_parser(action, help=_ACTION_HELP[action])
+        one.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
+        one.add_argument("--user", required=True, metavar="NAME", help="who does it")
+        one.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
+        if action == "approve":
+            one.add_argument("--content-hash", metavar="HASH", help="what was shown; refuse anything else")
+        one.set_defaults(command=_payouts, action=action)
+    show = actions.add_parser("show", help="the payouts of a month, and where it stands")
+    show.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
+    _add_format(show)
+    show.set_defaults(command=_show)
+
+    explain = commands.add_parser("explain", help="where an amount comes from, or why there is none")
+    what = explain.add_mutually_exclusive_group(required=True)
+    what.add_argument("--payout", metavar="ID")
+    what.add_argument("--line", metavar="ID")
+    what.add_argument("--movement", metavar="ID")
+    what.add_argument("--partner", metavar="ID", help="together with --period")
+    explain.add_argument("--period", metavar="PERIOD", help="a month, YYYY-MM, with --partner")
+    _add_format(explain)
+    explain.set_defaults(command=_explain)
+
+    reproduce = commands.add_parser("reproduce", help="compute an approved month again from what was known then")
+    reproduce.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
+    reproduce.set_defaults(command=_reproduce)
+
+    commands.add_parser("status", help="what is published, and where the payouts stand").set_defaults(command=_status)
+    commands.add_parser("verify", help="hold the ledger against itself").set_defaults(command=_verify)
+    commands.add_parser("sandbox", help="serve the sample company on loopback").set_defaults(command=_sandbox)
+    return parser
+
+
+_ACTION_HELP = {
+    "draft": "compute what the month would pay",
+    "submit": "put the draft to approval",
+    "approve": "approve what was submitted, post it, publish it",
+    "reject": "send it back to draft",
+    "export": "write the bill files",
+    "paid": "note that the bank has paid",
+}
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="table")
+
+
+def _instant(text: str) -> datetime:
+    """An ISO 8601 instant with an offset.
+
+    Raises:
+        argparse.ArgumentTypeError: Anything else.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an instant with an offset, as 2026-04-01T00:00:00Z")
+    return instant
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse import pipeline
+
+    pipeline.run(settings, as_of=options.as_of, progress=_progress)
+    _say(f"published {settings.published_path}")
+
+
+def _progress(step: str) -> None:
+    sys.stderr.write(f"{step}\n")
+    sys.stderr.flush()
+
+
+def _payouts(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+
+    service = PayoutService(settings)
+    given = {"content_hash": options.content_hash} if options.action == "approve" else {}
+    before = service.state(options.period)
+    if options.action == "submit" and before is not None and before.status == "draft":
+        from partner_warehouse.quality import gates
+
+        gates.check("payouts", settings)
+    state = getattr(service, options.action)(options.period, options.user, options.reason, **given)
+    if state.status in CLOSED and (before is None or before.status != state.status):
+        from partner_warehouse import pipeline
+
+        pipeline.after_posting(settings, progress=_progress)
+    _say(state.message)
+    _say(f"  {state.line_count} lines, {state.payout_count} payouts, content {state.content_hash}")
+    for total in state.totals:
+        _say(f"  {total.payable} {total.currency} to {total.payouts} partners")
+
+
+def _show(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.ledger.payouts import PayoutService
+
+    service = PayoutService(settings)
+    rows = service.payouts(options.period)
+    state = service.state(options.period)
+    if options.format == "table" and state is not None:
+        prepared = f"drafted by {state.drafted_by}" + (
+            f", submitted by {state.submitted_by}" * bool(state.submitted_by)
+        )
+        approved = f", approved by {state.approved_by}" * bool(state.approved_by)
+        _say(f"{state.period} is {state.status}: draft {state.version}, {prepared}{approved}")
+        _say(f"content {state.content_hash}")
+    hidden = {"period", "status", "payout_id", "content_hash"} if options.format == "table" else set()
+    columns = [name for name in _SHOWN if name not in hidden]
+    _print_rows(columns, rows, options.format)
+
+
+_SHOWN = (
+    "payout_id",
+    "period",
+    "partner_id",
+    "currency",
+    "opening_balance",
+    "earned",
+    "adjustments",
+    "payable",
+    "closing_balance",
+    "min_payout",
+    "line_count",
+    "status",
+    "content_hash",
+)
+
+
+def _explain(options: argparse.Namespace, settings: Settings) -> None:
+    if (options.partner is None) != (options.period is None):
+        raise BadInputError("explain: --partner and --period go together")
+    from partner_warehouse.ledger.explain import explain
+
+    found = explain(
+        settings,
+        payout=options.payout,
+        line=options.line,
+        movement=options.movement,
+        partner=options.partner,
+        period=options.period,
+    )
+    sections = [
+        (section.title, [dict(zip(section.columns, row, strict=True)) for row in section.rows], section.columns)
+        for section in found.sections
+        if section.rows
+    ]
+    if options.format == "json":
+        document = {"summary": list(found.summary), "sections": [{"table": t, "rows": r} for t, r, _ in sections]}
+        _say(_json(document))
+        return
+    if options.format == "csv":
+        _print_rows(["step", "row", "field", "value"], _flat(sections), "csv")
+        return
+    for sentence in found.summary:
+        _say(sentence)
+    for title, rows, columns in sections:
+        _say(f"\n{title}")
+        filled = [name for name in columns if any(row[name] is not None for row in rows)]
+        _print_rows(filled, rows, "table")
+
+
+def _flat(sections: Iterable[tuple[str, list[dict[str, Any]], Sequence[str]]]) -> Iterable[dict[str, Any]]:
+    """A derivation as one table: a row per field."""
+    for title, rows, _ in sections:
+        for number, row in enumerate(rows, start=1):
+            for name, value in row.items():
+                yield {"step": title, "row": number, "field": name, "value": value}
+
+
+def _reproduce(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.ledger.reproduction import reproduce
+
+    result = reproduce(options.period, settings, progress=_progress)
+    if not result.same:
+        rows = "\n".join(f"  {row['payout_id']}: posted {row['posted']}, now {row['now']}" for row in result.differing)
+        raise PartnerWarehouseError(f"{options.period}: does not come out as it was approved\n{rows}".rstrip())
+    _say(f"{options.period}: {result.line_count} lines come out as they were approved, to the cent")
+
+
+def _status(_: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.ledger.payouts import PayoutService
+    from partner_warehouse.ledger.status import published_status
+
+    for sentence in published_status(settings):
+        _say(sentence)
+    states = PayoutService(settings).states()
+    _say("payouts: none drafted" if not states else "payouts:")
+    for state in states:
+        totals = ", ".join(f"{total.payable} {total.currency}" for total in state.totals) or "nothing payable"
+        _say(f"  {state.period}  {state.status:<9}  {totals}")
+
+
+def _verify(_: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.ledger.payouts import PayoutService
+
+    service = PayoutService(settings)
+    faults = service.verify()
+    if faults:
+        raise PartnerWarehouseError(f"the ledger is broken in {len(faults)} places\n" + "\n".join(faults))
+    _say(f"the ledger is whole: {len(service.log())} events")
+
+
+def _sandbox(_: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.sandbox.process import serve
+
+    serve(settings)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, default=str, ensure_ascii=False)
+
+
+def _print_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], form: str) -> None:
+    """Print rows as an aligned table, as CSV that a spreadsheet can open, or as JSON with amounts as text."""
+    if form == "json":
+        _say(_json([{name: row[name] for name in columns} for row in rows]))
+        return
+    if form == "csv":
+        from partner_warehouse.exports.cells import write_csv
+
+        write_csv(sys.stdout, columns, rows)
+        return
+    texts = [[("" if row[name] is None else str(row[name])) for name in columns] for row in rows]
+    widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
+    for cells in (columns, *texts):
+        _say("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""Where an amount comes from, or why there is none: read from the publication, and from the plan files.
+
+A payout leads to its lines, a line to the entitlement that it posts and to every other line of the same movement, a
+movement to the partners who earn on it or to the reason that it is excluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.ledger.drafting import publication, published_columns
+from partner_warehouse.ledger.periods import Period
+from partner_warehouse.settings import DBT_PROJECT, Settings
+
+_TABLES = (
+    ("finance", "approved_payouts"),
+    ("finance", "approved_payout_lines"),
+    ("finance", "commission_lines"),
+    ("finance", "exclusions"),
+)
+
+_PLAN_FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One step of a derivation: rows of one table."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A derivation, from what was asked for back to the plan.
+
+    Attributes:
+        summary: Plain sentences.
+        sections: The rows that they rest on.
+    """
+
+    summary: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+
+def explain(
+    settings: Settings,
+    *,
+    payout: str | None = None,
+    line: str | None = None,
+    movement: str | None = None,
+    partner: str | None = None,
+    period: str | None = None,
+) -> Explanation:
+    """Explain one payout, line, movement, or what a partner got or did not get in a period.
+
+    Args:
+        settings: The installation.
+        payout: A payout_id.
+        line: A line_id, posted or of the entitlement.
+        movement: A movement_id.
+        partner: A partner_id, together with `period`.
+        period: `YYYY-MM`.
+
+    Raises:
+        BadInputError: Not exactly one of them, nothing is published, or nothing has this id.
+    """
+    if sum(given is not None for given in (payout, line, movement, partner)) != 1 or (partner is None) != (
+        period is None
+    ):
+        raise BadInputError("explain: give one of a payout, a line, a movement, or a partner with a period")
+    month = Period.parse(period) if period is not None else None
+    with publication(settings.published_path) as duck:
+        source = _Published(duck, settings)
+        if payout is not None:
+            found = source.payout(payout)
+        elif line is not None:
+            found = source.line(line)
+        elif movement is not None:
+            found = source.movement(movement)
+        elif partner is not None and month is not None:
+            found = source.partner(partner, month)
+        return Explanation(found.summary, tuple(dict.fromkeys(found.sections)))
+
+
+class _Published:
+    """The attached publication, read table by table; one that is not published yet has no rows."""
+
+    def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+        self._duck = duck
+        self._plans = settings.plans or DBT_PROJECT / "seeds"
+        self._columns = {table: published_columns(duck, schema, table) for schema, table in _TABLES}
+
+    def payout(self, payout_id: str) -> Explanation:
+        payouts = self._rows("approved_payouts", "payout_id = ?", [payout_id])
+        if not payouts.rows:
+            raise BadInputError(f"payout {payout_id}: not among the approved payouts")
+        lines = self._rows("approved_payout_lines", "payout_id = ?", [payout_id])
+        return Explanation((self._balance(payouts),), (payouts, lines, *self._origin(lines)))
+
+    def line(self, line_id: str) -> Explanation:
+        posted = self._rows("approved_payout_lines", "line_id = ?", [line_id])
+        ids = {line_id, *_values(posted, "corrects_line_id"), *_values(posted, "commission_line_id")} - {None}
+        marks = ", ".join("?" * len(ids))
+        live = self._rows("commission_lines", f"line_id IN ({marks})", sorted(ids))
+        related = self._rows(
+            "approved_payout_lines",
+            f"line_id IN ({marks}) OR corrects_line_id IN ({marks})",
+            [*sorted(ids), *sorted(ids)],
+        )
+        if not posted.rows and not live.rows:
+            raise BadInputError(f"line {line_id}: neither posted nor part of the entitlement")
+        summary = [_line_sentence(row) for row in _records(posted) or _records(live)]
+        if posted.rows and not live.rows:
+            summary.append("It is no longer part of the entitlement: the next period reverses what was posted.")
+        return Explanation(tuple(summary), (live, related, *self._origin(live if live.rows else posted)))
+
+    def movement(self, movement_id: str) -> Explanation:
+        excluded = self._rows("exclusions", "movement_id = ?", [movement_id])
+        live = self._rows("commission_lines", "movement_id = ?", [movement_id])
+        posted = self._rows("approved_payout_lines", "movement_id = ?", [movement_id])
+        if not excluded.rows and not live.rows and not posted.rows:
+            raise BadInputError(
+                f"movement {movement_id}: neither a commission line nor an exclusion is published for it"
+            )
+        summary = [
+            f"{row['amount']} {row['currency']} of it earn nothing: {row['reason']}." for row in _records(excluded)
+        ]
+        summary += [_line_sentence(row) for row in _records(live)]
+        return Explanation(tuple(summary), (excluded, live, posted, *self._plan_sections(live)))
+
+    def partner(self, partner_id: str, month: Period) -> Explanation:
+        payouts = self._rows("approved_payouts", "partner_id = ? AND period = ?", [partner_id, str(month)])
+        posted = self._rows("approved_payout_lines", "partner_id = ? AND period = ?", [partner_id, str(month)])
+        live = self._rows("commission_lines", "partner_id = ?", [partner_id])
+        summary = [self._balance(payouts)] if payouts.rows else []
+        waiting = [row for row in _records(live) if row.get("status") != "posted"]
+        ids = {row["line_id"] for row in waiting}
+        open_lines = Section(
+            "finance.commission_lines, not posted",
+            live.columns,
+            tuple(row for row, record in zip(live.rows, _records(live), strict=True) if record.get("line_id") in ids),
+        )
+        if not payouts.rows:
+            summary.append(f"{partner_id} has no approved payout in {month}.")
+        summary += [_waiting_sentence(row, month) for row in waiting]
+        if not live.rows and not posted.rows:
+            summary.append("No commission line of this partner is published: look among finance.exclusions.")
+        return Explanation(tuple(summary), (payouts, posted, open_lines, *self._origin(posted)))
+
+    def _balance(self, payouts: Section) -> str:
+        return " ".join(
+            f"{row['payout_id']}: {row['opening_balance']} carried in, {row['earned']} earned, "
+            f"{row['adjustments']} adjusted, {row['payable']} payable, {row['closing_balance']} carried out, "
+            f"{row['currency']}; {row['status']}."
+            for row in _records(payouts)
+        )
+
+    def _origin(self, lines: Section) -> tuple[Section, ...]:
+        """The entitlement of the same movements, what of them is excluded, and the plans."""
+        movements = sorted({str(value) for value in _values(lines, "movement_id") if value is not None})
+        if not movements:
+            return self._plan_sections(lines)
+        marks = ", ".join("?" * len(movements))
+        live = self._rows("commission_lines", f"movement_id IN ({marks})", movements)
+        excluded = self._rows("exclusions", f"movement_id IN ({marks})", movements)
+        return (live, excluded, *self._plan_sections(lines))
+
+    def _plan_sections(self, lines: Section) -> tuple[Section, ...]:
+        used = sorted({(str(row["plan_id"]), str(row["plan_version"])) for row in _records(lines)})
+        if not used:
+            return ()
+        sections = []
+        for name in _PLAN_FILES:
+            path = self._plans / f"{name}.csv"
+            if path.exists():
+                marks = " OR ".join("(plan_id = ? AND version = ?)" for _ in used)
+                found = self._duck.execute(
+                    f"SELECT * FROM read_csv(?, header = true, all_varchar = true) WHERE {marks}",  # noqa: S608
+                    [str(path), *(value for plan in used for value in plan)],
+                )
+                sections.append(_section(f"{name}.csv", found))
+        return tuple(sections)
+
+    def _rows(self, table: str, condition: str, parameters: Sequence[str]) -> Section:
+        """Rows of a published table, in the order of its first columns."""
+        if not self._columns[table]:
+            return Section(f"finance.{table}", (), ())
+        found = self._duck.execute(
+            f"SELECT * FROM publication.finance.{table} WHERE {condition} ORDER BY ALL",  # noqa: S608
+            list(parameters),
+        )
+        return _section(f"finance.{table}", found)
+
+
+def _section(title: str, found: duckdb.DuckDBPyConnection) -> Section:
+    columns = tuple(column[0] for column in found.description or ())
+    return Section(title, columns, tuple(found.fetchall()))
+
+
+def _records(section: Section) -> list[dict[str, Any]]:
+    return [dict(zip(section.columns, row, strict=True)) for row in section.rows]
+
+
+def _values(section: Section, column: str) -> list[Any]:
+    return [record[column] for record in _records(section)] if column in section.columns else []
+
+
+def _line_sentence(row: dict[str, Any]) -> str:
+    """A line in words: base x rate x share, converted, rounded."""
+    parts = [f"base {row['base_amount']} {row['base_currency']}"] if row.get("base_amount") is not None else []
+    if row.get("rate") is not None:
+        parts.append(f"rate {row['rate']}" + (f" (tier {row['tier']})" if row.get("tier") else ""))
+    if row.get("split_share") is not None:
+        parts.append(f"share {row['split_share']}")
+    if row.get("fx_rate") is not None:
+        parts.append(f"FX {row['fx_rate']} of {row['fx_date']}")
+    status = f"; {row['status']}" if row.get("status") else ""
+    reason = f" ({row['hold_reason']})" if row.get("hold_reason") else ""
+    corrects = f"; corrects {row['corrects_line_id']}" if row.get("corrects_line_id") else ""
+    return (
+        f"{row['amount']} {row['currency']} to {row['partner_id']} for {row['movement_kind']} {row['movement_id']} "
+        f"by plan {row['plan_id']} version {row['plan_version']}: {' x '.join(parts)}; earned {row['earned_on']}, "
+        f"payable {row['payable_on']}{status}{reason}{corrects}."
+    )
+
+
+def _waiting_sentence(row: dict[str, Any], month: Period) -> str:
+    """Why a line of the entitlement is not in the period's payout."""
+    what = f"Line {row['line_id']} ({row['amount']} {row['currency']})"
+    if row["status"] == "held":
+        return f"{what} is held: {row['hold_reason']}."
+    if row["earned_on"] > month.last_day:
+        return f"{what} is earned later, on {row['earned_on']}."
+    if row["payable_on"] > month.last_day:
+        return f"{what} is payable later, on {row['payable_on']}."
+    return f"{what} is due, and waits for a payout to be approved."

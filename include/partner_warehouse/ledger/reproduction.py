@@ -1,0 +1,73 @@
+"""Computes an approved period again, from the landed data as it was known at its cut-off.
+
+The warehouse is built afresh in a temporary home that sees the same landing; nothing of the installation is touched.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from partner_warehouse.ledger.drafting import literal
+from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What came out.
+
+    Attributes:
+        same: Every line and payout is what was approved: the content hash is the same.
+        differing: Payouts that are not: payout_id, posted, now (payable, major units).
+    """
+
+    period: str
+    same: bool
+    line_count: int
+    differing: tuple[dict[str, Any], ...]
+
+
+def reproduce(period: str, settings: Settings, *, progress: Callable[[str], None]) -> Reproduction:
+    """Build as of the cut-off and compare.
+
+    Args:
+        period: `YYYY-MM`, approved.
+        settings: The installation.
+        progress: Told each step.
+
+    Raises:
+        BadInputError: The period is not approved.
+    """
+    from partner_warehouse.warehouse import runner
+
+    service = PayoutService(settings)
+    as_of, known_at = service.cut_off(period)
+    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
+        home = Path(directory)
+        (home / "landing").symlink_to(settings.landing_dir, target_is_directory=True)
+        apart = load_settings(**settings.model_dump() | {"home": home, "ledger_url": settings.ledger_sqlalchemy_url})
+        progress(f"prepare {period} as known at {known_at:%Y-%m-%d %H:%M:%S} UTC")
+        runner.prepare(apart, as_of=as_of, known_at=known_at)
+        for layer in runner.LAYERS:
+            progress(f"build {layer}")
+            runner.build(layer, apart)
+        progress("compare")
+        published = home / "published.duckdb"
+        _take_entitlement(apart.warehouse_path, published)
+        found, approval, differing = service.recompute(period, published)
+    return Reproduction(period, found.content_hash == approval.content_hash, found.line_count, tuple(differing))
+
+
+def _take_entitlement(warehouse: Path, target: Path) -> None:
+    """The one table that a draft reads."""
+    with duckdb.connect(str(target)) as duck:
+        duck.execute(f"ATTACH {literal(str(warehouse))} AS warehouse (READ_ONLY)")
+        duck.execute("CREATE SCHEMA finance")
+        duck.execute("CREATE TABLE finance.commission_lines AS FROM warehouse.finance.commission_lines")
+        duck.execute("DETACH warehouse")
