@@ -1,0 +1,1 @@
+"""Loopback servers that speak the sources' real APIs over the sample company."""

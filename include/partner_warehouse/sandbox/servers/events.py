@@ -1,0 +1,83 @@
+"""The event collector: a list of hourly files, and the files."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from partner_warehouse.sandbox.company import Company
+from partner_warehouse.sandbox.servers.common import (
+    SECRET,
+    Clock,
+    Fault,
+    FaultPlan,
+    Handler,
+    Json,
+    identity_of,
+    password_of,
+    steering_routes,
+)
+
+PAGE = 1000
+"""Files of a page at most."""
+
+
+class EventsServer:
+    """The collector. A file appears when its hour is over, and never changes."""
+
+    def __init__(self, company: Company, clock: Clock, plan: FaultPlan) -> None:
+        self._events = company.events
+        self._clock = clock
+        self._plan = plan
+
+    def app(self) -> Starlette:
+        """The application."""
+        return Starlette(
+            routes=[
+                Route("/v1/files", self._guarded(self._list)),
+                Route("/v1/files/{name:path}", self._guarded(self._file)),
+                *steering_routes(self._clock, self._plan),
+            ]
+        )
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            if password_of(request) != SECRET:
+                return Json({"error": {"code": "unauthorized", "message": "unknown token"}}, status_code=401)
+            if fault := self._plan.next(await identity_of(request)):
+                return _failure(fault)
+            return await handler(request)
+
+        return guarded
+
+    async def _list(self, request: Request) -> Response:
+        limit = request.query_params.get("limit", str(PAGE))
+        if not limit.isdigit() or not 1 <= int(limit) <= PAGE:
+            message = f"limit must be between 1 and {PAGE}"
+            return Json({"error": {"code": "bad_request", "message": message}}, status_code=400)
+        names = self._clock.snapshot.event_files()
+        first = bisect_right(names, request.query_params.get("after", ""))
+        page = [self._events.describe(name) for name in names[first : first + int(limit)]]
+        files = [{"name": file.name, "bytes": file.size, "etag": file.etag} for file in page]
+        return Json({"files": files, "has_more": first + int(limit) < len(names)})
+
+    async def _file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        names = self._clock.snapshot.event_files()
+        place = bisect_right(names, name) - 1
+        if place < 0 or names[place] != name:
+            return Json({"error": {"code": "not_found", "message": "no such file"}}, status_code=404)
+        headers = {"ETag": f'"{self._events.describe(name).etag}"'}
+        return Response(self._events.content(name), media_type="application/gzip", headers=headers)
+
+
+def _failure(fault: Fault) -> Response:
+    if fault.kind.startswith("429"):
+        headers = {"Retry-After": str(fault.retry_after)} if fault.kind == "429" else None
+        return Json({"error": {"code": "too_many_requests", "message": "slow down"}}, status_code=429, headers=headers)
+    status = 503 if fault.kind == "503" else 500
+    return Json({"error": {"code": "internal", "message": "try again"}}, status_code=status)
