@@ -87,8 +87,11 @@ def _payouts(settings: Settings) -> Path:
 
 
 def fresh_database(settings: Settings, name: str) -> Path:
-    """An empty place for a gate's own tables: `HOME/gates/<name>.duckdb`, what was there before removed."""
-    target = settings.home / "gates" / f"{name}.duckdb"
+    """An empty place for a gate's own tables: `HOME/gates/<name>_gate.duckdb`, what was there before removed.
+
+    The file is not called `<name>`: its catalog would have the name of its schema, and every reference be ambiguous.
+    """
+    target = settings.home / "gates" / f"{name}_gate.duckdb"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     target.with_suffix(".duckdb.wal").unlink(missing_ok=True)
