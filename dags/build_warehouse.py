@@ -6,7 +6,7 @@ time holds the warehouse file (the pool `warehouse`). The last good publication 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, chain, task
@@ -18,9 +18,9 @@ with DAG(
     "build_warehouse",
     description="Build, gate and publish the marts",
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 5 * * *", timezone=load_settings().timezone), assets=ALL_LANDED
+        timetable=CronTriggerTimetable("0 5 * * *", timezone=load_settings().timezone, run_immediately=timedelta(0)),
+        assets=ALL_LANDED,
     ),
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     default_args=BUILD_RETRIES | {"pool": WAREHOUSE_POOL},

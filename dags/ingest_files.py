@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG
 
-from partner_warehouse.orchestration import RETRIES, ingest_source
+from partner_warehouse.orchestration import HOURLY, RETRIES, ingest_source
 
 with DAG(
     "ingest_files",
     description="Land the files of the inbox that were not taken yet",
-    schedule="0 * * * *",
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    schedule=HOURLY,
     catchup=False,
     max_active_runs=1,
     default_args=RETRIES,

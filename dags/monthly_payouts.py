@@ -6,7 +6,7 @@ preparer, and that what would be posted is what was shown. A month that is appro
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
@@ -29,8 +29,7 @@ SETTINGS = load_settings()
 with DAG(
     "monthly_payouts",
     description="Draft, approve and post the payouts of a month",
-    schedule=CronTriggerTimetable("0 6 2 * *", timezone=SETTINGS.timezone),
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    schedule=CronTriggerTimetable("0 6 2 * *", timezone=SETTINGS.timezone, run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=12,  # a month that waits for its answer does not keep the next one from being drafted
     default_args=BUILD_RETRIES,

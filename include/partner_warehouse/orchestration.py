@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Asset, AssetAll, RetryDecision, RetryPolicy, TaskGroup, task
+from airflow.sdk import Asset, AssetAll, CronTriggerTimetable, RetryDecision, RetryPolicy, TaskGroup, task
 
 from partner_warehouse.errors import (
     BadInputError,
@@ -35,6 +35,9 @@ LANDED: dict[Source, Asset] = {source: Asset(f"landing/{source}") for source in 
 
 ALL_LANDED = AssetAll(*LANDED.values())
 """Every source has come round since the last build. One build a round, not one a source."""
+
+HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=timedelta(0))
+"""At the full hour. A DAG without a start date and with this begins with the next tick, not with the one that passed."""
 
 PUBLICATION = Asset("publication")
 """The file that BI and finance read."""
