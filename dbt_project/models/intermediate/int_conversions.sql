@@ -61,7 +61,7 @@ lead_conversions as (
         'lead' as conversion_kind,
         leads.lead_id as conversion_id,
         coalesce(leads.customer_id, contacts.customer_id, 'contact:' || leads.contact_id) as account_id,
-        0 as amount,
+        cast(0 as {{ money() }}) as amount,
         parameters.reporting_currency as currency,
         case
             when leads.qualified_at between leads.created_at and parameters.as_of then leads.qualified_at
@@ -88,66 +88,78 @@ conversions as (
 deal_leads as (
 
     select
-        conversions.conversion_id,
-        max(lead_conversions.created_at) as lead_at
+        won_deals.conversion_id,
+        max(leads_of_accounts.created_at) as lead_at
+    from won_deals
+    inner join lead_conversions as leads_of_accounts on won_deals.account_id = leads_of_accounts.account_id
+    where
+        leads_of_accounts.created_at
+        <= coalesce(won_deals.opportunity_at, won_deals.created_at, won_deals.converted_at)
+    group by won_deals.conversion_id
+
+),
+
+dated as (
+
+    select
+        conversions.*,
+        parameters.reporting_currency,
+        {{ local_day('conversions.converted_at', 'parameters.timezone') }} as converted_on
     from conversions
-    inner join lead_conversions
-        on
-            conversions.account_id = lead_conversions.account_id
-            and lead_conversions.created_at
-            <= coalesce(conversions.opportunity_at, conversions.created_at, conversions.converted_at)
-    where conversions.conversion_kind = 'deal'
-    group by conversions.conversion_id
+    cross join parameters
+
+),
+
+reporting_rates as (
+
+    select
+        fx_rates.rate_date,
+        fx_rates.from_currency,
+        fx_rates.rate
+    from fx_rates
+    inner join parameters on fx_rates.to_currency = parameters.reporting_currency
 
 ),
 
 final as (
 
     select
-        conversions.conversion_kind,
-        conversions.conversion_id,
-        conversions.account_id,
-        cast(conversions.amount as {{ money() }}) as amount,
-        conversions.currency,
+        dated.conversion_kind,
+        dated.conversion_id,
+        dated.account_id,
+        cast(dated.amount as {{ money() }}) as amount,
+        dated.currency,
         -- What is finer than the minor unit is shared out in thousandths, so that nothing is lost.
         case
-            when
-                {{ to_units('conversions.amount', 3) }}
-                % {{ mills_per_minor_unit('currencies.minor_unit') }} = 0
+            when {{ to_units('dated.amount', 3) }} % {{ mills_per_minor_unit('currencies.minor_unit') }} = 0
                 then {{ mills_per_minor_unit('currencies.minor_unit') }}
             else 1
         end as mills_per_part,
-        cast(
-            round(conversions.amount * case
-                when conversions.currency = parameters.reporting_currency then 1
-                else fx_rates.rate
-            end, 3) as {{ money() }}
-        ) as reporting_amount,
-        parameters.reporting_currency,
-        conversions.converted_at,
-        cast(date_trunc('month', {{ local_day('conversions.converted_at', 'parameters.timezone') }}) as date) as month,
         case
-            when conversions.conversion_kind = 'lead' then conversions.created_at
+            when dated.currency = dated.reporting_currency then cast(1 as {{ exact() }})
+            else reporting_rates.rate
+        end as reporting_rate,
+        dated.reporting_currency,
+        dated.converted_at,
+        cast(date_trunc('month', dated.converted_on) as date) as month,
+        case
+            when dated.conversion_kind = 'lead' then dated.created_at
             when deal_leads.lead_at is not null then deal_leads.lead_at
-            when conversions.created_at < conversions.opportunity_at then conversions.created_at
+            when dated.created_at < dated.opportunity_at then dated.created_at
         end as lead_at,
         case
-            when conversions.conversion_kind = 'deal'
-                then coalesce(conversions.opportunity_at, conversions.created_at)
+            when dated.conversion_kind = 'deal' then coalesce(dated.opportunity_at, dated.created_at)
         end as opportunity_at
-    from conversions
-    cross join parameters
-    left join currencies on conversions.currency = currencies.currency
+    from dated
+    left join currencies on dated.currency = currencies.currency
     left join deal_leads
         on
-            conversions.conversion_id = deal_leads.conversion_id
-            and conversions.conversion_kind = 'deal'
-    left join fx_rates
+            dated.conversion_id = deal_leads.conversion_id
+            and dated.conversion_kind = 'deal'
+    left join reporting_rates
         on
-            {{ local_day('conversions.converted_at', 'parameters.timezone') }} = fx_rates.rate_date
-            and conversions.currency = fx_rates.from_currency
-            and parameters.reporting_currency = fx_rates.to_currency
-            and conversions.currency <> parameters.reporting_currency
+            dated.converted_on = reporting_rates.rate_date
+            and dated.currency = reporting_rates.from_currency
 
 )
 

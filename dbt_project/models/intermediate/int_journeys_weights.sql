@@ -18,6 +18,18 @@ weights as (
 
 ),
 
+removal_effects as (
+
+    select * from {{ ref('int_journeys_removal_effects') }}
+
+),
+
+shapley_values as (
+
+    select * from {{ ref('int_journeys_shapley_values') }}
+
+),
+
 -- One row a model: each milestone's share in millionths.
 shares as (
 
@@ -116,12 +128,80 @@ decay_weights as (
 
 ),
 
+-- What a channel is worth over all journeys, as a whole number of 10^-12. In a journey whose channels are all worth
+-- nothing they count the same.
+channel_worth as (
+
+    select
+        models.model,
+        models.lookback_seconds,
+        removal_effects.unit_id as channel,
+        {{ credit_parts_of('removal_effects.removal_effect') }} as worth
+    from models
+    cross join removal_effects
+    where
+        models.family = 'markov'
+        and removal_effects.unit = 'channel'
+        and removal_effects.model_order = 1
+    union all
+    select
+        models.model,
+        models.lookback_seconds,
+        shapley_values.unit_id as channel,
+        {{ credit_parts_of('greatest(shapley_values.shapley_value, 0)') }} as worth
+    from models
+    cross join shapley_values
+    where models.family = 'shapley'
+
+),
+
+journey_worth as (
+
+    select
+        channel_worth.model,
+        journeys.journey_id,
+        journeys.conversion_kind,
+        journeys.conversion_id,
+        journeys.touchpoint_id,
+        journeys.position,
+        channel_worth.worth,
+        max(channel_worth.worth) over (partition by channel_worth.model, journeys.journey_id) as best_worth,
+        count(*) over (partition by channel_worth.model, journeys.journey_id, journeys.channel) as channel_touches
+    from journeys
+    inner join channel_worth
+        on
+            journeys.channel = channel_worth.channel
+            and journeys.lookback_seconds = channel_worth.lookback_seconds
+    where journeys.conversion_id is not null
+
+),
+
+-- The journey's channels share the conversion by their worth, the touches of a channel share evenly.
+worth_weights as (
+
+    select
+        model,
+        journey_id,
+        conversion_kind,
+        conversion_id,
+        touchpoint_id,
+        position,
+        {{ whole_quotient(
+            '(case when best_worth = 0 then ' ~ credit_parts() ~ ' else worth end) * 1000000', 'channel_touches'
+        ) }} as weight
+    from journey_worth
+
+),
+
 final as (
 
     select * from milestone_weights
     where weight > 0
     union all
     select * from decay_weights
+    where weight > 0
+    union all
+    select * from worth_weights
     where weight > 0
 
 )

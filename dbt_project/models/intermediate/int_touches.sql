@@ -60,6 +60,12 @@ channels as (
 
 ),
 
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
 -- Whose device it was, and when: from one identification to the next; before the first, the first one's.
 identified as (
 
@@ -223,6 +229,7 @@ final as (
         on
             gathered.touch_source = touch_sources.touch_source
             and touch_sources.is_counted
+    inner join parameters on gathered.occurred_at <= parameters.as_of
     left join contacts on gathered.contact_id = contacts.contact_id
     left join channels
         on lower(coalesce(gathered.channel, touch_sources.channel, 'unknown')) = channels.channel

@@ -1,0 +1,360 @@
+"""The two attribution models that SQL cannot solve: the Markov removal effect and the Shapley value.
+
+Both work on counts that SQL has aggregated, never on touches, so their cost does not grow with the data. The dbt models
+`int_journeys_removal_effects` and `int_journeys_shapley_values` call them.
+
+The chain of order k. A state is the last k touches of a journey (fewer at its beginning), repeats kept. From a state
+the journey goes on to its next touch, converts, or stays without conversion, with the observed frequencies. With Q the
+transitions between states, r the conversions from a state and s the distribution of first touches: N = (I - Q)^-1
+counts visits, h = N r is the probability of converting, s h the chain's conversion rate.
+
+Removing a unit (a channel, a partner) means that a journey which reaches it never converts. With G the states whose
+last touch is the unit, f = s N[:, G] N[G, G]^-1 is where a journey meets the unit first, and f h[G] the conversions
+that meet it at all; the removal effect is that part of all: R = f h[G] / (s h). With a single state k in G this is
+N[s, k] / N[k, k] * h[k] / h[s].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array  # type: ignore[import-untyped]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+REMOVAL_EFFECTS = pa.schema(
+    [("unit", pa.string()), ("model_order", pa.int32()), ("unit_id", pa.string()), ("removal_effect", pa.float64())]
+)
+SHAPLEY_VALUES = pa.schema(
+    [("unit_id", pa.string()), ("shapley_value", pa.float64()), ("standard_error", pa.float64())]
+)
+
+CONVERTED = -1
+"""What follows the last touch of a journey that converted."""
+
+OPEN = -2
+"""What follows the last touch of a journey that did not convert."""
+
+NOTHING = -3
+"""The place of a touch before the first one."""
+
+DENSE_STATES = 1500
+"""Up to so many states the chain is solved by its inverse: half a second and 50 MB."""
+
+TOLERANCE = 1e-15
+"""Beyond, the series is summed until no state adds more than this probability."""
+
+STEPS_BETWEEN_CHECKS = 8
+VALUES_AT_ONCE = 2_000_000
+"""States times units in one iteration: 16 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """How often each run of touches was followed by what, over all journeys.
+
+    Units are numbered from 0. Row i says that journeys whose last three touches were `third[i]`, `second[i]`, `last[i]`
+    (`NOTHING` where there were fewer) went on to `following[i]`: a unit, `CONVERTED` or `OPEN`, `count[i]` times.
+    """
+
+    third: Integers
+    second: Integers
+    last: Integers
+    following: Integers
+    count: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The Markov chain of one order.
+
+    Attributes:
+        start: Probability that a journey begins in a state.
+        moves: Transition probabilities between states, row to column.
+        conversion: Probability of converting next, by state.
+        last_unit: The unit of a state's last touch.
+        units: How many units there are.
+    """
+
+    start: Floats
+    moves: csr_array
+    conversion: Floats
+    last_unit: Integers
+    units: int
+
+
+def build_chain(transitions: Transitions, order: int, units: int) -> Chain:
+    """The chain whose states are the last `order` touches.
+
+    Args:
+        transitions: The observed transitions, at order 3.
+        order: 1, 2 or 3.
+        units: How many units are numbered.
+
+    Raises:
+        ValueError: The order is not 1, 2 or 3, or there is no transition.
+    """
+    if order not in (1, 2, 3):
+        raise ValueError(f"the order of a chain is 1, 2 or 3, not {order}")
+    if not transitions.count.size:
+        raise ValueError("a chain needs at least one journey")
+    base = units + 1
+    first, second, last = transitions.third, transitions.second, transitions.last
+    second = second if order >= 2 else np.full_like(second, NOTHING)
+    first = first if order >= 3 else np.full_like(first, NOTHING)
+    # A place without a touch is digit 0, a unit its number + 1; a state is a number of three such digits.
+    digits = [np.where(column == NOTHING, 0, column + 1) for column in (first, second, last)]
+    codes = (digits[0] * base + digits[1]) * base + digits[2]
+    states, state_of = np.unique(codes, return_inverse=True)
+    visits = np.bincount(state_of, weights=transitions.count, minlength=states.size)
+
+    begins = transitions.second == NOTHING
+    start = np.bincount(state_of[begins], weights=transitions.count[begins], minlength=states.size)
+    converts = transitions.following == CONVERTED
+    conversion = np.bincount(state_of[converts], weights=transitions.count[converts], minlength=states.size)
+
+    goes_on = transitions.following >= 0
+    kept_first = digits[1] if order >= 3 else np.zeros_like(codes)
+    kept_second = digits[2] if order >= 2 else np.zeros_like(codes)
+    next_codes = (kept_first * base + kept_second) * base + transitions.following + 1
+    next_of = np.searchsorted(states, next_codes[goes_on])
+    moves = csr_array(
+        (transitions.count[goes_on] / visits[state_of[goes_on]], (state_of[goes_on], next_of)),
+        shape=(states.size, states.size),
+    )
+    return Chain(start / start.sum(), moves, conversion / visits, (states % base - 1).astype(np.int64), units)
+
+
+def conversion_probability(chain: Chain) -> float:
+    """The probability that a journey of the chain converts. It is the observed conversion rate, for every order."""
+    return float(_conversions_without(chain, np.array([NOTHING]))[0])
+
+
+def without_self_loops(chain: Chain) -> Chain:
+    """The chain that never stays in a state: where it leaves to, and so what it reaches, does not change.
+
+    A long run of the same touches would else make the series below converge slowly.
+    """
+    staying = chain.moves.diagonal()
+    leaving = 1.0 / (1.0 - staying)
+    moves = diags_array(leaving) @ (chain.moves - diags_array(staying))
+    return replace(chain, moves=csr_array(moves), conversion=chain.conversion * leaving)
+
+
+def removal_effects(chain: Chain) -> Floats:
+    """By unit, the part of all conversions that is lost when no journey which reaches the unit converts.
+
+    Returns:
+        One number from 0 to 1 for each unit; zeros where nothing converts.
+    """
+    if not chain.conversion.any():
+        return np.zeros(chain.units)
+    solve = _effects_closed if chain.start.size <= DENSE_STATES else _effects_iterated
+    return np.clip(solve(chain), 0.0, 1.0)
+
+
+def _effects_closed(chain: Chain) -> Floats:
+    visits = np.linalg.inv(np.eye(chain.start.size) - chain.moves.toarray())
+    converting = visits @ chain.conversion
+    from_start = chain.start @ visits
+    effects = np.zeros(chain.units)
+    for unit in range(chain.units):
+        states = np.flatnonzero(chain.last_unit == unit)
+        if states.size:
+            first_met = np.linalg.solve(visits[np.ix_(states, states)].T, from_start[states])
+            effects[unit] = first_met @ converting[states]
+    effects /= chain.start @ converting
+    return effects
+
+
+def _effects_iterated(chain: Chain) -> Floats:
+    """The same without the inverse, whose size is the square of the states: many units in one sparse iteration."""
+    chain = without_self_loops(chain)
+    block = max(1, VALUES_AT_ONCE // chain.start.size)
+    without = [
+        _conversions_without(chain, np.arange(first, min(first + block, chain.units)))
+        for first in range(0, chain.units, block)
+    ]
+    return 1.0 - np.concatenate(without) / conversion_probability(chain)
+
+
+def _conversions_without(chain: Chain, removed: Integers) -> Floats:
+    """For each of these units: the probability that a journey converts and never meets it.
+
+    The sum of s Q^t r over t, with Q and r cut at the unit's states.
+    """
+    cut_states = np.flatnonzero(np.isin(chain.last_unit, removed))
+    cut_columns = np.searchsorted(removed, chain.last_unit[cut_states])
+    begins = np.flatnonzero(chain.start)
+    term = np.repeat(chain.conversion[:, None], removed.size, axis=1)
+    term[cut_states, cut_columns] = 0.0
+    total = chain.start[begins] @ term[begins]
+    while term.max(initial=0.0) > TOLERANCE:
+        for _ in range(STEPS_BETWEEN_CHECKS):
+            term = chain.moves @ term
+            term[cut_states, cut_columns] = 0.0
+            total += chain.start[begins] @ term[begins]
+    return np.asarray(total, dtype=np.float64)
+
+
+def shapley_values(coalitions: Mapping[frozenset[int], tuple[int, int]], units: int) -> Floats:
+    """Shapley values of the game in which a coalition is worth the conversion rate of the journeys it could have made.
+
+    v(S) = conversions / journeys over the journeys whose units all lie in S; a coalition with no such journey is worth
+    0. The values sum to the conversion rate over all journeys; a unit that lowers the rate has a negative one. Exact;
+    time and memory grow with units * 2^units.
+
+    Args:
+        coalitions: For each set of units that a journey had: (conversions, journeys).
+        units: How many units are numbered.
+    """
+    size = 1 << units
+    conversions, journeys = np.zeros(size), np.zeros(size)
+    for members, (converted, all_journeys) in coalitions.items():
+        mask = sum(1 << unit for unit in members)
+        conversions[mask] += converted
+        journeys[mask] += all_journeys
+    for unit in range(units):
+        for totals in (conversions, journeys):
+            view = totals.reshape(-1, 2, 1 << unit)
+            view[:, 1] += view[:, 0]
+    worth = np.divide(conversions, journeys, out=np.zeros(size), where=journeys > 0)
+    return _exact_shapley(worth, units)
+
+
+def _exact_shapley(worth: Floats, units: int) -> Floats:
+    sizes = np.zeros(1, dtype=np.int64)
+    for _ in range(units):
+        sizes = np.concatenate([sizes, sizes + 1])
+    weights = np.ones(max(units, 1))
+    for smaller in range(1, units):
+        weights[smaller] = weights[smaller - 1] * smaller / (units - smaller)
+    # weights[s] = s! (n-s-1)! / n!, which is 1/n for s = 0 and shrinks by s / (n - s) from there.
+    weights /= max(units, 1)
+    values = np.zeros(units)
+    for unit in range(units):
+        view = worth.reshape(-1, 2, 1 << unit)
+        without = sizes.reshape(-1, 2, 1 << unit)[:, 0]
+        values[unit] = float(np.sum(weights[without] * (view[:, 1] - view[:, 0])))
+    return values
+
+
+def sampled_shapley_values(
+    coalitions: Mapping[frozenset[int], tuple[int, int]], units: int, orders: int
+) -> tuple[Floats, Floats]:
+    """Shapley values of the same game, by the marginal worth of each unit over sampled orders of arrival.
+
+    The orders are drawn from a fixed seed, each with its reverse, so the result is repeatable.
+
+    Args:
+        coalitions: For each set of units that a journey had: (conversions, journeys).
+        units: How many units are numbered.
+        orders: How many orders to draw; at least 2.
+
+    Returns:
+        The values and their standard errors.
+    """
+    sets: Sequence[frozenset[int]] = sorted(coalitions, key=sorted)
+    counts = np.array([coalitions[members] for members in sets], dtype=np.float64).reshape(-1, 2)
+    generator = np.random.default_rng(20260101)
+    marginals = np.zeros((max(orders // 2, 2), units))
+    for pair in range(marginals.shape[0]):
+        order = generator.permutation(units)
+        for arrival in (order, order[::-1]):
+            marginals[pair, arrival] += _marginal_worth(sets, counts, arrival) / 2
+    return marginals.mean(axis=0), marginals.std(axis=0, ddof=1) / np.sqrt(marginals.shape[0])
+
+
+def _marginal_worth(sets: Sequence[frozenset[int]], counts: Floats, arrival: Integers) -> Floats:
+    """What each arriving unit adds: a journey's set is complete when the last of its units has arrived."""
+    rank = np.empty(arrival.size, dtype=np.int64)
+    rank[arrival] = np.arange(arrival.size)
+    complete_at = np.array([max(rank[unit] for unit in members) for members in sets], dtype=np.int64)
+    added = np.zeros((arrival.size, 2))
+    np.add.at(added, complete_at, counts)
+    totals = added.cumsum(axis=0)
+    worth = np.divide(totals[:, 0], totals[:, 1], out=np.zeros(arrival.size), where=totals[:, 1] > 0)
+    return np.diff(worth, prepend=0.0)
+
+
+def removal_effect_table(transitions: pa.Table) -> pa.Table:
+    """The removal effect of every unit, for chains of order 1, 2 and 3.
+
+    Args:
+        transitions: The rows of `int_journeys_transitions`, in any order.
+
+    Returns:
+        unit, model_order, unit_id, removal_effect: one row for each unit and order; none without journeys.
+    """
+    rows: list[dict[str, object]] = []
+    for unit, observed in _by_unit(transitions).items():
+        names = sorted({row["last"] for row in observed})
+        number = {name: index for index, name in enumerate(names)}
+        numbered = _number(observed, number)
+        for order in (1, 2, 3):
+            effects = removal_effects(build_chain(numbered, order, len(names)))
+            rows += [
+                {"unit": unit, "model_order": order, "unit_id": name, "removal_effect": round(float(effect), 12)}
+                for name, effect in zip(names, effects, strict=True)
+            ]
+    return pa.Table.from_pylist(rows, schema=REMOVAL_EFFECTS)
+
+
+def _by_unit(transitions: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    keys = ("unit", "third_last", "second_last", "last", "following", "outcome")
+    ordered = transitions.sort_by([(key, "ascending") for key in keys])
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for row in ordered.to_pylist():
+        grouped.setdefault(row["unit"], []).append(row)
+    return grouped
+
+
+def _number(observed: list[dict[str, Any]], number: Mapping[str, int]) -> Transitions:
+    ends = {"converted": CONVERTED, "open": OPEN}
+
+    def place(column: str) -> Integers:
+        return np.array([NOTHING if row[column] is None else number[row[column]] for row in observed], dtype=np.int64)
+
+    following = [ends[row["outcome"]] if row["following"] is None else number[row["following"]] for row in observed]
+    return Transitions(
+        third=place("third_last"),
+        second=place("second_last"),
+        last=place("last"),
+        following=np.array(following, dtype=np.int64),
+        count=np.array([row["journeys"] for row in observed], dtype=np.int64),
+    )
+
+
+def shapley_table(channel_sets: pa.Table, *, exact_units: int, sampled_orders: int) -> pa.Table:
+    """The Shapley value of every channel.
+
+    Args:
+        channel_sets: The rows of `int_journeys_channel_sets`, in any order.
+        exact_units: Up to so many channels the values are exact.
+        sampled_orders: Beyond, how many orders of arrival are sampled.
+
+    Returns:
+        unit_id, shapley_value, standard_error (0 where exact): one row for each channel; none without journeys.
+    """
+    observed = channel_sets.to_pylist()
+    names = sorted({name for row in observed for name in row["channels"]})
+    number = {name: index for index, name in enumerate(names)}
+    coalitions = {
+        frozenset(number[name] for name in row["channels"]): (int(row["conversions"]), int(row["journeys"]))
+        for row in observed
+    }
+    if len(names) <= exact_units:
+        values, errors = shapley_values(coalitions, len(names)), np.zeros(len(names))
+    else:
+        values, errors = sampled_shapley_values(coalitions, len(names), sampled_orders)
+    rows = [
+        {"unit_id": name, "shapley_value": round(float(value), 12), "standard_error": round(float(error), 12)}
+        for name, value, error in zip(names, values, errors, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=SHAPLEY_VALUES)
