@@ -82,7 +82,7 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
 
 
 def build(layer: Layer, settings: Settings, *, select: str | None = None) -> BuildResult:
-    """Build one layer: seeds, models, and the tests on them.
+    """Build one layer: seeds, models, and the tests on their data.
 
     Args:
         layer: Which layer.
@@ -93,13 +93,27 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
         GateFailedError: A dbt test failed; the message names the tests, their counts and where the failing rows are.
         PartnerWarehouseError: A model could not be built.
     """
+    # A unit test proves a model's logic, not the data: see `unit_test`.
+    return _dbt("build", layer, settings, "--select", select or f"tag:{layer}", "--exclude-resource-type", "unit_test")
+
+
+def unit_test(settings: Settings) -> BuildResult:
+    """Run the models' unit tests, over a warehouse that is built (they read the columns of the models they feed).
+
+    Raises:
+        GateFailedError: One does not hold.
+    """
+    return _dbt("test", "marts", settings, "--select", "test_type:unit")
+
+
+def _dbt(verb: str, layer: Layer, settings: Settings, *selection: str) -> BuildResult:
     target = settings.warehouse_path.parent / "dbt"
     command = [
         str(Path(sys.executable).with_name("dbt")),
-        "build",
+        verb,
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
         *("--target-path", str(target), "--log-path", str(target / "logs")),
-        *("--select", select or f"tag:{layer}"),
+        *selection,
         "--quiet",
     ]
     results = target / "run_results.json"
