@@ -35,7 +35,7 @@
 
 {# Mills in one minor unit of a currency with so many decimals. #}
 {% macro mills_per_minor_unit(minor_unit) -%}
-    (case {{ minor_unit }} when 0 then 1000 when 3 then 1 else 10 end)
+    cast(case {{ minor_unit }} when 0 then 1000 when 3 then 1 else 10 end as {{ wide_integer() }})
 {%- endmacro %}
 
 {#
@@ -56,6 +56,35 @@
             end
         )
     )
+{%- endmacro %}
+
+{# numerator / denominator, rounded down; the denominator is above zero. #}
+{% macro floor_ratio(numerator, denominator) -%}
+    (
+        case
+            when {{ numerator }} >= 0 then {{ whole_quotient(numerator, denominator) }}
+            else -{{ whole_quotient('abs(' ~ numerator ~ ') + ' ~ denominator ~ ' - 1', denominator) }}
+        end
+    )
+{%- endmacro %}
+
+{# numerator / denominator, rounded towards zero; the denominator is above zero. #}
+{% macro truncated_ratio(numerator, denominator) -%}
+    (
+        case when {{ numerator }} < 0 then -1 else 1 end
+        * {{ whole_quotient('abs(' ~ numerator ~ ')', denominator) }}
+    )
+{%- endmacro %}
+
+{# `exact` units in one minor unit of a currency with so many decimals. #}
+{% macro exact_per_minor_unit(minor_unit) -%}
+    cast(case {{ minor_unit }} when 0 then {{ 10 ** 10 }} when 3 then {{ 10 ** 7 }} else {{ 10 ** 8 }} end
+    as {{ wide_integer() }})
+{%- endmacro %}
+
+{# So many minor units of a currency, as money. #}
+{% macro minor_units_to_money(count, minor_unit) -%}
+    {{ mills_to_money('(' ~ count ~ ') * ' ~ mills_per_minor_unit(minor_unit)) }}
 {%- endmacro %}
 
 {# One fraction by another, as a fraction, rounded to its twelve decimals; the divisor is above zero. #}

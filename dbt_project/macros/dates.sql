@@ -13,3 +13,20 @@
 
 {# A date, so many days later. #}
 {% macro days_after(day, days) -%} cast({{ day }} + {{ days }} * interval 1 day as date) {%- endmacro %}
+
+{# Each first day of a month from `first_month` to `last_month`, both included: one row a month. #}
+{% macro each_month(first_month, last_month) -%}
+    {{ return(adapter.dispatch('each_month')(first_month, last_month)) }}
+{%- endmacro %}
+
+{% macro default__each_month(first_month, last_month) -%}
+    explode(
+        case
+            when {{ last_month }} >= {{ first_month }} then sequence({{ first_month }}, {{ last_month }}, interval 1 month)
+        end
+    )
+{%- endmacro %}
+
+{% macro duckdb__each_month(first_month, last_month) -%}
+    cast(unnest(generate_series({{ first_month }}, {{ last_month }}, interval 1 month)) as date)
+{%- endmacro %}

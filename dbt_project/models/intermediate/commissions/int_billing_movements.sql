@@ -36,9 +36,10 @@ invoice_lines as (
 
 ),
 
-deals as (
+orders as (
 
-    select * from {{ ref('int_deals') }}
+    select * from {{ ref('int_orders') }}
+    where order_kind = 'invoice'
 
 ),
 
@@ -139,11 +140,15 @@ given_back as (
 
     select
         movements.*,
+        greatest(movements.occurred_at, coalesce(payments.paid_at, movements.occurred_at)) as effective_at,
         greatest(payments.amount - coalesce(payments.from_credit, 0), 0) as paid_cash,
         coalesce(payments.from_credit, 0) as paid_credit,
         sum(case when movements.kind_rank > 2 then -movements.amount else 0 end) over (
             partition by movements.payment_id
-            order by movements.occurred_at, movements.kind_rank, movements.movement_id
+            order by
+                greatest(movements.occurred_at, coalesce(payments.paid_at, movements.occurred_at)),
+                movements.kind_rank,
+                movements.movement_id
             rows between unbounded preceding and current row
         ) as given_back,
         case when movements.kind_rank > 2 then -movements.amount else 0 end as gives_back
@@ -255,7 +260,7 @@ states as (
     left join values_of_invoices using (invoice_id, currency)
     window invoice_so_far as (
         partition by coalesce(settled.invoice_id, settled.movement_id), settled.currency
-        order by settled.occurred_at, settled.kind_rank, settled.movement_id
+        order by settled.effective_at, settled.kind_rank, settled.movement_id
         rows between unbounded preceding and current row
     )
 
@@ -293,11 +298,11 @@ final as (
         net.movement_id,
         net.payment_id,
         net.invoice_id,
-        invoices.deal_id,
-        invoices.customer_id,
+        orders.deal_id,
+        orders.customer_id,
         net.currency,
         net.occurred_at,
-        coalesce(case when deals.is_won then deals.closed_at end, invoices.issued_at) as order_at,
+        orders.order_at,
         cast(net.amount as {{ money() }}) as amount,
         cast(
             {{ mills_to_money('net.net_mills_so_far - lag(net.net_mills_so_far, 1, 0) over invoice_before') }}
@@ -311,11 +316,12 @@ final as (
         cast(net.noted as {{ money() }}) as noted,
         cast(net.invoice_net as {{ money() }}) as invoice_net,
         cast(net.invoice_gross as {{ money() }}) as invoice_gross,
+        cast(net.owed_in_cash as {{ money() }}) as owed_in_cash,
+        net.effective_at,
         net.kind_rank,
         net.invoice_sequence
     from net
-    left join invoices using (invoice_id)
-    left join deals using (deal_id)
+    left join orders on net.invoice_id = orders.order_id
     window invoice_before as (
         partition by coalesce(net.invoice_id, net.movement_id), net.currency order by net.invoice_sequence
     )

@@ -21,7 +21,10 @@ final as (
         shares.role,
         shares.share
     from movements
-    inner join shares using (invoice_id)
+    inner join shares
+        on
+            movements.invoice_id = shares.order_id
+            and shares.order_kind = 'invoice'
     where
         shares.role in ('sourced', 'influenced')
         -- More than the whole is an error of the record: nobody's revenue until it is mended.

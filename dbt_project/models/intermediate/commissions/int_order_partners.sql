@@ -1,8 +1,8 @@
 with
 
-invoices as (
+orders as (
 
-    select * from {{ ref('int_invoices') }}
+    select * from {{ ref('int_orders') }}
 
 ),
 
@@ -102,18 +102,6 @@ deal_shares as (
 
 ),
 
-orders as (
-
-    select
-        invoices.invoice_id,
-        invoices.customer_id,
-        invoices.deal_id,
-        coalesce(case when deals.is_won then deals.closed_at end, invoices.issued_at) as order_at
-    from invoices
-    left join deals using (deal_id)
-
-),
-
 partnered_deals as (
 
     select distinct deal_id
@@ -147,7 +135,8 @@ unpartnered as (
 referred as (
 
     select
-        unpartnered.invoice_id,
+        unpartnered.order_kind,
+        unpartnered.order_id,
         customer_leads.partner_id
     from unpartnered
     inner join customer_leads
@@ -156,17 +145,18 @@ referred as (
             and unpartnered.order_at >= customer_leads.created_at
     qualify
         row_number() over (
-            partition by unpartnered.invoice_id
+            partition by unpartnered.order_kind, unpartnered.order_id
             order by customer_leads.created_at, customer_leads.lead_id
         ) = 1
 
 ),
 
--- Else the partners of the customer's first won deal, up to the order.
+-- Else, where there is no deal at all, the partners of the customer's first won deal up to the order.
 first_deals as (
 
     select
-        unpartnered.invoice_id,
+        unpartnered.order_kind,
+        unpartnered.order_id,
         deals.deal_id
     from unpartnered
     inner join deals
@@ -175,11 +165,14 @@ first_deals as (
             and unpartnered.order_at >= deals.closed_at
             and deals.is_won
     inner join partnered_deals on deals.deal_id = partnered_deals.deal_id
-    left join referred on unpartnered.invoice_id = referred.invoice_id
-    where referred.invoice_id is null
+    left join referred
+        on
+            unpartnered.order_kind = referred.order_kind
+            and unpartnered.order_id = referred.order_id
+    where referred.order_id is null and unpartnered.deal_id is null
     qualify
         row_number() over (
-            partition by unpartnered.invoice_id
+            partition by unpartnered.order_kind, unpartnered.order_id
             order by deals.closed_at, deals.deal_id
         ) = 1
 
@@ -188,7 +181,8 @@ first_deals as (
 assigned as (
 
     select
-        orders.invoice_id,
+        orders.order_kind,
+        orders.order_id,
         deal_shares.partner_id,
         deal_shares.role,
         deal_shares.share,
@@ -199,7 +193,8 @@ assigned as (
     inner join deal_shares using (deal_id)
     union all
     select
-        referred.invoice_id,
+        referred.order_kind,
+        referred.order_id,
         referred.partner_id,
         'sourced' as role,
         1 as share,
@@ -209,7 +204,8 @@ assigned as (
     from referred
     union all
     select
-        first_deals.invoice_id,
+        first_deals.order_kind,
+        first_deals.order_id,
         deal_shares.partner_id,
         deal_shares.role,
         deal_shares.share,
@@ -224,7 +220,8 @@ assigned as (
 final as (
 
     select
-        invoice_id,
+        order_kind,
+        order_id,
         partner_id,
         role,
         cast(

@@ -1,0 +1,248 @@
+with
+
+parts as (
+
+    select * from {{ ref('int_collected_parts') }}
+
+),
+
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+orders as (
+
+    select
+        order_id as invoice_id,
+        *
+    from {{ ref('int_commission_orders') }}
+    where order_kind = 'invoice'
+
+),
+
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
+exclusions as (
+
+    select * from {{ ref('stg_plans__exclusions') }}
+
+),
+
+invoices as (
+
+    select * from {{ ref('int_invoices') }}
+
+),
+
+invoice_lines as (
+
+    select * from {{ ref('int_invoice_lines') }}
+
+),
+
+products as (
+
+    select * from {{ ref('int_products') }}
+
+),
+
+fx_rates as (
+
+    select * from {{ ref('int_fx_rates_daily') }}
+
+),
+
+first_payments as (
+
+    select
+        customer_id,
+        min(occurred_at) as first_paid_at
+    from movements
+    where movement_kind = 'payment' and amount > 0 and customer_id is not null
+    group by customer_id
+
+),
+
+shipping as (
+
+    select product_id
+    from products
+    where lower(family) = 'shipping'
+
+),
+
+-- What the plan leaves out of an invoice: its excluded products, and shipping always.
+excluded_nets as (
+
+    select
+        orders.invoice_id,
+        orders.plan_id,
+        orders.plan_version,
+        sum(invoice_lines.net) as net
+    from (select distinct invoice_id, plan_id, plan_version from orders where plan_id is not null) as orders
+    inner join invoice_lines using (invoice_id)
+    left join exclusions
+        on
+            orders.plan_id = exclusions.plan_id
+            and orders.plan_version = exclusions.plan_version
+            and invoice_lines.product_id = exclusions.product_id
+    left join shipping on invoice_lines.product_id = shipping.product_id
+    where exclusions.product_id is not null or shipping.product_id is not null
+    group by orders.invoice_id, orders.plan_id, orders.plan_version
+
+),
+
+joined as (
+
+    select
+        parts.movement_kind,
+        parts.movement_id,
+        parts.payment_id,
+        parts.invoice_id,
+        parts.currency,
+        parts.collected_so_far,
+        parts.collected_before,
+        parts.paid_at,
+        movements.customer_id,
+        movements.deal_id,
+        movements.effective_at,
+        movements.kind_rank,
+        movements.invoice_sequence,
+        orders.partner_id,
+        orders.share,
+        orders.programme,
+        orders.plan_id,
+        orders.plan_version,
+        orders.reason as order_reason,
+        plans.model,
+        plans.currency as plan_currency,
+        plans.tier_basis,
+        plans.tier_mode,
+        plans.earn_months,
+        plans.clawback_months,
+        plans.payment_terms_days,
+        plans.rounding,
+        plans.timezone,
+        invoices.currency as invoice_currency,
+        first_payments.first_paid_at,
+        {{ local_day('movements.effective_at', "coalesce(plans.timezone, 'UTC')") }} as moved_on,
+        {{ local_day('parts.paid_at', "coalesce(plans.timezone, 'UTC')") }} as paid_on,
+        {{ to_units('parts.collected_so_far', 3) }} as mills_so_far,
+        {{ to_units('parts.collected_before', 3) }} as mills_before,
+        {{ to_units('orders.share', 12) }} as share_units,
+        case when movements.invoice_gross > 0 then {{ to_units('movements.invoice_gross', 3) }} else 1 end as gross_mills,
+        {{ to_units('movements.invoice_net', 3) }} as net_mills,
+        {{ to_units('greatest(movements.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
+    from parts
+    inner join movements using (movement_kind, movement_id)
+    inner join invoices on parts.invoice_id = invoices.invoice_id
+    inner join orders on parts.invoice_id = orders.invoice_id
+    left join plans
+        on
+            orders.plan_id = plans.plan_id
+            and orders.plan_version = plans.plan_version
+    left join first_payments on movements.customer_id = first_payments.customer_id
+    left join excluded_nets
+        on
+            parts.invoice_id = excluded_nets.invoice_id
+            and orders.plan_id = excluded_nets.plan_id
+            and orders.plan_version = excluded_nets.plan_version
+
+),
+
+-- A refund has the decision of its payment, and the payment's rate of exchange.
+decided as (
+
+    select
+        joined.*,
+        case
+            when order_reason is not null then order_reason
+            when currency <> invoice_currency then 'currency_mismatch'
+            when model = 'fixed_fee' then 'fixed_fee_plan'
+            when
+                paid_on >= cast(
+                    {{ local_day('first_paid_at', 'timezone') }} + earn_months * interval 1 month as date
+                )
+                then 'outside_earn_window'
+            when
+                kind_rank > 1
+                and moved_on >= cast(paid_on + clawback_months * interval 1 month as date)
+                then 'outside_clawback_window'
+        end as reason,
+        case
+            when currency = plan_currency then cast(1 as {{ exact() }})
+            else fx_rates.rate
+        end as fx_rate,
+        case when currency = plan_currency then paid_on else fx_rates.quoted_on end as fx_date
+    from joined
+    left join fx_rates
+        on
+            joined.currency = fx_rates.from_currency
+            and joined.plan_currency = fx_rates.to_currency
+            and joined.paid_on = fx_rates.rate_date
+            and joined.currency <> joined.plan_currency
+
+),
+
+-- Everything is a function of what the payment has brought so far, so that what goes out again leaves nothing behind.
+measured as (
+
+    select
+        decided.*,
+        {{ round_ratio('mills_so_far * net_mills * share_units', 'gross_mills * 1000') }} as net_fine_so_far,
+        {{ round_ratio('mills_before * net_mills * share_units', 'gross_mills * 1000') }} as net_fine_before,
+        {{ round_ratio('mills_so_far * eligible_mills * share_units', 'gross_mills * 1000') }} as base_fine_so_far,
+        {{ round_ratio('mills_before * eligible_mills * share_units', 'gross_mills * 1000') }} as base_fine_before,
+        {{ to_units('fx_rate', 10) }} as fx_units
+    from decided
+
+),
+
+final as (
+
+    select
+        movement_kind,
+        movement_id,
+        payment_id,
+        partner_id,
+        invoice_id,
+        deal_id,
+        customer_id,
+        programme,
+        plan_id,
+        plan_version,
+        plan_currency,
+        currency,
+        tier_basis,
+        tier_mode,
+        rounding,
+        timezone,
+        payment_terms_days,
+        reason,
+        reason is null and fx_rate is null as is_without_rate,
+        reason is null and fx_rate is not null as is_earning,
+        share,
+        fx_rate,
+        fx_date,
+        net_fine_so_far - net_fine_before as net_fine,
+        base_fine_so_far - base_fine_before as base_fine,
+        {{ round_ratio('base_fine_so_far * fx_units', 10 ** 10) }}
+        - {{ round_ratio('base_fine_before * fx_units', 10 ** 10) }} as plan_fine,
+        {{ round_ratio('base_fine_so_far * fx_units', 10 ** 10) }} as plan_fine_so_far,
+        effective_at,
+        paid_at,
+        moved_on,
+        paid_on,
+        kind_rank,
+        invoice_sequence
+    from measured
+
+)
+
+select * from final

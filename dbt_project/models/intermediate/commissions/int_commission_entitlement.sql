@@ -1,0 +1,300 @@
+with
+
+earned as (
+
+    select * from {{ ref('int_commission_earned') }}
+
+),
+
+bases as (
+
+    select * from {{ ref('int_commission_bases') }}
+
+),
+
+buckets as (
+
+    select * from {{ ref('int_movement_buckets') }}
+    where partner_id is not null
+
+),
+
+fees as (
+
+    select * from {{ ref('int_commission_fees') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies') }}
+
+),
+
+-- A movement's base, in minor units, falls to its slices: running totals rounded, the last one takes the whole.
+sliced as (
+
+    select
+        earned.*,
+        bases.programme,
+        bases.invoice_id,
+        bases.deal_id,
+        bases.customer_id,
+        bases.currency as native_currency,
+        bases.share,
+        bases.fx_rate,
+        bases.fx_date,
+        bases.effective_at as occurred_at,
+        bases.moved_on,
+        bases.paid_on,
+        bases.payment_terms_days,
+        buckets.amount as movement_base,
+        {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
+        {{ to_units('bases.fx_rate', 10) }} as fx_units,
+        cast(sum(earned.slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
+        row_number() over slices_so_far as slice_number,
+        count(*) over (
+            partition by earned.movement_kind, earned.movement_id, earned.partner_id, earned.component
+        ) as slice_count
+    from earned
+    inner join bases using (movement_kind, movement_id, payment_id, partner_id)
+    left join buckets using (movement_kind, movement_id, partner_id)
+    left join currencies on bases.currency = currencies.currency
+    window slices_so_far as (
+        partition by earned.movement_kind, earned.movement_id, earned.partner_id, earned.component
+        order by earned.payment_id, earned.slice
+        rows between unbounded preceding and current row
+    )
+
+),
+
+based as (
+
+    select
+        sliced.*,
+        case
+            when slice_number = slice_count then coalesce(movement_base, 0)
+            else
+                {{ mills_to_money(
+                    round_ratio('slice_fine_so_far * 10', 'fx_units * minor_mills') ~ ' * minor_mills'
+                ) }}
+        end as base_so_far
+    from sliced
+
+),
+
+cash_lines as (
+
+    select
+        movement_kind,
+        movement_id,
+        payment_id,
+        partner_id,
+        programme,
+        plan_id,
+        plan_version,
+        component,
+        slice,
+        tier,
+        rate,
+        case
+            when component = 'percentage'
+                then base_so_far - lag(base_so_far, 1, 0) over (
+                    partition by movement_kind, movement_id, partner_id, component order by slice_number
+                )
+            else {{ mills_to_money(round_ratio('priced_fine', 10 ** 9)) }}
+        end as base_amount,
+        case when component = 'percentage' then native_currency else plan_currency end as base_currency,
+        share,
+        case when component = 'percentage' then fx_rate else 1 end as fx_rate,
+        case when component = 'percentage' then fx_date else moved_on end as fx_date,
+        exact_e20,
+        amount,
+        plan_currency as currency,
+        moved_on,
+        paid_on,
+        payment_terms_days,
+        occurred_at,
+        invoice_id,
+        deal_id,
+        customer_id
+    from based
+
+),
+
+-- Without a rate of exchange the line is there, with its base; its amount is not known yet.
+cash_lines_without_rate as (
+
+    select
+        bases.movement_kind,
+        bases.movement_id,
+        bases.payment_id,
+        bases.partner_id,
+        bases.programme,
+        bases.plan_id,
+        bases.plan_version,
+        'percentage' as component,
+        'unpriced' as slice,
+        null as tier,
+        null as rate,
+        {{ mills_to_money(
+            round_ratio('bases.base_fine', '(' ~ mills_per_minor_unit('currencies.minor_unit') ~ ' * ' ~ 10 ** 9 ~ ')')
+            ~ ' * ' ~ mills_per_minor_unit('currencies.minor_unit')
+        ) }} as base_amount,
+        bases.currency as base_currency,
+        bases.share,
+        null as fx_rate,
+        null as fx_date,
+        null as exact_e20,
+        null as amount,
+        bases.plan_currency as currency,
+        bases.moved_on,
+        bases.paid_on,
+        bases.payment_terms_days,
+        bases.effective_at as occurred_at,
+        bases.invoice_id,
+        bases.deal_id,
+        bases.customer_id
+    from bases
+    left join currencies using (currency)
+    where bases.is_without_rate
+
+),
+
+fee_lines as (
+
+    select
+        'deal' as movement_kind,
+        fees.deal_id as movement_id,
+        fees.deal_id as payment_id,
+        fees.partner_id,
+        fees.programme,
+        fees.plan_id,
+        fees.plan_version,
+        'fixed_fee' as component,
+        'fee' as slice,
+        fees.tier,
+        fees.volume_rate as rate,
+        fees.amount as base_amount,
+        fees.currency as base_currency,
+        fees.share,
+        fees.fx_rate,
+        fees.fx_date,
+        earned.exact_e20,
+        earned.amount,
+        fees.plan_currency as currency,
+        fees.closed_on as moved_on,
+        fees.closed_on as paid_on,
+        fees.payment_terms_days,
+        fees.closed_at as occurred_at,
+        null as invoice_id,
+        fees.deal_id,
+        fees.customer_id
+    from fees
+    left join earned
+        on
+            fees.deal_id = earned.movement_id
+            and fees.partner_id = earned.partner_id
+            and earned.movement_kind = 'deal'
+
+),
+
+lines as (
+
+    select * from cash_lines
+    union all
+    select * from cash_lines_without_rate
+    union all
+    select * from fee_lines
+
+),
+
+identified as (
+
+    select
+        lines.*,
+        {{ commission_line_id(
+            'movement_kind', 'movement_id', 'payment_id', 'partner_id', 'plan_id', 'plan_version', 'component', 'slice'
+        ) }} as line_id
+    from lines
+
+),
+
+-- The lines of the original payments, for those that correct them: of the same slice if there is one, else the first.
+originals as (
+
+    select
+        payment_id,
+        partner_id,
+        plan_id,
+        plan_version,
+        component,
+        slice,
+        line_id,
+        row_number() over (
+            partition by payment_id, partner_id, plan_id, plan_version order by component, slice
+        ) as line_number
+    from identified
+    where movement_kind = 'payment' and movement_id = payment_id
+
+),
+
+final as (
+
+    select
+        identified.line_id,
+        identified.partner_id,
+        identified.programme,
+        identified.plan_id,
+        identified.plan_version,
+        identified.component,
+        identified.movement_kind,
+        identified.movement_id,
+        case
+            when identified.movement_kind <> 'deal' and identified.movement_id <> identified.payment_id
+                then coalesce(same_slice.line_id, first_line.line_id)
+        end as corrects_line_id,
+        cast(identified.base_amount as {{ money() }}) as base_amount,
+        identified.base_currency,
+        cast(identified.rate as {{ fraction() }}) as rate,
+        identified.tier,
+        cast(identified.share as {{ fraction() }}) as split_share,
+        cast(identified.fx_rate as {{ exact() }}) as fx_rate,
+        cast(identified.fx_date as date) as fx_date,
+        cast(identified.amount as {{ money() }}) as amount,
+        identified.currency,
+        identified.moved_on as earned_on,
+        greatest(
+            identified.moved_on,
+            {{ days_after('identified.paid_on', 'identified.payment_terms_days') }}
+        ) as payable_on,
+        identified.occurred_at,
+        identified.payment_id,
+        identified.invoice_id,
+        identified.deal_id,
+        identified.customer_id,
+        identified.slice,
+        cast(
+            cast({{ round_ratio('identified.exact_e20', 10 ** 10) }} as decimal(28, 0)) * cast(0.0000000001 as decimal(10, 10))
+            as {{ exact() }}
+        ) as exact_amount
+    from identified
+    left join originals as same_slice
+        on
+            identified.payment_id = same_slice.payment_id
+            and identified.partner_id = same_slice.partner_id
+            and identified.plan_id = same_slice.plan_id
+            and identified.plan_version = same_slice.plan_version
+            and identified.component = same_slice.component
+            and identified.slice = same_slice.slice
+    left join originals as first_line
+        on
+            identified.payment_id = first_line.payment_id
+            and identified.partner_id = first_line.partner_id
+            and identified.plan_id = first_line.plan_id
+            and identified.plan_version = first_line.plan_version
+            and first_line.line_number = 1
+
+)
+
+select * from final

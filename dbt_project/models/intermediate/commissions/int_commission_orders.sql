@@ -1,0 +1,203 @@
+with
+
+order_partners as (
+
+    select * from {{ ref('int_order_partners') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders') }}
+
+),
+
+partners as (
+
+    select * from {{ ref('int_partners') }}
+
+),
+
+enrolments as (
+
+    select * from {{ ref('int_enrolments') }}
+
+),
+
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
+-- Sourcing partners are paid first, then influencing, then assisting ones, as long as there is a share left to pay.
+roles as (
+
+    select
+        order_kind,
+        order_id,
+        role,
+        max(role_share) as role_share,
+        case role when 'sourced' then 1 when 'influenced' then 2 else 3 end as role_rank
+    from order_partners
+    group by order_kind, order_id, role
+
+),
+
+paid_roles as (
+
+    select
+        order_kind,
+        order_id,
+        role,
+        sum(role_share) over (
+            partition by order_kind, order_id order by role_rank rows between unbounded preceding and current row
+        ) as share_so_far,
+        role_rank
+    from roles
+
+),
+
+shares as (
+
+    select
+        order_partners.order_kind,
+        order_partners.order_id,
+        order_partners.partner_id,
+        order_partners.bound_by,
+        cast(
+            sum(case when paid_roles.share_so_far <= 1.0005 then order_partners.given_share else 0 end)
+            as {{ fraction() }}
+        ) as share,
+        sum(order_partners.given_share) as given_share,
+        max(case when paid_roles.role_rank = 1 and paid_roles.share_so_far > 1.0005 then 1 else 0 end) as is_too_much
+    from order_partners
+    inner join paid_roles using (order_kind, order_id, role)
+    group by order_partners.order_kind, order_partners.order_id, order_partners.partner_id, order_partners.bound_by
+
+),
+
+totals as (
+
+    select
+        shares.*,
+        cast(sum(share) over (partition by order_kind, order_id) as {{ fraction() }}) as total_share
+    from shares
+    where share > 0 or is_too_much = 1
+
+),
+
+scaled as (
+
+    select
+        order_kind,
+        order_id,
+        partner_id,
+        bound_by,
+        is_too_much,
+        abs(total_share - 1) <= 0.0005 as is_whole,
+        case
+            when is_too_much = 1 then cast(0 as {{ fraction() }})
+            when abs(total_share - 1) <= 0.0005 then {{ fraction_ratio('share', 'total_share') }}
+            else share
+        end as share
+    from totals
+
+),
+
+-- What is left of a whole after twelve decimals goes to the first partner, so that the shares sum to exactly 1.
+split as (
+
+    select
+        order_kind,
+        order_id,
+        partner_id,
+        bound_by,
+        is_too_much,
+        cast(
+            share
+            + case
+                when is_whole and is_too_much = 0 and row_number() over (partition by order_kind, order_id order by partner_id) = 1
+                    then 1 - sum(share) over (partition by order_kind, order_id)
+                else 0
+            end as {{ fraction() }}
+        ) as share
+    from scaled
+
+),
+
+-- The plan version of the order's day, in the plan's own time zone. Of several enrolments one pays: a plan in the
+-- order's currency goes first, then the enrolment that began last.
+enrolled as (
+
+    select
+        split.order_kind,
+        split.order_id,
+        split.partner_id,
+        enrolments.enrolment_id,
+        coalesce(enrolments.programme, plans.programme) as programme,
+        plans.plan_id,
+        plans.plan_version,
+        row_number() over (
+            partition by split.order_kind, split.order_id, split.partner_id
+            order by
+                case when plans.plan_id is null then 1 else 0 end,
+                case when plans.currency = orders.currency then 0 else 1 end,
+                enrolments.starts_on desc,
+                enrolments.enrolment_id,
+                plans.effective_from desc,
+                plans.plan_version desc
+        ) as preference
+    from split
+    inner join orders using (order_kind, order_id)
+    inner join enrolments using (partner_id)
+    left join plans
+        on
+            enrolments.plan_id = plans.plan_id
+            and plans.effective_from <= {{ local_day('orders.order_at', 'plans.timezone') }}
+            and (
+                plans.effective_to is null
+                or plans.effective_to > {{ local_day('orders.order_at', 'plans.timezone') }}
+            )
+    where
+        enrolments.starts_on <= {{ local_day('orders.order_at', "coalesce(plans.timezone, 'UTC')") }}
+        and (
+            enrolments.ends_on is null
+            or enrolments.ends_on > {{ local_day('orders.order_at', "coalesce(plans.timezone, 'UTC')") }}
+        )
+
+),
+
+final as (
+
+    select
+        split.order_kind,
+        split.order_id,
+        split.partner_id,
+        split.share,
+        split.bound_by,
+        orders.order_at,
+        enrolled.enrolment_id,
+        enrolled.programme,
+        enrolled.plan_id,
+        enrolled.plan_version,
+        case
+            when split.is_too_much = 1 then 'shares_exceed_one'
+            when partners.partner_id is null then 'unknown_partner'
+            when partners.terminated_at <= orders.order_at then 'partner_terminated'
+            when enrolled.enrolment_id is null then 'no_enrolment'
+            when enrolled.plan_id is null then 'no_plan_version'
+        end as reason
+    from split
+    inner join orders using (order_kind, order_id)
+    left join partners using (partner_id)
+    left join enrolled
+        on
+            split.order_kind = enrolled.order_kind
+            and split.order_id = enrolled.order_id
+            and split.partner_id = enrolled.partner_id
+            and enrolled.preference = 1
+
+)
+
+select * from final

@@ -1,0 +1,290 @@
+with
+
+bases as (
+
+    select * from {{ ref('int_commission_bases') }}
+    where is_earning
+
+),
+
+rates as (
+
+    select * from {{ ref('int_commission_rates') }}
+    where component = 'percentage'
+
+),
+
+-- The basis period is the original payment's; a refund comes off the period that its payment went into.
+periods as (
+
+    select
+        bases.*,
+        case tier_basis
+            when 'month' then cast(date_trunc('month', paid_on) as date)
+            when 'calendar_year' then cast(date_trunc('year', paid_on) as date)
+            else date '0001-01-01'
+        end as basis_period,
+        row_number() over (
+            partition by partner_id, plan_id, plan_currency
+            order by effective_at, kind_rank, movement_id, payment_id
+        ) as sequence
+    from bases
+
+),
+
+running as (
+
+    select
+        periods.*,
+        cast(sum(plan_fine) over basis as {{ wide_integer() }}) as running_after,
+        cast(sum(plan_fine) over basis_version as {{ wide_integer() }}) as version_after
+    from periods
+    window
+        basis as (
+            partition by partner_id, plan_id, plan_currency, tier_basis, basis_period
+            order by sequence
+            rows between unbounded preceding and current row
+        ),
+        basis_version as (
+            partition by partner_id, plan_id, plan_currency, tier_basis, basis_period, plan_version
+            order by sequence
+            rows between unbounded preceding and current row
+        )
+
+),
+
+-- Twelve months that trail: what the partner's payments of the twelve months before had brought when this one came.
+trailing_starts as (
+
+    select
+        payment_id,
+        partner_id,
+        plan_id,
+        plan_currency,
+        sequence,
+        paid_on,
+        plan_fine
+    from periods
+    where tier_basis = 'trailing_12_months' and tier_mode <> 'status'
+    qualify row_number() over (partition by payment_id, partner_id, plan_id order by sequence) = 1
+
+),
+
+trailing_positions as (
+
+    select
+        trailing_starts.payment_id,
+        trailing_starts.partner_id,
+        trailing_starts.plan_id,
+        max(trailing_starts.plan_fine) as first_fine,
+        cast(coalesce(sum(periods.plan_fine), 0) as {{ wide_integer() }}) as starts_at
+    from trailing_starts
+    left join periods
+        on
+            trailing_starts.partner_id = periods.partner_id
+            and trailing_starts.plan_id = periods.plan_id
+            and trailing_starts.plan_currency = periods.plan_currency
+            and trailing_starts.sequence > periods.sequence
+            and periods.paid_on > cast(trailing_starts.paid_on - interval 12 month as date)
+    group by trailing_starts.payment_id, trailing_starts.partner_id, trailing_starts.plan_id
+
+),
+
+monthly as (
+
+    select
+        partner_id,
+        plan_id,
+        plan_currency,
+        cast(date_trunc('month', paid_on) as date) as paid_month,
+        cast(date_trunc('month', moved_on) as date) as moved_month,
+        cast(sum(plan_fine) as {{ wide_integer() }}) as plan_fine
+    from periods
+    group by partner_id, plan_id, plan_currency, paid_month, moved_month
+
+),
+
+status_months as (
+
+    select distinct
+        partner_id,
+        plan_id,
+        plan_currency,
+        tier_basis,
+        cast(date_trunc('month', paid_on) as date) as month
+    from periods
+    where tier_mode = 'status'
+
+),
+
+-- The basis as it stood at the end of the month before: that month, its year, the twelve months up to it, or all.
+statuses as (
+
+    select
+        status_months.partner_id,
+        status_months.plan_id,
+        status_months.plan_currency,
+        status_months.tier_basis,
+        status_months.month,
+        cast(coalesce(sum(monthly.plan_fine), 0) as {{ wide_integer() }}) as held_fine
+    from status_months
+    left join monthly
+        on
+            status_months.partner_id = monthly.partner_id
+            and status_months.plan_id = monthly.plan_id
+            and status_months.plan_currency = monthly.plan_currency
+            and status_months.month > monthly.moved_month
+            and monthly.paid_month >= {{ basis_first_month(
+                'status_months.tier_basis', 'cast(status_months.month - interval 1 month as date)'
+            ) }}
+    group by
+        status_months.partner_id,
+        status_months.plan_id,
+        status_months.plan_currency,
+        status_months.tier_basis,
+        status_months.month
+
+),
+
+placed as (
+
+    select
+        running.*,
+        case
+            when running.tier_mode = 'status' then statuses.held_fine
+            when running.tier_basis = 'trailing_12_months' and running.tier_mode = 'whole'
+                then trailing_positions.starts_at + trailing_positions.first_fine
+        end as fixed_position,
+        case
+            when running.tier_basis = 'trailing_12_months' then trailing_positions.starts_at + running.plan_fine_so_far
+            else running.running_after
+        end as position_after
+    from running
+    left join trailing_positions
+        on
+            running.payment_id = trailing_positions.payment_id
+            and running.partner_id = trailing_positions.partner_id
+            and running.plan_id = trailing_positions.plan_id
+    left join statuses
+        on
+            running.partner_id = statuses.partner_id
+            and running.plan_id = statuses.plan_id
+            and running.plan_currency = statuses.plan_currency
+            and running.tier_basis = statuses.tier_basis
+            and date_trunc('month', running.paid_on) = statuses.month
+
+),
+
+bounded as (
+
+    select
+        placed.*,
+        position_after - plan_fine as position_before,
+        greatest(position_after, position_after - plan_fine) as high,
+        least(position_after, position_after - plan_fine) as low,
+        least(version_after, version_after - plan_fine) as version_low,
+        case when plan_fine < 0 then -1 else 1 end as direction,
+        case
+            when fixed_position is not null then 'fixed'
+            else tier_mode
+        end as pricing
+    from placed
+
+),
+
+marginal as (
+
+    select
+        bounded.movement_kind,
+        bounded.movement_id,
+        bounded.payment_id,
+        bounded.partner_id,
+        'percentage' as component,
+        cast(rates.tier_number as varchar) as slice,
+        rates.tier_number,
+        rates.tier,
+        rates.rate,
+        bounded.direction * (least(bounded.high, rates.to_fine) - greatest(bounded.low, rates.from_fine)) as slice_fine,
+        rates.rate_units
+    from bounded
+    inner join rates
+        on
+            bounded.plan_id = rates.plan_id
+            and bounded.plan_version = rates.plan_version
+            and bounded.high > rates.from_fine
+            and bounded.low < rates.to_fine
+    where bounded.pricing = 'marginal' and bounded.plan_fine <> 0
+
+),
+
+single as (
+
+    select
+        bounded.movement_kind,
+        bounded.movement_id,
+        bounded.payment_id,
+        bounded.partner_id,
+        'percentage' as component,
+        cast(rates.tier_number as varchar) as slice,
+        rates.tier_number,
+        rates.tier,
+        rates.rate,
+        bounded.plan_fine as slice_fine,
+        rates.rate_units
+    from bounded
+    inner join rates
+        on
+            bounded.plan_id = rates.plan_id
+            and bounded.plan_version = rates.plan_version
+            and coalesce(bounded.fixed_position, bounded.high) >= rates.from_fine
+            and coalesce(bounded.fixed_position, bounded.high) < rates.to_fine
+    where bounded.pricing in ('whole', 'fixed') and bounded.plan_fine <> 0
+
+),
+
+-- A tier that is reached, or lost again, changes the rate of what the version had earned in the period before.
+re_rated as (
+
+    select
+        bounded.movement_kind,
+        bounded.movement_id,
+        bounded.payment_id,
+        bounded.partner_id,
+        're_rate' as component,
+        cast(low_rates.tier_number as varchar) || '-' || cast(high_rates.tier_number as varchar) as slice,
+        high_rates.tier_number,
+        high_rates.tier,
+        high_rates.rate - low_rates.rate as rate,
+        bounded.direction * bounded.version_low as slice_fine,
+        high_rates.rate_units - low_rates.rate_units as rate_units
+    from bounded
+    inner join rates as high_rates
+        on
+            bounded.plan_id = high_rates.plan_id
+            and bounded.plan_version = high_rates.plan_version
+            and bounded.high >= high_rates.from_fine
+            and bounded.high < high_rates.to_fine
+    inner join rates as low_rates
+        on
+            bounded.plan_id = low_rates.plan_id
+            and bounded.plan_version = low_rates.plan_version
+            and bounded.low >= low_rates.from_fine
+            and bounded.low < low_rates.to_fine
+    where
+        bounded.pricing = 'whole'
+        and bounded.version_low <> 0
+        and high_rates.tier_number <> low_rates.tier_number
+
+),
+
+final as (
+
+    select * from marginal
+    union all
+    select * from single
+    union all
+    select * from re_rated
+
+)
+
+select * from final

@@ -1,0 +1,45 @@
+with
+
+buckets as (
+
+    select * from {{ ref('int_movement_buckets') }}
+    where partner_id is null
+
+),
+
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+final as (
+
+    select
+        buckets.movement_kind,
+        buckets.movement_id,
+        buckets.reason,
+        cast(sum(buckets.amount) as {{ money() }}) as amount,
+        coalesce(movements.currency, 'XXX') as currency,
+        cast(date_trunc('month', {{ local_day('movements.occurred_at', 'parameters.timezone') }}) as date) as month
+    from buckets
+    inner join movements using (movement_kind, movement_id)
+    cross join parameters
+    group by
+        buckets.movement_kind,
+        buckets.movement_id,
+        buckets.reason,
+        movements.currency,
+        movements.occurred_at,
+        parameters.timezone
+    having sum(buckets.amount) <> 0
+
+)
+
+select * from final

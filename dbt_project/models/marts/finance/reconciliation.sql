@@ -1,0 +1,80 @@
+with
+
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+earning as (
+
+    select * from {{ ref('int_movement_buckets') }}
+    where partner_id is not null
+
+),
+
+exclusions as (
+
+    select * from {{ ref('exclusions') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+commissionable as (
+
+    select
+        movement_kind,
+        movement_id,
+        sum(amount) as amount
+    from earning
+    group by movement_kind, movement_id
+
+),
+
+billed as (
+
+    select
+        cast(date_trunc('month', {{ local_day('movements.occurred_at', 'parameters.timezone') }}) as date) as month,
+        coalesce(movements.currency, 'XXX') as currency,
+        sum(movements.amount) as billed,
+        coalesce(sum(commissionable.amount), 0) as commissionable
+    from movements
+    cross join parameters
+    left join commissionable using (movement_kind, movement_id)
+    group by 1, 2
+
+),
+
+excluded as (
+
+    select
+        month,
+        currency,
+        sum(amount) as excluded
+    from exclusions
+    group by month, currency
+
+),
+
+final as (
+
+    select
+        billed.month,
+        billed.currency,
+        cast(billed.billed as {{ money() }}) as billed,
+        cast(billed.commissionable as {{ money() }}) as commissionable,
+        cast(coalesce(excluded.excluded, 0) as {{ money() }}) as excluded,
+        cast(
+            billed.billed - billed.commissionable - coalesce(excluded.excluded, 0) as {{ money() }}
+        ) as difference
+    from billed
+    left join excluded using (month, currency)
+
+)
+
+select * from final
