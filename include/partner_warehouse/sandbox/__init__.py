@@ -1,0 +1,1 @@
+"""A company to try everything on: its truth, the systems that hold parts of it, and servers that speak for them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from partner_warehouse.sandbox.calendar import FIRST_DAY, HORIZON, add_months
 from partner_warehouse.sandbox.chance import Chance
@@ -160,14 +161,14 @@ def _payment(amount: int, paid_at: datetime, ids: Ids, chance: Chance) -> Paymen
     elif fate < 0.045:
         opened_at = paid_at + timedelta(days=chance.number(5, 60))
         if opened_at < HORIZON:
-            status = chance.weighted(("won", "lost"), (0.45, 0.55))
+            outcome: Literal["won", "lost"] = chance.weighted(("won", "lost"), (0.45, 0.55))
             closed_at = opened_at + timedelta(days=chance.number(20, 60))
             payment.dispute = Dispute(
                 ids.stripe("du"),
                 amount,
                 opened_at,
                 closed_at if closed_at < HORIZON else None,
-                status if closed_at < HORIZON else "needs_response",
+                outcome if closed_at < HORIZON else "needs_response",
                 chance.one(("fraudulent", "product_not_received", "subscription_canceled")),
             )
     return payment

@@ -76,7 +76,7 @@ class Company:
             profile_name: `clean`, `default` or `chaos`.
 
         Raises:
-            BadInputError: No such profile, or a scale outside 0–1000.
+            BadInputError: No such profile, or a scale not above 0 and up to 1000.
         """
         if not 0 < scale <= 1000:
             raise BadInputError(f"scale {scale}: expected a number above 0 and up to 1000")

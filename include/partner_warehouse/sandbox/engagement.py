@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from partner_warehouse.sandbox.calendar import FIRST_DAY, HORIZON, months, next_month
+from partner_warehouse.sandbox.calendar import HORIZON, months, next_month
 from partner_warehouse.sandbox.chance import Chance
 from partner_warehouse.sandbox.ids import Ids
 from partner_warehouse.sandbox.model import (

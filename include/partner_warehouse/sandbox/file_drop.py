@@ -80,7 +80,7 @@ class FileDrop:
 
     def _rates(self) -> None:
         """Rates of working days, as a central bank publishes them: a walk around the base rate."""
-        level = {currency: 1.0 for currency in BASE_RATES}
+        level = dict.fromkeys(BASE_RATES, 1.0)
         for day in days(date(2025, 3, 17), HORIZON.date()):
             if day.weekday() >= 5:
                 continue
@@ -107,7 +107,7 @@ class FileDrop:
         return self._defects.fx_gap and date(2026, 2, 12) <= day <= date(2026, 2, 22)
 
     def _costs(self) -> None:
-        """Programme cost each month, and the cost of each activity with a partner, of which the partner bears a share."""
+        """Programme cost each month, and the cost of each activity with a partner, who bears a share of it."""
         number = 0
         activities = [*self._world.campaigns, *self._world.marketing_events, *self._world.workshops]
         for month in months():

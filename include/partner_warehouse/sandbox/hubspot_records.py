@@ -13,7 +13,7 @@ from partner_warehouse.sandbox.calendar import HORIZON, iso_instant
 from partner_warehouse.sandbox.chance import Chance
 from partner_warehouse.sandbox.ids import Ids
 from partner_warehouse.sandbox.model import Contact, Customer, Deal, World
-from partner_warehouse.sandbox.profiles import Defects
+from partner_warehouse.sandbox.profiles import Defects, every
 from partner_warehouse.sandbox.timeline import Record, Timeline
 from partner_warehouse.sandbox.vocabulary import DECIMALS, HUBSPOT_OBJECTS
 
@@ -270,7 +270,7 @@ class HubSpotPortal:
     def _merges(self) -> None:
         """Companies and contacts entered twice; the merged record lives on under one id and names the other."""
         owners = [customer for customer in self._world.customers if customer.hubspot_id]
-        for customer in owners[9 :: self._defects.merge_every]:
+        for customer in every(owners, 9, self._defects.merge_every):
             if customer.hubspot_id and customer.created_at < HORIZON - timedelta(days=50):
                 self._merge("companies", customer.hubspot_id, customer.created_at + timedelta(days=20))
                 contact_id = customer.contacts[0].hubspot_id
@@ -302,7 +302,7 @@ class HubSpotPortal:
             if contact.hubspot_id
         ]
         step = self._defects.delete_every // 5
-        for object_name, keys in (("deals", lost[1::step]), ("contacts", spare[2::step])):
+        for object_name, keys in (("deals", every(lost, 1, step)), ("contacts", every(spare, 2, step))):
             for key in keys:
                 archived_at = self.objects[object_name].last_change(key) + timedelta(days=30)
                 if key and archived_at < HORIZON:

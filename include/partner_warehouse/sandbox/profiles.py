@@ -6,9 +6,13 @@ a client that retries and refreshes its token always gets everything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from partner_warehouse.errors import BadInputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class Defects:
     Attributes:
         late_commits: Share of Salesforce and HubSpot versions that become visible minutes after their stamp.
         wrong_types: Share of candidate records with a value that is not of its type (never where money depends on it).
-        merge_every: Every n-th account or company was entered twice and merged.
-        delete_every: Every n-th candidate was deleted or archived.
+        merge_every: Every n-th account or company was entered twice and merged; 0 for none.
+        delete_every: Every n-th candidate was deleted or archived; 0 for none.
         unlinked: Share of records without the id that links them to another system (they match by domain or e-mail).
         duplicate_events: Share of events delivered again, at once or days later.
         late_events: Share of events received days after they happened.
@@ -51,8 +55,8 @@ class Defects:
 
     late_commits: float = 0.0
     wrong_types: float = 0.0
-    merge_every: int = 10**9
-    delete_every: int = 10**9
+    merge_every: int = 0
+    delete_every: int = 0
     unlinked: float = 0.0
     duplicate_events: float = 0.0
     late_events: float = 0.0
@@ -94,7 +98,7 @@ PROFILES = {
             late_commits=0.10,
             wrong_types=0.20,
             merge_every=8,
-            delete_every=25,
+            delete_every=50,
             unlinked=0.20,
             duplicate_events=0.05,
             late_events=0.08,
@@ -111,6 +115,11 @@ PROFILES = {
         ),
     ),
 }
+
+
+def every(candidates: Sequence[T], first: int, step: int) -> Sequence[T]:
+    """Every `step`-th candidate from the `first` on; none where the step is 0."""
+    return candidates[first::step] if step else candidates[:0]
 
 
 def profile(name: str) -> Profile:

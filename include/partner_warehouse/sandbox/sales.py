@@ -49,7 +49,8 @@ EVIDENCE = timedelta(days=45)
 def local_price(usd: float, currency: str) -> int:
     """A US dollar price in a currency's minor unit, at the base rate and rounded as a price list would."""
     major = round(usd / BASE_RATES[currency], -2 if currency == "JPY" else 0)
-    return int(major) * 10 ** DECIMALS[currency]
+    minor: int = 10 ** DECIMALS[currency]
+    return int(major) * minor
 
 
 def sell(world: World, ids: Ids, seed: int, scale: float) -> None:

@@ -13,7 +13,7 @@ from partner_warehouse.sandbox.calendar import HORIZON, salesforce_instant
 from partner_warehouse.sandbox.chance import Chance
 from partner_warehouse.sandbox.ids import Ids
 from partner_warehouse.sandbox.model import Activity, Customer, Deal, Lead, Partner, World
-from partner_warehouse.sandbox.profiles import Defects
+from partner_warehouse.sandbox.profiles import Defects, every
 from partner_warehouse.sandbox.timeline import Record, Timeline
 from partner_warehouse.sandbox.vocabulary import DECIMALS, SALESFORCE_OBJECTS
 
@@ -289,7 +289,7 @@ class SalesforceOrg:
         A contact of the loser, and an open lead entered twice, go the same way.
         """
         owners = [customer for customer in self._world.customers if customer.salesforce_id]
-        for customer in owners[5 :: self._defects.merge_every]:
+        for customer in every(owners, 5, self._defects.merge_every):
             master = customer.salesforce_id
             if master is None or customer.created_at > HORIZON - timedelta(days=40):
                 continue
@@ -305,7 +305,7 @@ class SalesforceOrg:
                 gone = {"IsDeleted": True, "MasterRecordId": contact_id}
                 self._track("Contact", twin, customer.created_at + timedelta(hours=4), person, [(merged_at, gone)])
         open_leads = [lead for lead in self._world.leads if lead.customer is None]
-        for lead in open_leads[7 :: self._defects.merge_every * 20]:
+        for lead in every(open_leads, 7, self._defects.merge_every * 20):
             twin = self._ids.salesforce("Lead")
             copied = _content(self.objects["Lead"].latest(lead.id)) | {"Status": "Open - Not Contacted"}
             gone = {"IsDeleted": True, "MasterRecordId": lead.id}
@@ -320,12 +320,12 @@ class SalesforceOrg:
     def _deletions(self) -> None:
         """Leads and lost opportunities that somebody deleted; nothing that money depends on."""
         open_leads = [lead for lead in self._world.leads if lead.customer is None]
-        for lead in open_leads[11 :: self._defects.delete_every]:
+        for lead in every(open_leads, 11, self._defects.delete_every):
             deleted_at = lead.created_at + timedelta(days=25)
             if deleted_at < HORIZON:
                 self._change("Lead", lead.id, deleted_at, {"IsDeleted": True})
         lost = [deal for deal in self._world.deals if deal.salesforce_id and not deal.won and not deal.registrations]
-        for deal in lost[3 :: max(2, self._defects.delete_every // 10)]:
+        for deal in every(lost, 3, self._defects.delete_every // 10):
             if deal.salesforce_id and deal.closed_at + timedelta(days=5) < HORIZON:
                 self._change("Opportunity", deal.salesforce_id, deal.closed_at + timedelta(days=5), {"IsDeleted": True})
 

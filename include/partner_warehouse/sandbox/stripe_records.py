@@ -13,7 +13,7 @@ from partner_warehouse.sandbox.calendar import HORIZON, epoch
 from partner_warehouse.sandbox.chance import Chance
 from partner_warehouse.sandbox.ids import Ids
 from partner_warehouse.sandbox.model import CreditNote, Customer, Deal, Invoice, Line, Payment, World
-from partner_warehouse.sandbox.profiles import Defects
+from partner_warehouse.sandbox.profiles import Defects, every
 from partner_warehouse.sandbox.sales import local_price, recurring
 from partner_warehouse.sandbox.timeline import Record, Timeline
 from partner_warehouse.sandbox.vocabulary import DECIMALS, STRIPE_OBJECTS
@@ -131,15 +131,15 @@ class StripeAccount:
         }
 
     def _trials(self) -> None:
-        """Customers that signed up, bought nothing and were deleted: gone from the list, told by an event only."""
-        for turn, deal in enumerate(deal for deal in self._world.deals if not deal.won and deal.hubspot_id):
-            if turn % max(2, self._defects.delete_every // 20):
-                continue
+        """Customers that signed up and bought nothing; some were deleted: gone from the list, told by an event only."""
+        lost = [deal for deal in self._world.deals if not deal.won and deal.hubspot_id][::7]
+        deleted = {deal.number for deal in every(lost, 0, self._defects.delete_every // 50)}
+        for deal in lost:
             key = self._ids.stripe("cus")
             record = self._customer_record(key, deal.customer.name, deal.created_at, {"trial": "true"})
             self._put("customer", deal.created_at, record, "customer.created")
             deleted_at = deal.created_at + timedelta(days=14)
-            if self._defects.delete_every < 10**9 and deleted_at < HORIZON:
+            if deal.number in deleted and deleted_at < HORIZON:
                 self.objects["customer"].put(key, deleted_at, None, "customer.deleted")
 
     def _subscription(self, deal: Deal, invoices: list[Invoice]) -> None:
@@ -226,7 +226,12 @@ class StripeAccount:
             parent = {"type": "subscription_details", "quote_details": None, "subscription_details": details}
         credit_before = invoice.customer.credit(invoice.finalized_at) + invoice.credit_used
         due = invoice.total - invoice.credit_used
-        transitions = {"finalized_at": None, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None}
+        transitions: dict[str, int | None] = {
+            "finalized_at": None,
+            "marked_uncollectible_at": None,
+            "paid_at": None,
+            "voided_at": None,
+        }
         record = {
             "id": invoice.id,
             "object": "invoice",
@@ -311,7 +316,7 @@ class StripeAccount:
         """The first payment waits from the finalisation on; further ones exist a minute before they are made."""
         created_at = invoice.finalized_at if is_default else payment.paid_at - timedelta(minutes=1)
         currency = invoice.currency.lower()
-        part = {
+        part: Record = {
             "id": payment.invoice_payment_id,
             "object": "invoice_payment",
             "amount_paid": None,
@@ -388,7 +393,7 @@ class StripeAccount:
         returned = 0
         for refund in payment.refunds:
             returned += refund.amount
-            record = {
+            record: Record = {
                 "id": refund.id,
                 "object": "refund",
                 "amount": refund.amount,
@@ -423,7 +428,7 @@ class StripeAccount:
         taken = self._transaction(
             self._ids.stripe("txn"), dispute.id, "adjustment", -dispute.amount, fee, currency, dispute.opened_at
         )
-        record = {
+        record: Record = {
             "id": dispute.id,
             "object": "dispute",
             "amount": dispute.amount,
