@@ -48,7 +48,8 @@ class ExpectationResult:
     def __str__(self) -> str:
         where = f"{self.table_schema}.{self.table_name}" + (f".{self.column}" if self.column else "")
         keys = f"; for example {', '.join(self.sample_keys)}" if self.sample_keys else ""
-        return f"{where}: {self.expectation}: {self.unexpected or 'some'} rows{keys}. {self.about}".strip()
+        count = f": {self.unexpected} rows" if self.unexpected else ""
+        return f"{where}: {self.expectation}{count}{keys}. {self.about}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,18 +246,29 @@ def _connections_closed() -> Iterator[None]:
 
     Great Expectations keeps some, and DuckDB then refuses to open the file for writing in this process.
     """
+    borrowed: list[Any] = []
     opened: list[Any] = []
 
-    def remember(connection: Any, _record: Any) -> None:
-        opened.append(connection)
+    def remember_borrower(_connection: Any, _record: Any, borrower: Any) -> None:
+        borrowed.append(borrower)
 
+    def remember(_connection: Any, record: Any) -> None:
+        opened.append(record)
+
+    sa.event.listen(sa.pool.Pool, "checkout", remember_borrower)
     sa.event.listen(sa.pool.Pool, "connect", remember)
     try:
         yield
     finally:
+        sa.event.remove(sa.pool.Pool, "checkout", remember_borrower)
         sa.event.remove(sa.pool.Pool, "connect", remember)
-        for connection in opened:
-            connection.close()
+        # Borrowers first: one that outlives its connection would try to roll it back when it is collected.
+        for borrower in borrowed:
+            if borrower.is_valid:
+                borrower.invalidate()
+        for record in opened:
+            if record.dbapi_connection is not None:
+                record.invalidate()
 
 
 def _offenders(database: Path, suite: Suite, query: str) -> list[dict[str, Any]]:
