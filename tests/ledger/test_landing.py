@@ -1,0 +1,59 @@
+"""What was posted arrives in the landing once, whatever happens on the way."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import duckdb
+import pytest
+from ledger_publication import line, publish
+
+from partner_warehouse.ledger import landing
+from partner_warehouse.ledger.landing import land_ledger
+
+
+def _landed(settings, name: str) -> list[tuple]:
+    files = str(settings.landing_dir / "ledger" / name / "*" / "data.parquet")
+    return duckdb.sql(f"SELECT * EXCLUDE (_raw) FROM read_parquet('{files}') ORDER BY 1").fetchall()
+
+
+@pytest.fixture
+def posted(settings, approve):
+    publish(settings, [line("a", "14.705", "2026-03-05", rate="0.1", fx_rate="1.0832", fx_date="2026-03-05")])
+    approve("2026-03")
+
+
+def test_amounts_days_and_instants_arrive_as_posted(settings, service, posted):
+    assert land_ledger(settings) == {"payout_events": 3, "payouts": 1, "payout_lines": 1}
+    files = str(settings.landing_dir / "ledger" / "payout_lines" / "*" / "data.parquet")
+    row = duckdb.sql(f"SELECT amount, rate, fx_rate, fx_date::varchar FROM '{files}'").fetchone()
+    assert row == (Decimal("14.705"), Decimal("0.1"), Decimal("1.0832"), "2026-03-05")
+    files = str(settings.landing_dir / "ledger" / "payout_events" / "*" / "data.parquet")
+    landed = duckdb.sql(f"SELECT epoch_us(\"at\"), hash FROM '{files}' ORDER BY event_id").fetchall()
+    assert landed == [(int(entry.at.timestamp() * 1_000_000), entry.hash) for entry in service.log()]
+
+
+def test_only_what_is_new_is_landed(settings, posted, approve):
+    land_ledger(settings)
+    before = _landed(settings, "payout_lines")
+    assert sum(land_ledger(settings).values()) == 0
+    approve("2026-04")
+    assert land_ledger(settings) == {"payout_events": 3, "payouts": 0, "payout_lines": 0}
+    assert _landed(settings, "payout_lines") == before
+
+
+@pytest.mark.parametrize("survivors", [0, 1, 2])
+def test_a_landing_that_is_cut_off_is_taken_up(settings, posted, monkeypatch, survivors):
+    real, calls = landing.land, iter(range(10))
+
+    def land_until_killed(*arguments, **options):
+        if next(calls) == survivors:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "land", land_until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            land_ledger(settings)
+    land_ledger(settings)
+    assert [len(_landed(settings, name)) for name in ("payout_events", "payouts", "payout_lines")] == [3, 1, 1]

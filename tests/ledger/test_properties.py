@@ -1,0 +1,93 @@
+"""Whatever happens to the entitlement, and in whatever order people act, nothing is lost and nothing is paid twice."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings, strategies
+from ledger_publication import line, plans, publish
+from sqlalchemy import func, select
+
+from partner_warehouse.errors import NotAllowedError
+from partner_warehouse.ledger import schema, store
+from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+from partner_warehouse.settings import load_settings
+
+PARTNERS = ("p1", "p2")
+cents = strategies.integers(-20_000, 20_000).map(lambda value: str(Decimal(value) / 100))
+entitlements = strategies.dictionaries(
+    strategies.sampled_from([f"l{number}" for number in range(6)]), cents, max_size=6
+)
+actions = strategies.lists(
+    strategies.one_of(
+        entitlements.map(lambda lines: ("entitle", lines)),
+        strategies.sampled_from([("draft",), ("submit",), ("approve",), ("approve",), ("reject",), ("month",)]),
+        strategies.sampled_from([("draft",), ("submit",), ("approve",)]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(actions=actions)
+def test_posted_is_the_entitlement_approved_last(actions):
+    home = Path(tempfile.mkdtemp())
+    try:
+        _play(home, actions)
+    finally:
+        shutil.rmtree(home)
+
+
+def _play(home: Path, actions: list[tuple]) -> None:
+    installation = load_settings(
+        home=home, ledger_url=None, plans=plans(home / "plans", base="", fifty="50"), approvers=("ben",)
+    )
+    publish(installation, [])
+    service, month = PayoutService(installation), 1
+    entitled: dict[str, Decimal] = {}
+    approved: dict[str, Decimal] = {}
+    for action, *details in actions:
+        period = f"2026-{month:02d}"
+        if action == "entitle":
+            entitled = {line_id: Decimal(amount) for line_id, amount in details[0].items()}
+            publish(installation, [_line(line_id, amount) for line_id, amount in entitled.items()])
+        elif action == "month":
+            state = service.state(period)
+            month += state is not None and state.status in CLOSED and month < 12
+        elif service.state(period) is not None or action == "draft":
+            try:
+                state = getattr(service, action)(period, "ben" if action == "approve" else "ana")
+            except NotAllowedError:
+                continue
+            if state.status == "approved":
+                approved = dict(entitled)
+    assert service.verify() == []
+    with store.Store(installation).reading() as connection:
+        lines = schema.payout_lines.c
+        total = func.sum(lines.amount, type_=lines.amount.type)
+        by_line = dict(
+            connection.execute(select(lines.commission_line_id, total).group_by(lines.commission_line_id)).all()
+        )
+        by_partner = dict(connection.execute(select(lines.partner_id, total).group_by(lines.partner_id)).all())
+        payouts = connection.execute(select(schema.payouts).order_by(schema.payouts.c.period)).mappings().all()
+    assert {line_id: amount for line_id, amount in by_line.items() if amount} == {
+        line_id: amount for line_id, amount in approved.items() if amount
+    }
+    paid: dict[str, Decimal] = defaultdict(Decimal)
+    closing: dict[str, Decimal] = defaultdict(Decimal)
+    for payout in payouts:
+        assert payout["opening_balance"] == closing[payout["partner_id"]]
+        paid[payout["partner_id"]] += payout["payable"]
+        closing[payout["partner_id"]] = payout["closing_balance"]
+    for partner in PARTNERS:
+        assert paid[partner] + closing[partner] == by_partner.get(partner, 0)
+
+
+def _line(line_id: str, amount: Decimal) -> dict:
+    number = int(line_id[1:])
+    plan = ("base", "fifty")[number % 2]
+    return line(line_id, str(amount), "2026-01-05", partner_id=PARTNERS[number % 2], plan_id=plan)

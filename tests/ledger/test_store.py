@@ -1,0 +1,161 @@
+"""The database keeps its promises by itself: nothing changes, all amounts are exact, tampering shows."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from ledger_publication import line, publish
+from sqlalchemy import func, insert, literal, select, text
+from sqlalchemy.exc import DBAPIError
+
+from partner_warehouse.ledger import journal, schema, store
+from partner_warehouse.ledger.payouts import PayoutService
+
+
+@pytest.fixture
+def posted(settings, service, approve):
+    publish(settings, [line("a", "14.70", "2026-03-05"), line("b", "-3.00", "2026-03-06", partner_id="p2")])
+    approve("2026-03")
+    service.export("2026-03", "dora")
+    service.paid("2026-03", "dora")
+    return store.Store(settings).engine
+
+
+@pytest.mark.parametrize("table", [table.name for table in schema.APPEND_ONLY])
+def test_no_row_can_be_changed_or_removed(posted, table):
+    key = schema.metadata.tables[table].primary_key.columns.keys()[0]
+    attempts = [f"UPDATE {table} SET {key} = {key}", f"DELETE FROM {table}"]
+    if posted.dialect.name == "postgresql":
+        attempts += [f"TRUNCATE {table}", f"TRUNCATE {table} CASCADE"]
+    else:
+        attempts += [f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"]
+    for statement in attempts:
+        with pytest.raises(DBAPIError, match="append-only"), posted.begin() as connection:
+            connection.execute(text(statement))
+
+
+def test_sqlite_refuses_replacement_on_a_connection_of_anyone(posted):
+    if posted.dialect.name != "sqlite":
+        pytest.skip("INSERT OR REPLACE is SQLite's")
+    with sqlite3.connect(posted.url.database) as stranger, pytest.raises(sqlite3.DatabaseError, match="append-only"):
+        stranger.execute("REPLACE INTO payouts SELECT * FROM payouts")
+
+
+def test_no_amount_is_ever_a_floating_point_number(posted):
+    if posted.dialect.name == "sqlite":
+        kinds = "SELECT DISTINCT typeof(payable), typeof(earned) FROM payouts"
+        expected = [("integer", "integer")]
+    else:
+        kinds = "SELECT DISTINCT pg_typeof(payable)::text, pg_typeof(earned)::text FROM payouts"
+        expected = [("numeric", "numeric")]
+    with posted.connect() as connection:
+        assert [tuple(row) for row in connection.execute(text(kinds))] == expected
+        with pytest.raises(DBAPIError):
+            connection.execute(
+                text("INSERT INTO journal VALUES ('x','x','x','x','x','accrued','payable','much','now')")
+            )
+    with posted.begin() as connection, pytest.raises(Exception, match="Decimal, not float"):
+        connection.execute(insert(schema.journal), [{"entry_id": "x", "amount": 0.1}])
+
+
+def test_the_books_balance(settings, posted):
+    with store.Store(settings).reading() as connection:
+        held = journal.balances(connection)
+        assert journal.broken_balances(connection) == []
+    assert sum(held.values()) == 0
+    assert held["p1", "USD", "paid"] == Decimal("-14.70")
+    assert held["p1", "USD", "payable"] == 0
+    assert held["p2", "USD", "clawback_receivable"] == Decimal("3.00")
+
+
+def test_the_schema_is_what_the_migrations_make(posted):
+    with posted.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, schema.metadata) == []
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    assert revision == store.HEAD
+
+
+def test_several_first_users_migrate_once(settings):
+    together = threading.Barrier(4)
+
+    def first_use(_: int) -> int:
+        together.wait()
+        return len(PayoutService(settings).states())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(first_use, range(4))) == [0, 0, 0, 0]
+
+
+def _past_the_triggers(engine, table: str, statement: str) -> None:
+    """Do what only the owner of the database could: switch a trigger off, tamper, switch it on."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text(f"DROP TRIGGER {table}_no_update"))
+        else:
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+        connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    ("table", "statement", "found"),
+    [
+        ("events", "UPDATE events SET actor = 'mallory' WHERE action = 'approve'", "its content was changed"),
+        ("payout_lines", "UPDATE payout_lines SET partner_id = 'p9' WHERE line_id = 'a'", "not what was approved"),
+        ("payouts", "UPDATE payouts SET min_payout = 7000", "not what was approved"),
+    ],
+)
+def test_tampering_is_found(service, posted, table, statement, found):
+    assert service.verify() == []
+    _past_the_triggers(posted, table, statement)
+    assert any(found in fault for fault in service.verify())
+
+
+def test_a_missing_event_is_found(service, posted):
+    with posted.begin() as connection:
+        if posted.dialect.name == "sqlite":
+            connection.execute(text("DROP TRIGGER events_no_delete"))
+        else:
+            connection.execute(text("ALTER TABLE events DISABLE TRIGGER ALL"))
+        connection.execute(text("DELETE FROM events WHERE event_id = 2"))
+    assert service.verify()[0] == "event 2 is missing"
+
+
+def test_a_failure_while_posting_leaves_nothing_posted(settings, service, monkeypatch):
+    publish(settings, [line("a", "14.70", "2026-03-05")])
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "post_approval", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        with pytest.raises(RuntimeError, match="killed"):
+            service.approve("2026-03", "ben")
+    with store.Store(settings).reading() as connection:
+        assert connection.execute(select(func.count()).select_from(schema.payout_lines)).scalar_one() == 0
+    assert service.state("2026-03").status == "submitted"
+    assert service.approve("2026-03", "ben").status == "approved"
+
+
+def test_an_address_that_is_no_ledger_is_named_without_its_secret():
+    from partner_warehouse.errors import PartnerWarehouseError
+    from partner_warehouse.settings import load_settings
+
+    unreachable = load_settings(ledger_url="postgresql://app:hunter2@127.0.0.1:1/ledger")
+    with pytest.raises(PartnerWarehouseError, match="did not answer") as caught:
+        PayoutService(unreachable)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(PartnerWarehouseError, match="LEDGER_URL"):
+        PayoutService(load_settings(ledger_url="mysql://localhost/x"))
+
+
+def test_an_amount_reads_back_as_it_was_bound(settings):
+    amounts = {schema.payout_lines.c.amount: "-12345678901.234", schema.payout_lines.c.fx_rate: "1.0832000001"}
+    with store.Store(settings).reading() as connection:
+        for column, value in amounts.items():
+            bound = connection.execute(select(literal(Decimal(value), type_=column.type))).scalar_one()
+            assert bound == Decimal(value)

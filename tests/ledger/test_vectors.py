@@ -1,0 +1,147 @@
+"""What partners are paid, month by month, given the entitlement as it becomes known."""
+
+from __future__ import annotations
+
+from ledger_publication import line, publish
+
+
+def test_a_refund_after_payment_is_taken_from_the_next_payout(settings, approve, balance):
+    publish(settings, [line("a", "14.70", "2026-03-05")])
+    approve("2026-03")
+    publish(
+        settings,
+        [
+            line("a", "14.70", "2026-03-05"),
+            line("b", "-14.70", "2026-04-02", corrects_line_id="a", movement_kind="refund"),
+            line("c", "58.80", "2026-04-20"),
+        ],
+    )
+    approve("2026-04")
+    assert balance("2026-03") == ("0.00", "14.70", "0.00", "14.70", "0.00")
+    assert balance("2026-04") == ("0.00", "58.80", "-14.70", "44.10", "0.00")
+
+
+def test_a_rerated_line_is_adjusted_in_the_next_open_month_and_the_closed_one_stands(
+    settings, service, approve, balance
+):
+    publish(settings, [line("a", "1300.00", "2026-03-20", tier="1"), line("b", "150.00", "2026-03-20", tier="2")])
+    approve("2026-03")
+    publish(settings, [line("a", "900.00", "2026-03-20", tier="1"), line("d", "0.00", "2026-04-03")])
+    approve("2026-04")
+    assert balance("2026-03") == ("0.00", "1450.00", "0.00", "1450.00", "0.00")
+    assert balance("2026-04") == ("0.00", "0.00", "-550.00", "0.00", "-550.00")
+    assert service.verify() == []
+
+
+def test_below_the_minimum_is_carried_until_it_is_reached(settings, approve, balance):
+    lines = [line("a", "40.00", "2026-03-05", plan_id="fifty")]
+    publish(settings, lines)
+    approve("2026-03")
+    assert balance("2026-03") == ("0.00", "40.00", "0.00", "0.00", "40.00")
+    publish(settings, [*lines, line("b", "20.00", "2026-04-05", plan_id="fifty")])
+    approve("2026-04")
+    assert balance("2026-04") == ("40.00", "20.00", "0.00", "60.00", "0.00")
+
+
+def test_a_refund_in_between_keeps_the_carry_below_the_minimum(settings, approve, balance):
+    lines = [line("a", "40.00", "2026-03-05", plan_id="fifty")]
+    publish(settings, lines)
+    approve("2026-03")
+    lines += [
+        line("b", "20.00", "2026-04-05", plan_id="fifty"),
+        line("r", "-15.00", "2026-04-06", plan_id="fifty", corrects_line_id="a"),
+    ]
+    publish(settings, lines)
+    approve("2026-04")
+    assert balance("2026-04") == ("40.00", "20.00", "-15.00", "0.00", "45.00")
+
+
+def test_a_carried_balance_is_shown_in_a_month_without_lines(settings, approve, balance):
+    publish(settings, [line("a", "40.00", "2026-03-05", plan_id="fifty")])
+    approve("2026-03")
+    approve("2026-04")
+    assert balance("2026-04") == ("40.00", "0.00", "0.00", "0.00", "40.00")
+
+
+def test_a_negative_balance_is_carried_and_worked_off(settings, service, approve, balance):
+    lines = [line("a", "20.00", "2026-03-05"), line("r", "-100.00", "2026-03-06", corrects_line_id="old")]
+    publish(settings, lines)
+    approve("2026-03")
+    assert balance("2026-03") == ("0.00", "20.00", "-100.00", "0.00", "-80.00")
+    publish(settings, [*lines, line("b", "130.00", "2026-04-05")])
+    approve("2026-04")
+    assert balance("2026-04") == ("-80.00", "130.00", "0.00", "50.00", "0.00")
+    assert service.verify() == []
+
+
+def test_a_held_line_waits_and_a_posted_one_stays_when_it_is_held(settings, approve, balance):
+    publish(settings, [line("a", "108.32", "2026-03-05"), line("h", None, "2026-03-06", status="held")])
+    approve("2026-03")
+    publish(settings, [line("a", "108.32", "2026-03-05", status="held"), line("h", "7.00", "2026-03-06")])
+    approve("2026-04")
+    publish(
+        settings,
+        [
+            line("a", "108.32", "2026-03-05"),
+            line("h", "7.00", "2026-03-06"),
+            line("r", "-54.16", "2026-05-05", corrects_line_id="a"),
+        ],
+    )
+    approve("2026-05")
+    assert balance("2026-03") == ("0.00", "108.32", "0.00", "108.32", "0.00")
+    assert balance("2026-04") == ("0.00", "7.00", "0.00", "7.00", "0.00")
+    assert balance("2026-05") == ("0.00", "0.00", "-54.16", "0.00", "-54.16")
+
+
+def test_a_loss_under_a_cap_is_the_difference_of_the_capped_totals(settings, approve, balance):
+    publish(settings, [line("a", "450.00", "2026-03-05"), line("b", "50.00", "2026-03-06")])
+    approve("2026-03")
+    publish(settings, [line("a", "350.00", "2026-03-05"), line("b", "120.00", "2026-03-06")])
+    approve("2026-04")
+    assert balance("2026-03") == ("0.00", "500.00", "0.00", "500.00", "0.00")
+    assert balance("2026-04") == ("0.00", "0.00", "-30.00", "0.00", "-30.00")
+
+
+def test_a_line_is_not_paid_before_it_is_payable(settings, approve, balance):
+    publish(settings, [line("a", "500.00", "2027-01-31", payable_on="2027-03-02"), line("x", "1.00", "2027-01-01")])
+    approve("2027-02")
+    assert balance("2027-02") == ("0.00", "1.00", "0.00", "1.00", "0.00")
+    approve("2027-03")
+    assert balance("2027-03") == ("0.00", "500.00", "0.00", "500.00", "0.00")
+
+
+def test_a_line_that_left_the_entitlement_is_reversed_once(settings, service, approve, balance):
+    publish(settings, [line("a", "33.33", "2026-03-05", rate="0.1", base_amount="333.3", tier="Gold")])
+    approve("2026-03")
+    publish(settings, [])
+    approve("2026-04")
+    approve("2026-05")
+    assert balance("2026-04") == ("0.00", "0.00", "-33.33", "0.00", "-33.33")
+    assert balance("2026-05") == ("-33.33", "0.00", "0.00", "0.00", "-33.33")
+    assert service.state("2026-05").line_count == 0
+
+
+def test_a_line_that_moves_to_another_partner_is_reversed_there_and_posted_here(settings, approve, balance):
+    publish(settings, [line("a", "10.00", "2026-03-05", partner_id="p1")])
+    approve("2026-03")
+    publish(settings, [line("a", "10.00", "2026-03-05", partner_id="p2")])
+    approve("2026-04")
+    assert balance("2026-04", "p1") == ("0.00", "0.00", "-10.00", "0.00", "-10.00")
+    assert balance("2026-04", "p2") == ("0.00", "0.00", "10.00", "10.00", "0.00")
+
+
+def test_currencies_are_kept_apart_and_keep_their_minor_units(settings, approve, balance, service):
+    publish(
+        settings,
+        [
+            line("y", "1250", "2026-03-05", currency="JPY"),
+            line("k", "1.001", "2026-03-05", currency="KWD"),
+            line("u", "-5.00", "2026-03-05"),
+        ],
+    )
+    state = approve("2026-03")
+    assert [(total.currency, str(total.payable)) for total in state.totals] == [
+        ("JPY", "1250.000"),
+        ("KWD", "1.001"),
+        ("USD", "0.000"),
+    ]
