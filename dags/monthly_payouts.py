@@ -83,11 +83,11 @@ with DAG(
     )
 
     @task
-    def post(period: str, answer: Any, ti: Any) -> dict[str, str]:
+    def post(period: str, ti: Any) -> dict[str, str]:
         """Post what was approved, if a person approved exactly this content."""
         from partner_warehouse.ledger.payouts import PayoutService
 
-        user = responder(answer, chosen=PayoutApproval.APPROVE)
+        user = responder(ti.xcom_pull("approve", key=PayoutApproval.ANSWER), chosen=PayoutApproval.APPROVE)
         shown: str = ti.xcom_pull("approve", key=PayoutApproval.SHOWN)
         state = PayoutService(load_settings()).approve(period, user, content_hash=shown)
         if state.status == "submitted":
@@ -99,7 +99,7 @@ with DAG(
         """Give the month back to be drafted again, if that was the answer."""
         from partner_warehouse.ledger.payouts import PayoutService
 
-        answer = ti.xcom_pull("approve")
+        answer = ti.xcom_pull("approve", key=PayoutApproval.ANSWER)
         if not answer or answer["chosen_options"] != [PayoutApproval.REJECT]:
             raise AirflowSkipException("nothing was rejected")
         user = responder(answer, chosen=PayoutApproval.REJECT)
@@ -113,6 +113,4 @@ with DAG(
         pipeline.after_posting(load_settings())
 
     period = draft()
-    posted = post(period, approve.output)
-    period >> gate() >> submit(period) >> approve
-    posted >> [refresh(), reject()]
+    period >> gate() >> submit(period) >> approve >> post(period) >> [refresh(), reject()]

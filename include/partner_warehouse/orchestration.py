@@ -37,7 +37,7 @@ ALL_LANDED = AssetAll(*LANDED.values())
 """Every source has come round since the last build. One build a round, not one a source."""
 
 HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=timedelta(0))
-"""At the full hour. A DAG without a start date and with this begins with the next tick, not with the one that passed."""
+"""At the full hour. Without a start date, a DAG begins with the next tick, not with the one that has passed."""
 
 PUBLICATION = Asset("publication")
 """The file that BI and finance read."""
@@ -128,7 +128,9 @@ def ingest_source(source: Source) -> None:
 
 
 class PayoutApproval(ApprovalOperator):
-    """Asks a person to approve a payout, and keeps the hash of the content that this person was shown.
+    """Asks a person to approve a payout, and keeps the answer with the hash of the content that this person was shown.
+
+    The answer is kept here too because a rejection leaves no return value: it ends the task by skipping what follows.
 
     Args:
         content_hash: Hash of what is put to approval; a template.
@@ -136,7 +138,10 @@ class PayoutApproval(ApprovalOperator):
     """
 
     SHOWN = "content_hash_shown"
-    """The XCom that holds the hash, beside the answer."""
+    """The XCom that holds the hash."""
+
+    ANSWER = "answer"
+    """The XCom that holds `chosen_options` and `responded_by_user`."""
 
     template_fields = ("subject", "body", "content_hash")
 
@@ -149,6 +154,13 @@ class PayoutApproval(ApprovalOperator):
         context["ti"].xcom_push(self.SHOWN, self.content_hash)
         return super().execute(context)
 
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Keep the answer, then do as it says."""
+        if "error" not in event:
+            answer = {name: event[name] for name in ("chosen_options", "responded_by_user")}
+            context["ti"].xcom_push(self.ANSWER, answer)
+        return super().execute_complete(context, event)
+
 
 def responder(answer: Mapping[str, Any] | None, *, chosen: str) -> str:
     """The person who gave this answer.
@@ -156,7 +168,7 @@ def responder(answer: Mapping[str, Any] | None, *, chosen: str) -> str:
     Anyone who may edit a DAG run can mark the asking task as successful; then there is no answer, and nobody to name.
 
     Args:
-        answer: What the approval task returned.
+        answer: What the approval task has kept as `PayoutApproval.ANSWER`.
         chosen: The option that must have been chosen.
 
     Returns:
@@ -195,7 +207,7 @@ def statement(state: PayoutState) -> dict[str, Any]:
         "",
         "| Currency | Payouts | Payable |",
         "|---|---:|---:|",
-        *(f"| {currency} | {payouts} | {payable:,f} |" for currency, payouts, payable in state.totals),
+        *(f"| {total.currency} | {total.payouts} | {total.payable:,f} |" for total in state.totals),
         "",
         f"Content `{state.content_hash}`, prepared by {state.submitted_by}.",
         f"Every line: `partner-warehouse payouts show {state.period}`.",
@@ -206,6 +218,6 @@ def statement(state: PayoutState) -> dict[str, Any]:
         "content_hash": state.content_hash,
         "payouts": state.payout_count,
         "lines": state.line_count,
-        "totals": [[currency, payouts, f"{payable:f}"] for currency, payouts, payable in state.totals],
+        "totals": [[total.currency, total.payouts, f"{total.payable:f}"] for total in state.totals],
         "text": "\n".join(lines),
     }

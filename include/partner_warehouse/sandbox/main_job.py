@@ -61,7 +61,7 @@ class MainJob:
             airflow.migrate()
             sandbox = stack.enter_context(SandboxProcess(home, scale=self.scale))
             self.say("generating the sample company, preparing Airflow")
-            airflow.start(self._environment(sandbox.start()))
+            airflow.start(self._environment(sandbox.connections()))
             self.say(f"Airflow and the sandbox's servers are up: {airflow.url}")
             api = stack.enter_context(AirflowApi(airflow.url, ADMINISTRATOR, airflow.passwords[ADMINISTRATOR]))
             fiona = stack.enter_context(AirflowApi(airflow.url, APPROVER, airflow.passwords[APPROVER]))
@@ -83,10 +83,9 @@ class MainJob:
 
     def _environment(self, connections: dict[str, str]) -> dict[str, str]:
         """What the tasks see: the settings of this run, and the sandbox's servers as Airflow connections."""
-        assert self.settings.as_of is not None
         return connections | {
             "PARTNER_WAREHOUSE_HOME": str(self.settings.home),
-            "PARTNER_WAREHOUSE_AS_OF": self.settings.as_of.isoformat(),
+            "PARTNER_WAREHOUSE_AS_OF": calendar.AS_OF.isoformat(),
             "PARTNER_WAREHOUSE_APPROVERS": ",".join(self.settings.approvers),
         }
 

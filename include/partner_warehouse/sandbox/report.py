@@ -104,5 +104,5 @@ def _quarantine(marts: duckdb.DuckDBPyConnection) -> Table:
 
 
 def _number(value: Decimal | float | None) -> str:
-    """Grouped, without more decimals than say something; a dash for what is not known."""
-    return "–" if value is None else f"{value:,.2f}".removesuffix(".00")
+    """Grouped, without more decimals than say something; "-" for what is not known."""
+    return "-" if value is None else f"{value:,.2f}".removesuffix(".00")
