@@ -6,5 +6,5 @@ from collections.abc import Callable
 
 
 def dispatch(macro_name: str, *_: object) -> Callable[..., str]:
-    """Return a macro that renders to a call of a function by the dispatched macro's name."""
-    return lambda *arguments: f"{macro_name}({', '.join(str(argument) for argument in arguments)})"
+    """Return a macro that renders to a call of a function by the dispatched macro's name, on its first argument."""
+    return lambda *arguments: f"{macro_name}({arguments[0] if arguments else ''})"

@@ -82,3 +82,24 @@
         ) as agreements
     ) as ranked
 {%- endmacro %}
+
+{#
+    One record for each key of a union over sources: the file drop's before any system's. `relation` has `source` and the
+    provenance columns.
+#}
+{% macro first_source(relation, key) -%}
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by {{ key }}
+                order by
+                    case source when 'files' then 1 when 'salesforce' then 2 when 'hubspot' then 3 else 4 end,
+                    _load_id,
+                    _row
+            ) as _precedence
+        from {{ relation }}
+    ) as preferred
+    where _precedence = 1
+{%- endmacro %}

@@ -1,8 +1,8 @@
 with
 
-files as (
+records as (
 
-    select * from {{ ref('stg_files__credit_notes') }}
+    select * from {{ ref('int_credit_note_records') }}
 
 ),
 
@@ -13,11 +13,12 @@ final as (
         invoice_id,
         amount,
         issued_at,
-        'files' as source,
+        source,
         _load_id,
         _file,
         _row
-    from files
+    from records
+    where set_aside_reason is null
 
 )
 

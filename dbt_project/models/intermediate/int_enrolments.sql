@@ -1,12 +1,15 @@
 with
 
-files as (
+known_partners as (
 
-    select * from {{ ref('stg_files__enrolments') }}
+    select distinct
+        source_id,
+        partner_id
+    from {{ ref('int_partner_ids') }}
 
 ),
 
-final as (
+records as (
 
     select
         enrolment_id,
@@ -19,7 +22,47 @@ final as (
         _load_id,
         _file,
         _row
-    from files
+    from {{ ref('stg_files__enrolments') }}
+    union all
+    select
+        partner_enrolment_id as enrolment_id,
+        partner_account_id as partner_id,
+        programme,
+        plan_id,
+        starts_on,
+        ends_on,
+        'salesforce' as source,
+        _load_id,
+        _file,
+        _row
+    from {{ ref('stg_salesforce__partner_enrolments') }}
+    where
+        partner_account_id is not null
+        and plan_id is not null
+
+),
+
+distinct_records as (
+
+    {{ first_source('records', 'enrolment_id') }}
+
+),
+
+final as (
+
+    select
+        distinct_records.enrolment_id,
+        coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
+        distinct_records.programme,
+        distinct_records.plan_id,
+        distinct_records.starts_on,
+        distinct_records.ends_on,
+        distinct_records.source,
+        distinct_records._load_id,
+        distinct_records._file,
+        distinct_records._row
+    from distinct_records
+    left join known_partners on distinct_records.partner_id = known_partners.source_id
 
 )
 

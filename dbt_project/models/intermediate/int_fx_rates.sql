@@ -1,24 +1,35 @@
 with
 
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
 files as (
 
     select * from {{ ref('stg_files__fx_rates') }}
 
 ),
 
+-- A quote is for a day of business somewhere: one that is a day ahead of UTC is known already.
 final as (
 
     select
-        fx_rate_id,
-        rate_date,
-        from_currency,
-        to_currency,
-        rate,
+        files.fx_rate_id,
+        files.rate_date,
+        files.from_currency,
+        files.to_currency,
+        files.rate,
         'files' as source,
-        _load_id,
-        _file,
-        _row
+        files._load_id,
+        files._file,
+        files._row
     from files
+    cross join parameters
+    where
+        files.rate > 0
+        and files.rate_date <= {{ days_after("cast(timezone('UTC', parameters.as_of) as date)", 1) }}
 
 )
 

@@ -1,12 +1,21 @@
 with
 
-files as (
+known_partners as (
 
-    select * from {{ ref('stg_files__holds') }}
+    select distinct
+        source_id,
+        partner_id
+    from {{ ref('int_partner_ids') }}
 
 ),
 
-final as (
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+distinct_records as (
 
     select
         hold_id,
@@ -19,7 +28,27 @@ final as (
         _load_id,
         _file,
         _row
-    from files
+    from {{ ref('stg_files__holds') }}
+
+),
+
+final as (
+
+    select
+        distinct_records.hold_id,
+        coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
+        distinct_records.movement_id,
+        distinct_records.reason,
+        distinct_records.placed_at,
+        case when distinct_records.released_at <= parameters.as_of then distinct_records.released_at end as released_at,
+        distinct_records.source,
+        distinct_records._load_id,
+        distinct_records._file,
+        distinct_records._row
+    from distinct_records
+    left join known_partners on distinct_records.partner_id = known_partners.source_id
+    cross join parameters
+    where distinct_records.placed_at <= parameters.as_of
 
 )
 

@@ -1,12 +1,54 @@
 with
 
-files as (
+known_customers as (
 
-    select * from {{ ref('stg_files__invoices') }}
+    select distinct
+        source_id,
+        customer_id
+    from {{ ref('int_customer_ids') }}
 
 ),
 
-final as (
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+deals as (
+
+    select * from {{ ref('int_deals') }}
+
+),
+
+-- Billing names a deal by the id that the CRM gave it; where another deal has that id as its own, it is that one.
+deal_names as (
+
+    select
+        deal_id as reference,
+        deal_id,
+        1 as precedence
+    from deals
+    union all
+    select
+        source_id as reference,
+        deal_id,
+        2 as precedence
+    from deals
+
+),
+
+deal_references as (
+
+    select
+        reference,
+        min_by(deal_id, precedence) as deal_id
+    from deal_names
+    group by reference
+
+),
+
+records as (
 
     select
         invoice_id,
@@ -18,7 +60,47 @@ final as (
         _load_id,
         _file,
         _row
-    from files
+    from {{ ref('stg_files__invoices') }}
+    union all
+    -- A draft is not billed yet, a void invoice never was.
+    select
+        invoice_id,
+        customer_id,
+        deal_id,
+        currency,
+        issued_at,
+        'stripe' as source,
+        _load_id,
+        _file,
+        _row
+    from {{ ref('stg_stripe__invoices') }}
+    where status not in ('draft', 'void', 'deleted')
+
+),
+
+distinct_records as (
+
+    {{ first_source('records', 'invoice_id') }}
+
+),
+
+final as (
+
+    select
+        distinct_records.invoice_id,
+        coalesce(known_customers.customer_id, distinct_records.customer_id) as customer_id,
+        coalesce(deal_references.deal_id, distinct_records.deal_id) as deal_id,
+        distinct_records.currency,
+        distinct_records.issued_at,
+        distinct_records.source,
+        distinct_records._load_id,
+        distinct_records._file,
+        distinct_records._row
+    from distinct_records
+    left join known_customers on distinct_records.customer_id = known_customers.source_id
+    left join deal_references on distinct_records.deal_id = deal_references.reference
+    cross join parameters
+    where distinct_records.issued_at <= parameters.as_of
 
 )
 

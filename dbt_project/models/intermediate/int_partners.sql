@@ -6,22 +6,69 @@ files as (
 
 ),
 
+accounts as (
+
+    select * from {{ ref('stg_salesforce__accounts') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+partner_accounts as (
+
+    select *
+    from accounts
+    where is_partner
+
+),
+
+-- The file drop's word goes first where both know a partner by the same id.
+joined as (
+
+    select
+        coalesce(files.partner_id, partner_accounts.account_id) as partner_id,
+        coalesce(files.name, partner_accounts.name) as name,
+        coalesce(files.partner_type, partner_accounts.partner_type) as partner_type,
+        coalesce(files.country, partner_accounts.country) as country,
+        coalesce(files.currency, partner_accounts.currency) as currency,
+        coalesce(files.status, partner_accounts.partner_status) as status,
+        partner_accounts.is_tax_form_received,
+        coalesce(files.signed_at, partner_accounts.signed_at) as signed_at,
+        coalesce(files.terminated_at, partner_accounts.terminated_at) as terminated_at,
+        case when files.partner_id is null then 'salesforce' else 'files' end as source,
+        coalesce(files._load_id, partner_accounts._load_id) as _load_id,
+        coalesce(files._file, partner_accounts._file) as _file,
+        coalesce(files._row, partner_accounts._row) as _row
+    from files
+    full outer join partner_accounts on files.partner_id = partner_accounts.account_id
+
+),
+
 final as (
 
     select
-        partner_id,
-        name,
-        partner_type,
-        country,
-        currency,
-        status,
-        signed_at,
-        terminated_at,
-        'files' as source,
-        _load_id,
-        _file,
-        _row
-    from files
+        joined.partner_id,
+        joined.name,
+        joined.partner_type,
+        joined.country,
+        joined.currency,
+        coalesce(
+            joined.status,
+            case when joined.terminated_at <= parameters.as_of then 'terminated' else 'active' end
+        ) as status,
+        joined.signed_at,
+        joined.terminated_at,
+        joined.is_tax_form_received,
+        joined.source,
+        joined._load_id,
+        joined._file,
+        joined._row
+    from joined
+    cross join parameters
 
 )
 

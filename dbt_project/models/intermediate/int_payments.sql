@@ -1,8 +1,8 @@
 with
 
-files as (
+records as (
 
-    select * from {{ ref('stg_files__payments') }}
+    select * from {{ ref('int_payment_records') }}
 
 ),
 
@@ -15,11 +15,12 @@ final as (
         from_credit,
         currency,
         paid_at,
-        'files' as source,
+        source,
         _load_id,
         _file,
         _row
-    from files
+    from records
+    where set_aside_reason is null
 
 )
 

@@ -1,8 +1,61 @@
 with
 
-files as (
+product_ids as (
 
-    select * from {{ ref('stg_files__products') }}
+    select * from {{ ref('int_product_ids') }}
+
+),
+
+records as (
+
+    select
+        'files' as source,
+        product_id as source_id,
+        name,
+        family,
+        _load_id,
+        _file,
+        _row
+    from {{ ref('stg_files__products') }}
+    union all
+    select
+        'salesforce' as source,
+        product_id as source_id,
+        name,
+        family,
+        _load_id,
+        _file,
+        _row
+    from {{ ref('stg_salesforce__products') }}
+    union all
+    select
+        'stripe' as source,
+        product_id as source_id,
+        name,
+        null as family,
+        _load_id,
+        _file,
+        _row
+    from {{ ref('stg_stripe__products') }}
+
+),
+
+ranked as (
+
+    select
+        product_ids.product_id,
+        records.*,
+        row_number() over (
+            partition by product_ids.product_id
+            order by
+                case records.source when 'files' then 1 when 'salesforce' then 2 else 3 end,
+                records.source_id
+        ) as precedence
+    from records
+    inner join product_ids
+        on
+            records.source = product_ids.source
+            and records.source_id = product_ids.source_id
 
 ),
 
@@ -10,13 +63,14 @@ final as (
 
     select
         product_id,
-        name,
-        family,
-        'files' as source,
-        _load_id,
-        _file,
-        _row
-    from files
+        min_by(name, precedence) filter (where name is not null) as name,
+        min_by(family, precedence) filter (where family is not null) as family,
+        min_by(source, precedence) as source,
+        min_by(_load_id, precedence) as _load_id,
+        min_by(_file, precedence) as _file,
+        min_by(_row, precedence) as _row
+    from ranked
+    group by product_id
 
 )
 

@@ -1,12 +1,12 @@
 with
 
-files as (
+parameters as (
 
-    select * from {{ ref('stg_files__prospects') }}
+    select * from {{ ref('stg_run__parameters') }}
 
 ),
 
-final as (
+distinct_records as (
 
     select
         prospect_id,
@@ -24,7 +24,31 @@ final as (
         _load_id,
         _file,
         _row
-    from files
+    from {{ ref('stg_files__prospects') }}
+
+),
+
+final as (
+
+    select
+        distinct_records.prospect_id,
+        distinct_records.name,
+        distinct_records.partner_type,
+        distinct_records.stage,
+        distinct_records.strategic_fit,
+        distinct_records.market_reach,
+        distinct_records.brand_alignment,
+        distinct_records.technical_compatibility,
+        distinct_records.revenue_potential,
+        distinct_records.entered_at,
+        case when distinct_records.left_at <= parameters.as_of then distinct_records.left_at end as left_at,
+        distinct_records.source,
+        distinct_records._load_id,
+        distinct_records._file,
+        distinct_records._row
+    from distinct_records
+    cross join parameters
+    where distinct_records.entered_at is null or distinct_records.entered_at <= parameters.as_of
 
 )
 

@@ -1,8 +1,8 @@
 with
 
-files as (
+records as (
 
-    select * from {{ ref('stg_files__refunds') }}
+    select * from {{ ref('int_refund_records') }}
 
 ),
 
@@ -14,11 +14,12 @@ final as (
         amount,
         kind,
         refunded_at,
-        'files' as source,
+        source,
         _load_id,
         _file,
         _row
-    from files
+    from records
+    where set_aside_reason is null
 
 )
 
