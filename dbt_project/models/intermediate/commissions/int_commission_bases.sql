@@ -239,6 +239,7 @@ final as (
         paid_at,
         moved_on,
         paid_on,
+        {{ local_day('first_paid_at', 'timezone') }} as first_paid_on,
         kind_rank,
         invoice_sequence
     from measured

@@ -25,6 +25,18 @@ fees as (
 
 ),
 
+bonuses as (
+
+    select * from {{ ref('int_commission_bonuses') }}
+
+),
+
+caps as (
+
+    select * from {{ ref('int_commission_caps') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('int_currencies') }}
@@ -199,9 +211,86 @@ fee_lines as (
 
 ),
 
+bonus_lines as (
+
+    select
+        bonuses.movement_kind,
+        bonuses.movement_id,
+        bonuses.payment_id,
+        bonuses.partner_id,
+        bases.programme,
+        bonuses.plan_id,
+        bonuses.plan_version,
+        'bonus' as component,
+        bonuses.slice,
+        null as tier,
+        bonuses.rate,
+        bonuses.base_amount,
+        bases.plan_currency as base_currency,
+        1 as share,
+        1 as fx_rate,
+        bases.moved_on as fx_date,
+        bonuses.exact_e20,
+        bonuses.amount,
+        bases.plan_currency as currency,
+        bases.moved_on,
+        bases.paid_on,
+        bases.payment_terms_days,
+        bases.effective_at as occurred_at,
+        bases.invoice_id,
+        bases.deal_id,
+        bases.customer_id
+    from bonuses
+    inner join bases using (movement_kind, movement_id, payment_id, partner_id)
+
+),
+
+cap_lines as (
+
+    select
+        caps.movement_kind,
+        caps.movement_id,
+        caps.payment_id,
+        caps.partner_id,
+        coalesce(bases.programme, fees.programme) as programme,
+        caps.plan_id,
+        caps.plan_version,
+        'cap' as component,
+        'cap' as slice,
+        null as tier,
+        null as rate,
+        0 as base_amount,
+        coalesce(bases.plan_currency, fees.plan_currency) as base_currency,
+        1 as share,
+        1 as fx_rate,
+        coalesce(bases.moved_on, fees.closed_on) as fx_date,
+        null as exact_e20,
+        caps.amount,
+        coalesce(bases.plan_currency, fees.plan_currency) as currency,
+        coalesce(bases.moved_on, fees.closed_on) as moved_on,
+        coalesce(bases.paid_on, fees.closed_on) as paid_on,
+        coalesce(bases.payment_terms_days, fees.payment_terms_days) as payment_terms_days,
+        coalesce(bases.effective_at, fees.closed_at) as occurred_at,
+        bases.invoice_id,
+        coalesce(bases.deal_id, fees.deal_id) as deal_id,
+        coalesce(bases.customer_id, fees.customer_id) as customer_id
+    from caps
+    left join bases using (movement_kind, movement_id, payment_id, partner_id)
+    left join fees
+        on
+            caps.movement_kind = 'deal'
+            and caps.movement_id = fees.deal_id
+            and caps.partner_id = fees.partner_id
+
+),
+
 lines as (
 
     select * from cash_lines
+    union all
+    select * from bonus_lines
+    union all
+    select * from cap_lines
     union all
     select * from cash_lines_without_rate
     union all
@@ -232,7 +321,8 @@ originals as (
         slice,
         line_id,
         row_number() over (
-            partition by payment_id, partner_id, plan_id, plan_version order by component, slice
+            partition by payment_id, partner_id, plan_id, plan_version
+            order by case component when 'percentage' then 1 else 2 end, component, slice
         ) as line_number
     from identified
     where movement_kind = 'payment' and movement_id = payment_id

@@ -1,0 +1,175 @@
+with
+
+bases as (
+
+    select * from {{ ref('int_commission_bases') }}
+    where is_earning
+
+),
+
+bonuses as (
+
+    select * from {{ ref('stg_plans__bonuses') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies') }}
+
+),
+
+-- The period is the original payment's: a refund takes from the month or quarter that its payment counted in.
+measured as (
+
+    select
+        bases.movement_kind,
+        bases.movement_id,
+        bases.payment_id,
+        bases.partner_id,
+        bases.plan_id,
+        bases.plan_version,
+        bases.plan_currency,
+        bases.rounding,
+        bases.customer_id,
+        bases.plan_fine,
+        bonuses.metric,
+        bonuses.threshold,
+        bonuses.kind,
+        bonuses.value,
+        bonuses.metric || ' from ' || cast(bonuses.threshold as varchar) || ' ' || bonuses.kind as slice,
+        cast(
+            date_trunc(case when bonuses.metric = 'quarterly_revenue' then 'quarter' else 'month' end, bases.paid_on)
+            as date
+        ) as period,
+        row_number() over (
+            partition by bases.partner_id, bases.plan_id, bases.plan_version, bonuses.metric, bonuses.threshold, bonuses.kind
+            order by bases.effective_at, bases.kind_rank, bases.movement_id, bases.payment_id
+        ) as sequence
+    from bases
+    inner join bonuses
+        on
+            bases.plan_id = bonuses.plan_id
+            and bases.plan_version = bonuses.plan_version
+    where
+        bonuses.metric <> 'new_customers'
+        or date_trunc('month', bases.first_paid_on) = date_trunc('month', bases.paid_on)
+
+),
+
+running as (
+
+    select
+        measured.*,
+        cast(sum(plan_fine) over period_so_far as {{ wide_integer() }}) as revenue_fine,
+        cast(sum(plan_fine) over customer_so_far as {{ wide_integer() }}) as customer_fine
+    from measured
+    window
+        period_so_far as (
+            partition by partner_id, plan_id, plan_version, slice, period
+            order by sequence
+            rows between unbounded preceding and current row
+        ),
+        customer_so_far as (
+            partition by partner_id, plan_id, plan_version, slice, period, customer_id
+            order by sequence
+            rows between unbounded preceding and current row
+        )
+
+),
+
+-- A customer is new to the month while something of what it paid in that month is left.
+counted as (
+
+    select
+        running.*,
+        sum(
+            case when customer_fine > 0 then 1 else 0 end - case when customer_fine - plan_fine > 0 then 1 else 0 end
+        ) over (
+            partition by partner_id, plan_id, plan_version, slice, period
+            order by sequence
+            rows between unbounded preceding and current row
+        ) as new_customers
+    from running
+
+),
+
+reached as (
+
+    select
+        counted.*,
+        case
+            when metric = 'new_customers' then new_customers >= threshold
+            else revenue_fine >= {{ to_units('threshold', 12) }}
+        end as is_reached
+    from counted
+
+),
+
+worth as (
+
+    select
+        reached.*,
+        case when is_reached and kind = 'rate' then revenue_fine else 0 end as rewarded_fine,
+        case
+            when not is_reached then 0
+            when kind = 'rate' then revenue_fine * {{ to_units('value', 8) }}
+            else {{ to_units('value', 8) }} * {{ 10 ** 12 }}
+        end as exact_e20
+    from reached
+
+),
+
+stated as (
+
+    select
+        worth.*,
+        currencies.minor_unit,
+        {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact,
+        {{ round_ratio('worth.exact_e20', 10 ** 10) }} as exact_units
+    from worth
+    left join currencies on worth.plan_currency = currencies.currency
+
+),
+
+rounded as (
+
+    select
+        stated.*,
+        {{ round_ratio('exact_units', 'minor_exact', 'rounding') }} as unit_count
+    from stated
+
+),
+
+changed as (
+
+    select
+        rounded.*,
+        unit_count - lag(unit_count, 1, 0) over period_before as count_change,
+        exact_e20 - lag(exact_e20, 1, 0) over period_before as exact_change,
+        rewarded_fine - lag(rewarded_fine, 1, 0) over period_before as rewarded_change
+    from rounded
+    window period_before as (partition by partner_id, plan_id, plan_version, slice, period order by sequence)
+
+),
+
+final as (
+
+    select
+        movement_kind,
+        movement_id,
+        payment_id,
+        partner_id,
+        plan_id,
+        plan_version,
+        slice,
+        case when kind = 'rate' then cast(value as {{ fraction() }}) end as rate,
+        {{ mills_to_money(round_ratio('rewarded_change', 10 ** 9)) }} as base_amount,
+        cast(exact_change as {{ wide_integer() }}) as exact_e20,
+        {{ minor_units_to_money('count_change', 'minor_unit') }} as amount
+    from changed
+    where count_change <> 0
+
+)
+
+select * from final
