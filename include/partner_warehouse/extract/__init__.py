@@ -1,0 +1,1 @@
+"""Extraction: one client for each source, and the file drop."""

@@ -186,7 +186,7 @@ def _spool_parquet(path: Path, name: str, spool: Path, required: list[str]) -> F
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         try:
-            columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
+            columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]  # noqa: S608
         except duckdb.Error:
             raise BadInputError(f"{name}: not a Parquet file, or a damaged one; write it again") from None
         check_required(columns, required, name)

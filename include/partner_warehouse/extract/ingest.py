@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.extract.api import ingest_api
+from partner_warehouse.extract.connections import get_connection
+from partner_warehouse.extract.events import Events
 from partner_warehouse.extract.files import check_inbox, ingest_files
+from partner_warehouse.extract.hubspot import HubSpot
+from partner_warehouse.extract.salesforce import Salesforce
+from partner_warehouse.extract.stripe import Stripe
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.landing.store import LoadOutcome, connect
 from partner_warehouse.settings import SOURCES, Settings
 
-Ingest = Callable[..., LoadOutcome]
+_CLIENTS: dict[str, type[Salesforce] | type[HubSpot] | type[Stripe]] = {
+    "salesforce": Salesforce,
+    "hubspot": HubSpot,
+    "stripe": Stripe,
+}
 
 
 def objects(source: str) -> tuple[str, ...]:
@@ -50,7 +60,13 @@ def ingest(
         raise BadInputError(f"source {source} has no object {object_name!r}: use one of {', '.join(objects(source))}")
     if source == "files":
         return ingest_files(object_name, settings, connection=connection)
-    raise BadInputError(f"no source {source!r}")
+    schema = load_catalog(source).objects[object_name]
+    account = get_connection(f"{source}_default")
+    if source == "events":
+        with Events(account) as collector:
+            return collector.ingest(schema, settings, connection=connection)
+    with _CLIENTS[source](account) as client:
+        return ingest_api(schema, settings, client.fetch, connection=connection)
 
 
 def ingest_source(source: str, settings: Settings, *, workers: int = 4) -> tuple[LoadOutcome, ...]:
@@ -75,7 +91,7 @@ def ingest_source(source: str, settings: Settings, *, workers: int = 4) -> tuple
             for name in share:
                 try:
                     outcomes[name] = ingest(source, name, settings, connection=connection)
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:
                     faults[name] = error
 
     with ThreadPoolExecutor(workers, thread_name_prefix=f"ingest-{source}") as pool:

@@ -37,7 +37,7 @@ def write_state(settings: Settings, source: str, object_name: str, state: dict[s
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(state, indent=1), encoding="utf-8")
     sync(temporary)
-    os.replace(temporary, path)  # noqa: PTH105
+    os.replace(temporary, path)
     sync(path.parent)
 
 

@@ -1,0 +1,1 @@
+"""Landing: received records become immutable, typed Parquet, or quarantine."""

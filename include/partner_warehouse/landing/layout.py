@@ -57,7 +57,7 @@ def _write_empty(connection: duckdb.DuckDBPyConnection, schema: ObjectSchema, di
         directory.mkdir(parents=True, exist_ok=True)
         nulls = ", ".join(f'CAST(NULL AS {sql_type}) AS "{column}"' for column, sql_type in columns.items())
         temporary = target.with_suffix(".tmp")
-        connection.execute(f"COPY (SELECT {nulls} LIMIT 0) TO '{temporary}' (FORMAT parquet)")  # noqa: S608
+        connection.execute(f"COPY (SELECT {nulls} LIMIT 0) TO '{temporary}' (FORMAT parquet)")
         temporary.replace(target)
     manifest = {"load_id": SCHEMA_LOAD, "source": schema.source, "object": schema.name}
     (directory / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

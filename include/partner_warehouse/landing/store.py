@@ -1,14 +1,14 @@
 """Lands received records: spooled files in, one immutable, typed load out, or nothing.
 
-A load is built under `landing/.incoming/<source>/<object>/<load_id>/` and becomes visible by one rename, after its files
-and its directory are on disk. A crash at any point leaves either no load or a whole one; what lies in `.incoming` is
-removed by the object's next run.
+A load is built under `landing/.incoming/<source>/<object>/<load_id>/` and becomes visible by one rename, after its
+files and its directory are on disk. A crash at any point leaves either no load or a whole one; what lies in `.incoming`
+is removed by the object's next run.
 
 The records pass through DuckDB as text, a line each, never through Python:
 
 1. every line is typed by the rules of `landing.typing` and written to `data.parquet`, if all of its fields are fine;
 2. lines that are not, if there are any, go to `quarantine.parquet`, one row per broken field;
-3. exact duplicates (the same bytes twice in one load) are dropped from both;
+3. exact duplicates (the same bytes again in one load) are dropped from both, all but the last;
 4. the counts must tie, or the load is not made visible.
 """
 
@@ -29,7 +29,7 @@ from typing import Any
 
 import duckdb
 
-from partner_warehouse.errors import PartnerWarehouseError
+from partner_warehouse.errors import PartnerWarehouseError, TransientError
 from partner_warehouse.landing.catalog import Field, ObjectSchema
 from partner_warehouse.landing.layout import QUARANTINE_COLUMNS, object_dir
 from partner_warehouse.landing.manifest import MANIFEST, Manifest, ManifestFile, load_ids
@@ -145,7 +145,7 @@ def exclusive(settings: Settings, source: str, object_name: str) -> Iterator[Pat
         A directory to spool into, removed at the end.
 
     Raises:
-        PartnerWarehouseError: Another run holds the object.
+        TransientError: Another run holds the object.
     """
     lock = settings.home / "state" / source / f"{object_name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +153,7 @@ def exclusive(settings: Settings, source: str, object_name: str) -> Iterator[Pat
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PartnerWarehouseError(f"{source}.{object_name} is being ingested by another run") from error
+            raise TransientError(f"{source}.{object_name} is being ingested by another run") from error
         incoming = incoming_dir(settings, source, object_name)
         shutil.rmtree(incoming, ignore_errors=True)
         spool = incoming / "spool"
@@ -248,7 +248,7 @@ def _make_visible(incoming: Path, target: Path) -> None:
         sync(entry)
     sync(incoming)
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(incoming, target)  # noqa: PTH105
+    os.replace(incoming, target)
     sync(target.parent)
 
 
@@ -338,7 +338,7 @@ class _Load:
         """The files as lines: no character of a valid JSON text is the delimiter, so a line is one column."""
         paths = ", ".join(quote(str(entry.path)) for entry in self._received)
         return (
-            f"SELECT raw, filename FROM read_csv([{paths}], delim = '\x01', quote = '', escape = '', header = false, "
+            f"SELECT raw, filename FROM read_csv([{paths}], delim = '\x01', quote = '', escape = '', header = false, "  # noqa: S608
             "columns = {'raw': 'VARCHAR'}, auto_detect = false, filename = true, "
             f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {2 * MAX_RECORD_BYTES}) WHERE raw IS NOT NULL"
         )
@@ -361,7 +361,7 @@ class _Load:
                 SELECT _row, {names}[filename] AS _file, _raw, {texts} FROM (
                     SELECT row_number() OVER () AS _row, filename, raw AS _raw, {parsed} AS _v FROM ({self._lines})
                 )
-            )"""
+            )"""  # noqa: S608
 
     def _text(self, declared: Field) -> str:
         """A field's text in the parsed record `_v`, NULL when absent or empty."""
@@ -412,25 +412,28 @@ class _Load:
             f"CAST(c{i} AS {f.sql_type}) AS {identifier(f.name)}" for i, f in enumerate(self._schema.fields, start=1)
         )
         return self._copy(
-            f"SELECT {declared}, {quote(self._load_id)} AS _load_id, {self._loaded_at_sql} AS _loaded_at, "
+            f"SELECT {declared}, {quote(self._load_id)} AS _load_id, {self._loaded_at_sql} AS _loaded_at, "  # noqa: S608
             f"_file, _row, _raw FROM ({self._typed(checked=checked)}) WHERE {self._is_fine}",
             self._data,
         )
 
     def _drop_duplicates(self, written: int) -> int:
-        """Drop landed records whose bytes came twice; they share their key, which is cheap to look for."""
+        """Drop landed records whose bytes come again: they share their key, which is cheap to look for.
+
+        The last one stays, since among versions of a record the last is the valid one.
+        """
         key = identifier(self._schema.key)
         data = f"read_parquet({quote(str(self._data))})"
-        suspects = f"SELECT {key} FROM {data} GROUP BY 1 HAVING count(*) > 1"
-        if self._connection.execute(f"SELECT 1 FROM ({suspects}) LIMIT 1").fetchone() is None:
+        suspects = f"SELECT {key} FROM {data} GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
+        if self._connection.execute(f"SELECT 1 FROM ({suspects}) LIMIT 1").fetchone() is None:  # noqa: S608
             return written
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE dropped AS SELECT _row FROM (SELECT _row, row_number() OVER "  # noqa: S608
-            f"(PARTITION BY {key}, _raw ORDER BY _row) AS nth FROM {data} WHERE {key} IN ({suspects})) WHERE nth > 1"
+            f"(PARTITION BY {key}, _raw ORDER BY _row DESC) AS nth FROM {data} WHERE {key} IN ({suspects})) WHERE nth > 1"
         )
         unique = self._data.with_name("unique.parquet")
         landed = self._copy(f"SELECT * FROM {data} WHERE _row NOT IN (SELECT _row FROM dropped)", unique)  # noqa: S608
-        os.replace(unique, self._data)  # noqa: PTH105
+        os.replace(unique, self._data)
         return landed
 
     def _write_quarantine(self, *, any_broken: bool) -> tuple[int, int]:
@@ -440,7 +443,7 @@ class _Load:
             self._copy(f"SELECT {nulls} LIMIT 0", self._quarantine)
             return 0, 0
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE broken AS SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row) "  # noqa: S608
+            f"CREATE OR REPLACE TEMP TABLE broken AS SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row DESC) "  # noqa: S608
             f"AS nth FROM ({self._typed(checked=True)}) WHERE NOT ({self._is_fine})"
         )
         source = self._schema.source
@@ -459,7 +462,7 @@ class _Load:
                 SELECT *, unnest(CASE WHEN {is_object} THEN [{reasons}] ELSE {whole} END) AS broken
                 FROM broken WHERE nth = 1
             )
-            WHERE broken.reason IS NOT NULL ORDER BY _row""",
+            WHERE broken.reason IS NOT NULL ORDER BY _row""",  # noqa: S608
             self._quarantine,
         )
         row = self._connection.execute(

@@ -1,8 +1,8 @@
 """How a value that arrived as text becomes a value of its declared type, and why it cannot.
 
-Every rule is an SQL expression over the value's text (VARCHAR, NULL when absent or empty), so that a load of millions of
-records is typed in one pass. A value is either typed exactly or refused with a reason that names what was expected; it
-is never guessed, rounded or cut.
+Every rule is an SQL expression over the value's text (VARCHAR, NULL when absent or empty), so that a load of millions
+of records is typed in one pass. A value is either typed exactly or refused with a reason that names what was expected;
+it is never guessed, rounded or cut.
 """
 
 from __future__ import annotations
@@ -65,22 +65,22 @@ def _matches(text: str, pattern: str) -> str:
     return f"regexp_full_match({text}, {quote(pattern)})"
 
 
-def _text(text: str, source: str) -> str:  # noqa: ARG001
+def _text(text: str, source: str) -> str:
     return text
 
 
-def _boolean(text: str, source: str) -> str:  # noqa: ARG001
+def _boolean(text: str, source: str) -> str:
     return (
         f"CASE lower(trim({text})) WHEN 'true' THEN true WHEN 't' THEN true WHEN '1' THEN true "
         "WHEN 'false' THEN false WHEN 'f' THEN false WHEN '0' THEN false END"
     )
 
 
-def _integer(text: str, source: str) -> str:  # noqa: ARG001
+def _integer(text: str, source: str) -> str:
     return f"CASE WHEN {_matches(f'trim({text})', _INTEGER)} THEN TRY_CAST(trim({text}) AS BIGINT) END"
 
 
-def _decimal(text: str, source: str) -> str:  # noqa: ARG001
+def _decimal(text: str, source: str) -> str:
     number = f"trim({text})"
     cast = f"TRY_CAST({number} AS DECIMAL(38, {FRACTION_DIGITS}))"
     # A scientific number is exact when its mantissa's digits after the point, less the exponent, still fit.
@@ -96,7 +96,8 @@ def _decimal(text: str, source: str) -> str:  # noqa: ARG001
 def _instant(text: str, source: str) -> str:
     moment = f"trim({text})"
     # DuckDB wants seconds, ISO 8601 does not.
-    full = rf"CASE WHEN substr({moment}, 17, 1) = ':' THEN {moment} ELSE regexp_replace({moment}, {quote(_MINUTES_ONLY)}, '\1:00\2') END"
+    with_seconds = rf"regexp_replace({moment}, {quote(_MINUTES_ONLY)}, '\1:00\2')"
+    full = f"CASE WHEN substr({moment}, 17, 1) = ':' THEN {moment} ELSE {with_seconds} END"
     iso = f"WHEN {_matches(moment, _INSTANT)} THEN TRY_CAST({full} AS TIMESTAMPTZ) "
     millis = (
         ""
@@ -106,11 +107,11 @@ def _instant(text: str, source: str) -> str:
     return f"CASE {iso}{millis}END"
 
 
-def _date(text: str, source: str) -> str:  # noqa: ARG001
+def _date(text: str, source: str) -> str:
     return f"CASE WHEN {_matches(f'trim({text})', _DATE)} THEN TRY_CAST(trim({text}) AS DATE) END"
 
 
-def _epoch(text: str, source: str) -> str:  # noqa: ARG001
+def _epoch(text: str, source: str) -> str:
     return (
         f"CASE WHEN {_matches(f'trim({text})', _EPOCH_SECONDS)} "
         f"THEN make_timestamptz(CAST(trim({text}) AS BIGINT) * 1000000) END"

@@ -1,0 +1,192 @@
+"""What the API extractors share: the spool, the overlap, and the order of steps that loses nothing.
+
+An extractor asks for everything from its cursor less an overlap, because sources make records visible later than their
+stamps say. What that re-reads is known by content and not landed again. The cursor moves when the load is visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from partner_warehouse.extract.raw_json import one_line
+from partner_warehouse.extract.state import read_cursor, read_state, write_state
+from partner_warehouse.landing.catalog import ObjectSchema
+from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
+from partner_warehouse.settings import Settings
+
+OVERLAP = timedelta(hours=1)
+"""How far before the cursor an extraction starts: a source's long transactions and its lagging search index."""
+
+_REMEMBERED = 50_000
+"""How many records of the overlap are known by content; with more, the overlap is landed again, which does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What an extraction came to.
+
+    Attributes:
+        cursor_to: Where the next one starts, in the source's notation; None leaves it where it was.
+        remember: What the source wants to find again in its state.
+        warnings: What a person should look at.
+        is_snapshot: The records stand for the whole object, so none of them is left out for being known.
+    """
+
+    cursor_to: str | None
+    remember: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    is_snapshot: bool = False
+
+
+class Spool:
+    """The records of one extraction, a line each, in the order of arrival."""
+
+    def __init__(self, path: Path, known: frozenset[str]) -> None:
+        self._file = path.open("wb")
+        self._path = path
+        self._known = known
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self.records = 0
+        self.marks: dict[str, datetime | None] = {}
+
+    def write(self, raw: str, stamp: datetime | None = None, *, again: bool = False) -> None:
+        """Add a record, unless it was landed before as it is.
+
+        Args:
+            raw: Its JSON text as received.
+            stamp: When it was modified, if it says so.
+            again: Add it in any case.
+        """
+        self.keep(raw, stamp)
+        if self.knows(raw) and not again:
+            return
+        line = one_line(raw).encode() + b"\n"
+        self._file.write(line)
+        self._digest.update(line)
+        self._size += len(line)
+        self.records += 1
+
+    def keep(self, raw: str, stamp: datetime | None) -> None:
+        """Go on knowing a record, without adding it."""
+        self.marks[self.mark(raw)] = stamp
+
+    def knows(self, raw: str) -> bool:
+        """Whether a record was landed before as it is."""
+        return self.mark(raw) in self._known
+
+    @staticmethod
+    def mark(raw: str) -> str:
+        """A record's content, as it is remembered."""
+        return hashlib.blake2b(raw.encode(), digest_size=12).hexdigest()
+
+    def close(self, name: str) -> ReceivedFile:
+        """End the spool; it is known by the given name from here on."""
+        self._file.close()
+        return ReceivedFile(self._path, name, self._digest.hexdigest(), self._size)
+
+
+class Fetch(Protocol):
+    """Fetches an object's records from a cursor on into a spool."""
+
+    def __call__(self, schema: ObjectSchema, cursor: str | None, state: Mapping[str, Any], spool: Spool) -> Fetched:
+        """Fetch.
+
+        Args:
+            schema: The declared object.
+            cursor: Where to start; None for everything.
+            state: What it remembered last time.
+            spool: Where to put the records.
+        """
+        ...
+
+
+def ingest_api(
+    schema: ObjectSchema,
+    settings: Settings,
+    fetch: Fetch,
+    *,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    overlap: timedelta = OVERLAP,
+) -> LoadOutcome:
+    """Fetch an object's new records and land them as one load.
+
+    Raises:
+        TransientError: The source failed in a way that passes; nothing was landed.
+        PermanentError: The source refused; nothing was landed.
+    """
+    source, name = schema.source, schema.name
+    with exclusive(settings, source, name) as directory:
+        state = read_state(settings, source, name)
+        cursor = read_cursor(settings, source, name)
+        spool = Spool(directory / "records.ndjson", frozenset(state.get("seen", ())))
+        fetched = fetch(schema, cursor, state.get("remember", {}), spool)
+        received = spool.close(name)
+        cursor_to = fetched.cursor_to if fetched.cursor_to is not None else cursor
+        outcome = LoadOutcome(source, name, cursor_to=cursor_to, warnings=fetched.warnings)
+        if spool.records:
+            outcome += land(
+                schema, [received], settings, connection=connection, cursor_from=cursor, cursor_to=cursor_to
+            )
+        elif cursor_to == cursor:
+            return outcome
+        seen = [] if fetched.is_snapshot else _overlap_of(spool.marks, cursor_to, overlap)
+        document = {"cursor": cursor_to, "seen": seen, "remember": dict(fetched.remember)}
+        write_state(settings, source, name, document)
+        return outcome
+
+
+def _overlap_of(marks: Mapping[str, datetime | None], cursor: str | None, overlap: timedelta) -> list[str]:
+    """The records that the next extraction reads again; those without a stamp may be among them."""
+    start = parse_instant(cursor)
+    low = start - overlap if start is not None else None
+    kept = [mark for mark, stamp in marks.items() if low is None or stamp is None or stamp >= low]
+    return sorted(kept) if len(kept) <= _REMEMBERED else []
+
+
+def parse_instant(text: object) -> datetime | None:
+    """An instant with an offset, in UTC; None for what is not one."""
+    if not isinstance(text, str):
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant.astimezone(UTC) if instant.tzinfo is not None else None
+
+
+def instant_text(instant: datetime) -> str:
+    """ISO 8601 in UTC to the microsecond: the notation of cursors."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Newest:
+    """The newest stamp of what was received: the next cursor.
+
+    It never goes beyond the present: one record stamped in the future would hide all that come before it.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._limit = clock()
+        self._newest: datetime | None = None
+
+    def see(self, stamp: datetime | None) -> datetime | None:
+        """Take a stamp into account, and give it back."""
+        if stamp is not None:
+            bounded = min(stamp, self._limit)
+            self._newest = bounded if self._newest is None else max(self._newest, bounded)
+        return stamp
+
+    def after(self, cursor: str | None) -> str | None:
+        """The next cursor, given the one before."""
+        if self._newest is None:
+            return cursor
+        before = parse_instant(cursor)
+        return instant_text(self._newest if before is None else max(before, self._newest))

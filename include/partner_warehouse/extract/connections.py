@@ -1,0 +1,114 @@
+"""Where a source is and with what one logs in.
+
+An Airflow connection: read through Airflow in a task, else from the environment as Airflow itself reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from partner_warehouse.errors import BadInputError
+
+_IN_A_TASK = "AIRFLOW_CTX_DAG_ID"
+"""Airflow sets it in the environment of every running task."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConnection:
+    """One connection. Its secrets do not show in `repr`.
+
+    Attributes:
+        conn_id: Airflow's name for it.
+        host: Base URL, with scheme, without a slash at the end.
+        login: Client id or user, if any.
+        password: Client secret, token or key, if any.
+        extra: What else the source needs.
+    """
+
+    conn_id: str
+    host: str
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def secret(self) -> str:
+        """The password.
+
+        Raises:
+            BadInputError: The connection has none.
+        """
+        if not self.password:
+            raise BadInputError(f"connection {self.conn_id} has no password: put the source's secret or token there")
+        return self.password
+
+
+def get_connection(conn_id: str) -> SourceConnection:
+    """Read a connection.
+
+    Args:
+        conn_id: As in Airflow, `stripe_default`.
+
+    Raises:
+        BadInputError: There is none, or it cannot be read; the message never has its content.
+    """
+    if _IN_A_TASK in os.environ:
+        return _from_airflow(conn_id)
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    value = os.environ.get(variable)
+    if not value:
+        raise BadInputError(f"connection {conn_id} is not configured: add it in Airflow, or set {variable}")
+    return _from_json(conn_id, variable, value) if value.lstrip().startswith("{") else _from_uri(conn_id, value)
+
+
+def _from_airflow(conn_id: str) -> SourceConnection:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+    try:
+        found = BaseHook.get_connection(conn_id)
+    except (AirflowNotFoundException, AirflowRuntimeError):
+        raise BadInputError(f"connection {conn_id} is not configured: add it in Airflow") from None
+    host = _base_url(found.host or "", found.schema, found.port)
+    return SourceConnection(conn_id, host, found.login, found.password, found.extra_dejson)
+
+
+def _from_json(conn_id: str, variable: str, value: str) -> SourceConnection:
+    try:
+        document = json.loads(value)
+        extra = document.get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    except ValueError:
+        raise BadInputError(f"{variable} is not valid JSON") from None
+    host = _base_url(document.get("host") or "", document.get("schema"), document.get("port"))
+    return SourceConnection(conn_id, host, document.get("login"), document.get("password"), extra)
+
+
+def _from_uri(conn_id: str, value: str) -> SourceConnection:
+    """A URI as Airflow reads it: `http://login:password@host:port/schema?extra`, its parts percent-encoded."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise BadInputError(f"AIRFLOW_CONN_{conn_id.upper()} is not a valid URI") from None
+    extra = dict(parse_qsl(parts.query))
+    if "__extra__" in extra:
+        extra = json.loads(extra["__extra__"])
+    login = unquote(parts.username) if parts.username else None
+    password = unquote(parts.password) if parts.password else None
+    schema = parts.path.strip("/") or (parts.scheme if parts.scheme in ("http", "https") else None)
+    return SourceConnection(conn_id, _base_url(unquote(parts.hostname or ""), schema, port), login, password, extra)
+
+
+def _base_url(host: str, schema: str | None, port: int | str | None) -> str:
+    """A URL from what people write into host, schema and port; https where nothing says otherwise."""
+    host = host.strip().rstrip("/")
+    if host and "://" not in host:
+        host = f"{schema if schema in ('http', 'https') else 'https'}://{host}"
+    if port and host and urlsplit(host).port is None:
+        host = f"{host}:{port}"
+    return host

@@ -1,0 +1,165 @@
+"""The event collector: hourly files of gzipped newline JSON, fetched in parallel and landed as they are.
+
+GET /v1/files?after=<name>&limit=<n>   the files after a name, in the order of their names, which is that of time
+GET /v1/files/<name>                   one file
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import duckdb
+import orjson
+
+from partner_warehouse.errors import TransientError
+from partner_warehouse.extract.connections import SourceConnection
+from partner_warehouse.extract.http import SourceClient
+from partner_warehouse.extract.state import read_state, write_state
+from partner_warehouse.landing.catalog import ObjectSchema
+from partner_warehouse.landing.manifest import manifests
+from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
+from partner_warehouse.settings import Settings
+
+LIST_LIMIT = 1000
+DOWNLOADS = 4
+"""Files fetched at the same time."""
+
+LOAD_BYTES = 256 * 1024 * 1024
+"""Compressed bytes of one load; a long backlog is landed in several, so that a crash repeats little."""
+
+LOOK_BACK = 72
+"""How many files before the cursor are listed again, for those that appeared late or were replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    name: str
+    bytes: int
+    etag: str
+
+
+class Events:
+    """One collector.
+
+    Args:
+        connection: Host and, as password, the token.
+        options: For the client, in tests.
+    """
+
+    def __init__(self, connection: SourceConnection, **options: Any) -> None:
+        headers = {"Authorization": f"Bearer {connection.secret()}"}
+        self._client = SourceClient("events", connection.host, authorise=lambda _: headers, **options)
+
+    def __enter__(self) -> Events:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.__exit__()
+
+    def ingest(
+        self,
+        schema: ObjectSchema,
+        settings: Settings,
+        *,
+        connection: duckdb.DuckDBPyConnection | None = None,
+        load_bytes: int = LOAD_BYTES,
+    ) -> LoadOutcome:
+        """Land the files after the last one that was landed, oldest first.
+
+        Raises:
+            TransientError: The collector failed in a way that passes; what was landed before stays.
+            PermanentError: It refused.
+        """
+        outcome = LoadOutcome(schema.source, schema.name)
+        with exclusive(settings, schema.source, schema.name) as directory:
+            known = self._known(settings, schema)
+            names = sorted(known)
+            cursor = names[-1] if names else None
+            # Empty while there are fewer files than the look-back: then all are listed.
+            after = names[-LOOK_BACK - 1] if len(names) > LOOK_BACK else ""
+            new = [listed for listed in self._list(after) if known.get(listed.name, "") not in (None, listed.etag)]
+            for batch in _batches(new, load_bytes):
+                received = self._download(batch, directory)
+                cursor_to = max(cursor or "", batch[-1].name)
+                outcome += land(
+                    schema, received, settings, connection=connection, cursor_from=cursor, cursor_to=cursor_to
+                )
+                for entry in received:
+                    entry.path.unlink()
+                cursor = cursor_to
+                known |= {listed.name: listed.etag for listed in batch}
+                kept = {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}
+                write_state(settings, schema.source, schema.name, {"cursor": cursor, "files": kept})
+        return outcome
+
+    def _known(self, settings: Settings, schema: ObjectSchema) -> dict[str, str | None]:
+        """The newest files that were landed, with their tags.
+
+        Where the state is lost or behind, the manifests have the names; a tag that is not known counts as the same.
+        """
+        state = read_state(settings, schema.source, schema.name)
+        known: dict[str, str | None] = dict(state.get("files", {}))
+        for manifest in manifests(settings.landing_dir, schema.source, schema.name):
+            if known and (manifest.cursor_to or "") <= max(known):
+                break
+            known |= {file.name: known.get(file.name) for file in manifest.files}
+        return {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}
+
+    def _list(self, after: str) -> Iterator[_Listed]:
+        while True:
+            page: Mapping[str, Any] = orjson.loads(
+                self._client.get("/v1/files", params={"after": after, "limit": str(LIST_LIMIT)}).content
+            )
+            for entry in page["files"]:
+                yield _Listed(entry["name"], int(entry["bytes"]), str(entry.get("etag", "")))
+            if not page.get("has_more") or not page["files"]:
+                return
+            after = page["files"][-1]["name"]
+
+    def _download(self, batch: list[_Listed], directory: Path) -> list[ReceivedFile]:
+        with ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="events") as pool:
+            return list(
+                pool.map(lambda pair: self._fetch(pair[1], directory / f"{pair[0]:06d}.ndjson.gz"), enumerate(batch))
+            )
+
+    def _fetch(self, listed: _Listed, target: Path) -> ReceivedFile:
+        """Fetch one file, whole: its end and its checksum are looked at before it is landed.
+
+        Raises:
+            TransientError: It arrived damaged.
+        """
+        content = self._client.get(f"/v1/files/{quote(listed.name)}").content
+        try:
+            decompressor = zlib.decompressobj(wbits=31)
+            position = 0
+            while position < len(content):
+                decompressor.decompress(content[position : position + (1 << 20)])
+                position += 1 << 20
+            whole = decompressor.eof
+        except zlib.error:
+            whole = False
+        if not whole:
+            raise TransientError(f"events: the file {listed.name} arrived damaged")
+        target.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return ReceivedFile(target, listed.name, digest, len(content))
+
+
+def _batches(listed: list[_Listed], load_bytes: int) -> Iterator[list[_Listed]]:
+    batch: list[_Listed] = []
+    size = 0
+    for entry in listed:
+        if batch and size + entry.bytes > load_bytes:
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.bytes
+    if batch:
+        yield batch

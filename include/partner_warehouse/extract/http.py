@@ -1,0 +1,185 @@
+"""One way to ask a source: bounded retries with back-off and jitter, Retry-After honoured, a token refreshed once.
+
+A fault is transient (worth another try) or permanent by the source's own rules. Messages name the source, the call and
+the source's error code; never a header, a parameter or a body, which could hold a secret or somebody's data.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from partner_warehouse.errors import PermanentError, TransientError
+
+ATTEMPTS = 8
+"""Tries of one call, in all."""
+
+LONGEST_WAIT = 60.0
+"""Seconds to wait inside a call; when a source asks for more, the task ends and is tried again later."""
+
+_FIRST_WAIT, _LONGEST_BACKOFF = 0.5, 30.0
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+TransientRule = Callable[[httpx.Response, str | None], bool]
+"""Whether an answer, with its error code, is worth another try, besides the usual statuses."""
+
+
+def _no_rule(response: httpx.Response, code: str | None) -> bool:
+    return False
+
+
+class RefusedError(PermanentError):
+    """The source refused a call.
+
+    Attributes:
+        status: The HTTP status.
+        code: The source's error code, if it gave one.
+    """
+
+    def __init__(self, message: str, *, status: int, code: str | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class SourceClient:
+    """Asks one source. Not for several threads at once, unless its headers never change.
+
+    Args:
+        source: Its name, for messages.
+        base_url: Scheme and host; paths are below it.
+        authorise: Gives the headers that authorise a call; it is called again, with `True`, after a 401.
+        is_transient: The source's own rule.
+        transport: For tests.
+        sleep: For tests.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        base_url: str,
+        *,
+        authorise: Callable[[bool], Mapping[str, str]],
+        is_transient: TransientRule = _no_rule,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            raise PermanentError(f"{source}: the connection's host is no URL: write https://…")
+        self._source = source
+        self._authorise = authorise
+        self._is_transient = is_transient
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=base_url, timeout=httpx.Timeout(60.0, connect=10.0), transport=transport, follow_redirects=False
+        )
+
+    def __enter__(self) -> SourceClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **kwargs: Any) -> httpx.Response:
+        """GET below the base URL. See `call`."""
+        return self.call("GET", path, **kwargs)
+
+    def post(self, path: str, **kwargs: Any) -> httpx.Response:
+        """POST below the base URL. See `call`."""
+        return self.call("POST", path, **kwargs)
+
+    def call(self, method: str, path: str, *, authorised: bool = True, **kwargs: Any) -> httpx.Response:
+        """Ask until there is an answer, or no further try is worth it.
+
+        Args:
+            method: HTTP method.
+            path: Below the base URL, without parameters.
+            authorised: Whether the call needs authorisation (fetching the token itself does not).
+            kwargs: As for httpx: `params`, `json`, `data`, `headers`.
+
+        Raises:
+            RefusedError: The source refused in a way that stays.
+            TransientError: It failed in a way that passes, `ATTEMPTS` times or for longer than `LONGEST_WAIT`.
+        """
+        headers = dict(kwargs.pop("headers", None) or {})
+        refreshed = False
+        backoff = _FIRST_WAIT
+        for attempt in range(1, ATTEMPTS + 1):
+            permit = dict(self._authorise(False)) if authorised else {}
+            try:
+                response = self._http.request(method, path, headers=headers | permit, **kwargs)
+            except httpx.TransportError as error:
+                fault = TransientError(f"{self._source}: {method} {path}: {type(error).__name__}")
+            else:
+                if response.is_success:
+                    return response
+                if response.status_code == httpx.codes.UNAUTHORIZED and authorised and not refreshed:
+                    self._authorise(True)
+                    refreshed = True
+                    continue
+                fault = self._fault(response, method, path)
+            wait = fault.retry_after if fault.retry_after is not None else random.uniform(backoff / 2, backoff)
+            if attempt == ATTEMPTS or wait > LONGEST_WAIT:
+                raise TransientError(f"{fault} ({attempt} tries)", retry_after=fault.retry_after)
+            self._sleep(wait)
+            backoff = min(backoff * 2, _LONGEST_BACKOFF)
+            # A token may expire again while the source is being waited for.
+            refreshed = False
+        raise TransientError(f"{self._source}: {method} {path}: the token expired again and again")
+
+    def _fault(self, response: httpx.Response, method: str, path: str) -> TransientError:
+        """The transient fault of an answer.
+
+        Raises:
+            RefusedError: It is permanent.
+        """
+        code = error_code(response)
+        what = f"{self._source}: {method} {path}: HTTP {response.status_code}{f' {code}' if code else ''}"
+        if response.status_code in _TRANSIENT or self._is_transient(response, code):
+            return TransientError(what, retry_after=retry_after(response))
+        hint = {401: "; check the connection's credentials", 403: "; check the rights of the connection's user"}
+        raise RefusedError(what + hint.get(response.status_code, ""), status=response.status_code, code=code)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the source asked to wait, from the Retry-After header in either of its forms."""
+    value: str | None = response.headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def error_code(response: httpx.Response) -> str | None:
+    """The source's error code, when it is one: a plain word, in one of the places where the sources put it."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(body, list):
+        body = body[0] if body else {}
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    candidates = [body.get("errorCode"), body.get("category"), body.get("errorType"), error]
+    if isinstance(error, dict):
+        candidates = [error.get("code"), error.get("type")]
+    for candidate in candidates:
+        if isinstance(candidate, str) and _CODE.fullmatch(candidate):
+            return candidate
+    return None
