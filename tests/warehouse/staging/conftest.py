@@ -1,77 +1,20 @@
-"""Landed records for the staging and intermediate models, written as the loader writes them."""
+"""A landing of its own for each module of tests."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import duckdb
 import pytest
+from landed_warehouse import Warehouse
 
-from partner_warehouse.landing.catalog import load_catalog
-from partner_warehouse.landing.layout import object_dir
-from partner_warehouse.settings import Settings
-from partner_warehouse.warehouse import runner
-
-AS_OF = datetime(2026, 4, 1, tzinfo=UTC)
-
-Record = Mapping[str, Any]
-Query = Callable[[str], list[tuple[Any, ...]]]
+from partner_warehouse.settings import load_settings
 
 
-class Warehouse:
-    """A landing to write records into, and the staging and intermediate models built over it."""
+@pytest.fixture(scope="session")
+def new_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Warehouse]:
+    """Make an empty landing in a home of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._loads = 0
+    def make(name: str) -> Warehouse:
+        return Warehouse(load_settings(home=tmp_path_factory.mktemp(name), plans=None))
 
-    def land(self, source: str, object_name: str, *records: Record, file: str | None = None) -> None:
-        """Write one load. A value is anything that DuckDB casts to the declared type; nested values become JSON text."""
-        schema = load_catalog(source).objects[object_name]
-        self._loads += 1
-        load_id = f"20260331T{self._loads:06d}.000000Z-00000000"
-        directory = object_dir(self.settings.landing_dir, source, object_name) / load_id
-        directory.mkdir(parents=True)
-        meta = {
-            "_load_id": load_id,
-            "_loaded_at": f"2026-03-31 00:{self._loads // 60:02d}:{self._loads % 60:02d}+00",
-            "_file": file or f"{object_name}-{self._loads}",
-        }
-        rows = [record | meta | {"_row": row, "_raw": json.dumps(record)} for row, record in enumerate(records, 1)]
-        unknown = {name for record in records for name in record} - set(schema.columns)
-        assert not unknown, f"{source}.{object_name} declares no {sorted(unknown)}"
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            columns = ", ".join(f'"{name}" {sql_type}' for name, sql_type in schema.columns.items())
-            connection.execute(f"CREATE TABLE load ({columns})")
-            connection.executemany(
-                f"INSERT INTO load VALUES ({', '.join('?' for _ in schema.columns)})",
-                [[_text(row.get(column)) for column in schema.columns] for row in rows],
-            )
-            connection.execute(f"COPY load TO '{directory / 'data.parquet'}' (FORMAT parquet)")
-
-    def build(self, select: str, as_of: datetime = AS_OF, known_at: datetime | None = None) -> None:
-        """Build the selected models and run their tests."""
-        runner.prepare(self.settings, as_of=as_of, known_at=known_at)
-        runner.build("staging", self.settings)
-        runner.build("marts", self.settings, select=select)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What a query on the built warehouse answers."""
-        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(query).fetchall()
-
-
-def _text(value: Any) -> Any:  # noqa: ANN401
-    return json.dumps(value) if isinstance(value, dict | list) else value
-
-
-@pytest.fixture
-def warehouse(settings: Settings, tmp_path: Path) -> Warehouse:
-    """An empty landing."""
-    return Warehouse(settings)
+    return make
