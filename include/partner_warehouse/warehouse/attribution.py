@@ -203,17 +203,24 @@ def _conversions_without(chain: Chain, removed: Integers) -> Floats:
     return np.asarray(total, dtype=np.float64)
 
 
-def shapley_values(coalitions: Mapping[frozenset[int], tuple[int, int]], units: int) -> Floats:
+Coalitions = Mapping[frozenset[int], tuple[int, int]]
+"""For each set of units that a journey had: (conversions, journeys)."""
+
+
+def shapley_values(coalitions: Coalitions, units: int) -> Floats:
     """Shapley values of the game in which a coalition is worth the conversion rate of the journeys it could have made.
 
     v(S) = conversions / journeys over the journeys whose units all lie in S; a coalition with no such journey is worth
     0. The values sum to the conversion rate over all journeys; a unit that lowers the rate has a negative one. Exact;
     time and memory grow with units * 2^units.
-
-    Args:
-        coalitions: For each set of units that a journey had: (conversions, journeys).
-        units: How many units are numbered.
     """
+    conversions, journeys = within_coalitions(coalitions, units)
+    worth = np.divide(conversions, journeys, out=np.zeros(conversions.size), where=journeys > 0)
+    return solve_game(worth, units)
+
+
+def within_coalitions(coalitions: Coalitions, units: int) -> tuple[Floats, Floats]:
+    """Conversions and journeys whose units all lie in a coalition, by coalition: bit u of the index is unit u."""
     size = 1 << units
     conversions, journeys = np.zeros(size), np.zeros(size)
     for members, (converted, all_journeys) in coalitions.items():
@@ -222,32 +229,30 @@ def shapley_values(coalitions: Mapping[frozenset[int], tuple[int, int]], units: 
         journeys[mask] += all_journeys
     for unit in range(units):
         for totals in (conversions, journeys):
-            view = totals.reshape(-1, 2, 1 << unit)
-            view[:, 1] += view[:, 0]
-    worth = np.divide(conversions, journeys, out=np.zeros(size), where=journeys > 0)
-    return _exact_shapley(worth, units)
+            with_and_without = totals.reshape(-1, 2, 1 << unit)
+            with_and_without[:, 1] += with_and_without[:, 0]
+    return conversions, journeys
 
 
-def _exact_shapley(worth: Floats, units: int) -> Floats:
+def solve_game(worth: Floats, units: int) -> Floats:
+    """The Shapley values of any game, from the worth of all its 2^units coalitions."""
     sizes = np.zeros(1, dtype=np.int64)
     for _ in range(units):
         sizes = np.concatenate([sizes, sizes + 1])
-    weights = np.ones(max(units, 1))
-    for smaller in range(1, units):
-        weights[smaller] = weights[smaller - 1] * smaller / (units - smaller)
-    # weights[s] = s! (n-s-1)! / n!, which is 1/n for s = 0 and shrinks by s / (n - s) from there.
-    weights /= max(units, 1)
+    # How likely a coalition of size s is to be there when a unit joins: s! (n - s - 1)! / n!.
+    likelihood = np.ones(max(units, 1)) / max(units, 1)
+    for size in range(1, units):
+        likelihood[size] = likelihood[size - 1] * size / (units - size)
     values = np.zeros(units)
     for unit in range(units):
-        view = worth.reshape(-1, 2, 1 << unit)
-        without = sizes.reshape(-1, 2, 1 << unit)[:, 0]
-        values[unit] = float(np.sum(weights[without] * (view[:, 1] - view[:, 0])))
+        without_unit = sizes.reshape(-1, 2, 1 << unit)[:, 0]
+        with_and_without = worth.reshape(-1, 2, 1 << unit)
+        gains = with_and_without[:, 1] - with_and_without[:, 0]
+        values[unit] = float(np.sum(likelihood[without_unit] * gains))
     return values
 
 
-def sampled_shapley_values(
-    coalitions: Mapping[frozenset[int], tuple[int, int]], units: int, orders: int
-) -> tuple[Floats, Floats]:
+def sampled_shapley_values(coalitions: Coalitions, units: int, orders: int) -> tuple[Floats, Floats]:
     """Shapley values of the same game, by the marginal worth of each unit over sampled orders of arrival.
 
     The orders are drawn from a fixed seed, each with its reverse, so the result is repeatable.

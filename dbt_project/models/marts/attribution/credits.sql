@@ -84,6 +84,8 @@ credited as (
             ranked.journey_id = journeys.journey_id
             and ranked.touchpoint_id = journeys.touchpoint_id
             and models.lookback_seconds = journeys.lookback_seconds
+    -- A weight may be too small for a single part.
+    where ranked.whole_parts > 0 or ranked.claim <= ranked.parts_left
 
 ),
 

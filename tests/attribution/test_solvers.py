@@ -1,0 +1,143 @@
+"""What must be true of removal effects and Shapley values over any journeys."""
+
+from __future__ import annotations
+
+from itertools import groupby, permutations
+
+import numpy as np
+import pytest
+from attribution_journeys import Journey, coalitions, conversion_rate_without, transitions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partner_warehouse.warehouse import attribution
+from partner_warehouse.warehouse.attribution import (
+    build_chain,
+    conversion_probability,
+    removal_effects,
+    sampled_shapley_values,
+    shapley_values,
+    solve_game,
+    within_coalitions,
+)
+
+UNITS = 4
+ORDERS = (1, 2, 3)
+
+journeys_of_any_kind = st.lists(
+    st.tuples(st.lists(st.integers(0, UNITS - 1), min_size=1, max_size=7).map(tuple), st.booleans()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind, st.sampled_from(ORDERS))
+def test_the_chain_converts_as_often_as_the_journeys_did(journeys: list[Journey], order: int) -> None:
+    observed = sum(converted for _, converted in journeys) / len(journeys)
+    assert conversion_probability(build_chain(transitions(journeys), order, UNITS)) == pytest.approx(
+        observed, abs=1e-12
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind, st.sampled_from(ORDERS))
+def test_removal_effects_agree_with_elimination_in_fractions(journeys: list[Journey], order: int) -> None:
+    effects = removal_effects(build_chain(transitions(journeys), order, UNITS))
+    whole = conversion_rate_without(journeys, order, None)
+    for unit in range(UNITS):
+        lost = 1 - conversion_rate_without(journeys, order, unit) / whole if whole else 0
+        assert effects[unit] == pytest.approx(float(lost), abs=1e-11)
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind, st.sampled_from(ORDERS))
+def test_large_chains_are_solved_to_the_same_numbers(journeys: list[Journey], order: int) -> None:
+    chain = build_chain(transitions(journeys), order, UNITS)
+    closed = removal_effects(chain)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attribution, "DENSE_STATES", 0)
+        patch.setattr(attribution, "VALUES_AT_ONCE", 2 * chain.start.size)
+        assert removal_effects(chain) == pytest.approx(closed, abs=1e-11)
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind)
+def test_repeated_touches_change_nothing_in_a_chain_of_order_one(journeys: list[Journey]) -> None:
+    collapsed = [(tuple(unit for unit, _ in groupby(touches)), converted) for touches, converted in journeys]
+    assert removal_effects(build_chain(transitions(journeys), 1, UNITS)) == pytest.approx(
+        removal_effects(build_chain(transitions(collapsed), 1, UNITS)), abs=1e-11
+    )
+
+
+def test_a_very_long_run_of_one_channel_does_not_slow_a_large_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribution, "DENSE_STATES", 0)
+    journeys: list[Journey] = [((0,) * 200_000, True), ((0, 1), False), ((1,), True)]
+    effects = removal_effects(build_chain(transitions(journeys), 3, UNITS))
+    # One of two conversions never meets channel 0, so half is lost without it.
+    assert effects[0] == pytest.approx(0.5, abs=1e-9)
+
+
+def test_a_unit_that_begins_every_converting_journey_takes_all_conversions_with_it() -> None:
+    journeys: list[Journey] = [((0, 1), True), ((0, 2, 2), True), ((3, 3), False)]
+    for order in ORDERS:
+        effects = removal_effects(build_chain(transitions(journeys), order, UNITS))
+        assert effects[0] == pytest.approx(1.0)
+        assert effects[3] == 0.0
+
+
+def test_nothing_is_lost_where_nothing_converts() -> None:
+    assert not removal_effects(build_chain(transitions([((0, 1), False)]), 2, UNITS)).any()
+
+
+def test_a_chain_says_what_it_cannot_do() -> None:
+    with pytest.raises(ValueError, match="1, 2 or 3"):
+        build_chain(transitions([((0,), True)]), 4, UNITS)
+    with pytest.raises(ValueError, match="at least one journey"):
+        build_chain(transitions([]), 1, UNITS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind)
+def test_shapley_values_are_the_mean_over_all_orders_of_arrival(journeys: list[Journey]) -> None:
+    def worth(members: frozenset[int]) -> float:
+        reached = [converted for touches, converted in journeys if set(touches) <= members]
+        return sum(reached) / len(reached) if reached else 0.0
+
+    expected = np.zeros(UNITS)
+    arrivals = list(permutations(range(UNITS)))
+    for arrival in arrivals:
+        for place, unit in enumerate(arrival):
+            expected[unit] += worth(frozenset(arrival[: place + 1])) - worth(frozenset(arrival[:place]))
+    values = shapley_values(coalitions(journeys), UNITS)
+    assert values == pytest.approx(expected / len(arrivals), abs=1e-12)
+    assert values.sum() == pytest.approx(sum(converted for _, converted in journeys) / len(journeys), abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind)
+def test_counting_conversions_only_shapley_is_linear_over_distinct_channels(journeys: list[Journey]) -> None:
+    conversions, _ = within_coalitions(coalitions(journeys), UNITS)
+    linear = np.zeros(UNITS)
+    for touches, converted in journeys:
+        if converted:
+            linear[list(set(touches))] += 1 / len(set(touches))
+    assert solve_game(conversions, UNITS) == pytest.approx(linear, abs=1e-10)
+
+
+def test_sampled_shapley_values_lie_within_their_error_and_repeat() -> None:
+    generator = np.random.default_rng(7)
+    units = 8
+    journeys: list[Journey] = [
+        (
+            tuple(int(unit) for unit in generator.integers(0, units, generator.integers(1, 5))),
+            bool(generator.random() < 0.4),
+        )
+        for _ in range(400)
+    ]
+    exact = shapley_values(coalitions(journeys), units)
+    sampled, errors = sampled_shapley_values(coalitions(journeys), units, 2000)
+    assert (np.abs(sampled - exact) <= 5 * errors + 1e-12).all()
+    assert errors.max() < 0.01
+    assert sampled.sum() == pytest.approx(exact.sum(), abs=1e-12)
+    assert (sampled_shapley_values(coalitions(journeys), units, 2000)[0] == sampled).all()
