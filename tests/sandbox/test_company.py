@@ -169,7 +169,7 @@ def test_people_of_the_stream_are_contacts(company: Company) -> None:
     partners = {record["Id"] for record in snapshot.salesforce("Account") if record["IsPartner"]}
     devices = defaultdict(set)
     seen = 0
-    for name in snapshot.event_files():
+    for name in snapshot.event_files:
         for line in gzip.decompress(company.events.content(name)).splitlines():
             event = json.loads(line)
             seen += 1
@@ -262,7 +262,7 @@ def test_nothing_shows_before_it_happened(company: Company) -> None:
             assert datetime.fromisoformat(record["SystemModstamp"]) <= now
     for name in company.stripe:
         assert all(record["created"] <= now.timestamp() for record in snapshot.stripe(name))
-    assert snapshot.event_files()[-1] < "2026/01/15/12.ndjson.gz"
+    assert snapshot.event_files[-1] < "2026/01/15/12.ndjson.gz"
     assert max(row["rate_date"] for row in rows(company, "fx_rates", now)) == "2026-01-14"
     later = company.as_of(now + timedelta(days=30))
     assert len(later.stripe("invoice")) > len(snapshot.stripe("invoice"))
@@ -363,7 +363,7 @@ def test_the_default_defects_are_there(sample: Company) -> None:
     assert any(event["type"] == "customer.deleted" for event in snapshot.stripe_events)
     messages: Counter[str | None] = Counter()
     late = broken = 0
-    for name in snapshot.event_files():
+    for name in snapshot.event_files:
         for line in gzip.decompress(sample.events.content(name)).splitlines():
             event = json.loads(line)
             messages[event.get("messageId")] += 1
@@ -386,7 +386,7 @@ def test_clean_means_clean(flawless: Company) -> None:
 def test_a_large_company_holds_its_events_as_columns() -> None:
     large = Company.generate(seed=1, scale=4, profile_name="clean")
     assert len(large.events) == pytest.approx(160_000, rel=0.02)
-    assert len(large.as_of().event_files()) > 10_000, "every hour has visitors"
+    assert len(large.as_of().event_files) > 10_000, "every hour has visitors"
 
 
 def test_a_bad_scale_is_refused() -> None:

@@ -184,6 +184,7 @@ class Snapshot:
                 found.setdefault(pair.from_id, []).append(pair)
         return found
 
+    @cached_property
     def event_files(self) -> list[str]:
         """Names of the collector's complete files, in order."""
         return self.company.events.names(self.now)

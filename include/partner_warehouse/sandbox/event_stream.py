@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,9 @@ EVENTS = 40_000
 
 ACTIVE_HOURS = (9, 11, 14, 16, 20)
 """The hours of a day (UTC) in which the small company has visitors; a large one has them in all."""
+
+KEPT_EVENTS = 500_000
+"""Up to this many events, the files are kept once they are written out."""
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -71,6 +75,7 @@ class EventStream:
         wanted = max(0, round(EVENTS * scale) - len(self._rows))
         self._assemble(world, wanted)
         self._files: dict[int, EventFile] = {}
+        self._contents: dict[int, bytes] = {}
 
     def _snap(self, instant: datetime) -> int:
         """Milliseconds of a visit on the day before an instant, within an active hour."""
@@ -210,7 +215,8 @@ class EventStream:
         hours, starts = np.unique(self._received // HOUR, return_index=True)
         self._hours: list[int] = [int(hour) for hour in hours]
         self._starts: list[int] = [int(start) for start in starts] + [len(self._received)]
-        self._index = {_file_name(hour): position for position, hour in enumerate(self._hours)}
+        self._names = [_file_name(hour) for hour in self._hours]
+        self._index = {name: position for position, name in enumerate(self._names)}
 
     def __len__(self) -> int:
         """How many events are delivered, repeated deliveries counted."""
@@ -219,7 +225,7 @@ class EventStream:
     def names(self, now: datetime) -> list[str]:
         """Names of the files that are complete at `now`, in order."""
         limit = int(now.timestamp() * 1000) // HOUR
-        return [_file_name(hour) for hour in self._hours if hour < limit]
+        return self._names[: bisect_left(self._hours, limit)]
 
     def describe(self, name: str) -> EventFile:
         """A file's size and etag.
@@ -242,8 +248,13 @@ class EventStream:
             KeyError: There is no such file.
         """
         position = self._index[name]
+        if position in self._contents:
+            return self._contents[position]
         lines = [self._line(row) for row in range(self._starts[position], self._starts[position + 1])]
-        return gzip.compress(("\n".join(lines) + "\n").encode(), compresslevel=1, mtime=0)
+        content = gzip.compress(("\n".join(lines) + "\n").encode(), compresslevel=1, mtime=0)
+        if len(self) <= KEPT_EVENTS:
+            self._contents[position] = content
+        return content
 
     def _anonymous(self, device: int) -> str:
         if device < len(self._devices):

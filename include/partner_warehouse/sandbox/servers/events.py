@@ -59,7 +59,7 @@ class EventsServer:
         if not limit.isdigit() or not 1 <= int(limit) <= PAGE:
             message = f"limit must be between 1 and {PAGE}"
             return Json({"error": {"code": "bad_request", "message": message}}, status_code=400)
-        names = self._clock.snapshot.event_files()
+        names = self._clock.snapshot.event_files
         first = bisect_right(names, request.query_params.get("after", ""))
         page = [self._events.describe(name) for name in names[first : first + int(limit)]]
         files = [{"name": file.name, "bytes": file.size, "etag": file.etag} for file in page]
@@ -67,7 +67,7 @@ class EventsServer:
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        names = self._clock.snapshot.event_files()
+        names = self._clock.snapshot.event_files
         place = bisect_right(names, name) - 1
         if place < 0 or names[place] != name:
             return Json({"error": {"code": "not_found", "message": "no such file"}}, status_code=404)
