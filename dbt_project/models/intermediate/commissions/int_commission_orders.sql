@@ -30,6 +30,12 @@ plans as (
 
 ),
 
+credits as (
+
+    select * from {{ ref('int_commission_credits') }}
+
+),
+
 -- Sourcing partners are paid first, then influencing, then assisting ones, as long as there is a share left to pay.
 roles as (
 
@@ -126,20 +132,57 @@ split as (
 
 ),
 
+-- A partner is a candidate with the share of its deal, and with its credits under the models that plans pay by.
+candidates as (
+
+    select
+        order_kind,
+        order_id,
+        partner_id,
+        bound_by,
+        is_too_much,
+        share,
+        'deal_partners' as crediting_model
+    from split
+    union all
+    select
+        orders.order_kind,
+        orders.order_id,
+        credits.partner_id,
+        'attribution' as bound_by,
+        0 as is_too_much,
+        credits.share,
+        credits.model as crediting_model
+    from orders
+    inner join credits using (deal_id)
+
+),
+
+candidate_partners as (
+
+    select distinct
+        order_kind,
+        order_id,
+        partner_id
+    from candidates
+
+),
+
 -- The plan version of the order's day, in the plan's own time zone. Of several enrolments one pays: a plan in the
 -- order's currency goes first, then the enrolment that began last.
 enrolled as (
 
     select
-        split.order_kind,
-        split.order_id,
-        split.partner_id,
+        candidate_partners.order_kind,
+        candidate_partners.order_id,
+        candidate_partners.partner_id,
         enrolments.enrolment_id,
         coalesce(enrolments.programme, plans.programme) as programme,
         plans.plan_id,
         plans.plan_version,
+        plans.crediting_model,
         row_number() over (
-            partition by split.order_kind, split.order_id, split.partner_id
+            partition by candidate_partners.order_kind, candidate_partners.order_id, candidate_partners.partner_id
             order by
                 case when plans.plan_id is null then 1 else 0 end,
                 case when plans.currency = orders.currency then 0 else 1 end,
@@ -148,7 +191,7 @@ enrolled as (
                 plans.effective_from desc,
                 plans.plan_version desc
         ) as preference
-    from split
+    from candidate_partners
     inner join orders using (order_kind, order_id)
     inner join enrolments using (partner_id)
     left join plans
@@ -171,32 +214,36 @@ enrolled as (
 final as (
 
     select
-        split.order_kind,
-        split.order_id,
-        split.partner_id,
-        split.share,
-        split.bound_by,
+        candidates.order_kind,
+        candidates.order_id,
+        candidates.partner_id,
+        candidates.share,
+        candidates.bound_by,
         orders.order_at,
         enrolled.enrolment_id,
         enrolled.programme,
         enrolled.plan_id,
         enrolled.plan_version,
         case
-            when split.is_too_much = 1 then 'shares_exceed_one'
+            when candidates.is_too_much = 1 then 'shares_exceed_one'
             when partners.partner_id is null then 'unknown_partner'
             when partners.terminated_at <= orders.order_at then 'partner_terminated'
             when enrolled.enrolment_id is null then 'no_enrolment'
             when enrolled.plan_id is null then 'no_plan_version'
         end as reason
-    from split
+    from candidates
     inner join orders using (order_kind, order_id)
     left join partners using (partner_id)
     left join enrolled
         on
-            split.order_kind = enrolled.order_kind
-            and split.order_id = enrolled.order_id
-            and split.partner_id = enrolled.partner_id
+            candidates.order_kind = enrolled.order_kind
+            and candidates.order_id = enrolled.order_id
+            and candidates.partner_id = enrolled.partner_id
             and enrolled.preference = 1
+    -- The plan says who earns on a deal. Without a deal there is no credit: then the partner that is bound earns.
+    where
+        candidates.crediting_model = coalesce(enrolled.crediting_model, 'deal_partners')
+        or (candidates.crediting_model = 'deal_partners' and orders.deal_id is null)
 
 )
 
