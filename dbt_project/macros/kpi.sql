@@ -70,3 +70,14 @@ final as (
 
 select * from final
 {%- endmacro %}
+
+{# An amount in the reporting currency, half away from zero to the minor unit that `int_kpi_parameters` states. #}
+{% macro reporting_money(amount, minor_unit) -%}
+    cast(
+        case {{ minor_unit }}
+            when 0 then round({{ amount }}, 0)
+            when 3 then round({{ amount }}, 3)
+            else round({{ amount }}, 2)
+        end as {{ money() }}
+    )
+{%- endmacro %}

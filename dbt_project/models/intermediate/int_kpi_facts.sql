@@ -50,7 +50,7 @@ market_sizes as (
 
 parameters as (
 
-    select * from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_kpi_parameters') }}
 
 ),
 
@@ -160,7 +160,7 @@ gathered as (
         month as occurred_on,
         null as partner_id,
         null as influence,
-        market as entity_id,
+        market_size_id as entity_id,
         reporting_amount as amount
     from market_sizes
 
@@ -174,10 +174,10 @@ final as (
         gathered.partner_id,
         gathered.influence,
         gathered.entity_id,
-        gathered.amount
+        cast(gathered.amount as {{ exact() }}) as amount
     from gathered
     cross join parameters
-    where gathered.occurred_on <= {{ report_day('parameters.as_of') }}
+    where gathered.occurred_on <= parameters.as_of_on
 
 )
 

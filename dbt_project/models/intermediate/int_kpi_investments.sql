@@ -12,6 +12,12 @@ activities as (
 
 ),
 
+commissions as (
+
+    select * from {{ ref('int_commission_entitlement') }}
+
+),
+
 rates as (
 
     select * from {{ ref('int_fx_rates_daily') }}
@@ -20,7 +26,7 @@ rates as (
 
 parameters as (
 
-    select * from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_kpi_parameters') }}
 
 ),
 
@@ -42,6 +48,17 @@ spent as (
         costs.currency
     from costs
     left join activities on costs.activity_id = activities.activity_id
+    union all
+    select
+        'commission:' || line_id as investment_id,
+        partner_id,
+        null as activity_id,
+        'commission' as kind,
+        earned_on as spent_on,
+        cast(amount as {{ exact() }}) as total_amount,
+        cast(amount as {{ exact() }}) as amount,
+        currency
+    from commissions
 
 ),
 

@@ -14,7 +14,7 @@ rates as (
 
 parameters as (
 
-    select * from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_kpi_parameters') }}
 
 ),
 

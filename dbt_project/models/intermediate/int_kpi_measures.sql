@@ -173,7 +173,7 @@ programmes as (
         on
             partner_months_in_use.partner_id = enrolments.partner_id
             and {{ months_after('partner_months_in_use.member_month', 1) }} > enrolments.starts_on
-            and (enrolments.ends_on is null or partner_months_in_use.member_month <= enrolments.ends_on)
+            and (enrolments.ends_on is null or partner_months_in_use.member_month < enrolments.ends_on)
 
 ),
 

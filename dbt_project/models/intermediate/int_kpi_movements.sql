@@ -20,7 +20,7 @@ rates as (
 
 parameters as (
 
-    select * from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_kpi_parameters') }}
 
 ),
 
@@ -40,42 +40,39 @@ dated as (
 
 ),
 
-ranked as (
+-- The customer's first movement that brought money.
+first_payments as (
 
-    select
-        *,
-        case
-            when net_collected > 0
-                then row_number() over (
-                    partition by customer_id, net_collected > 0 order by occurred_at, movement_key
-                )
-        end as payment_number
+    select movement_key
     from dated
+    where net_collected > 0 and customer_id is not null
+    qualify row_number() over (partition by customer_id order by occurred_at, movement_key) = 1
 
 ),
 
 final as (
 
     select
-        ranked.movement_key,
-        ranked.movement_kind,
-        ranked.movement_id,
-        ranked.customer_id,
+        dated.movement_key,
+        dated.movement_kind,
+        dated.movement_id,
+        dated.customer_id,
         customers.country,
         customers.segment,
-        ranked.occurred_at,
-        ranked.occurred_on,
-        ranked.currency,
-        cast(ranked.net_collected as {{ money() }}) as net_collected,
-        cast(cast(ranked.net_collected as {{ exact() }}) * rates.rate as {{ exact() }}) as reporting_amount,
-        coalesce(ranked.customer_id is not null and ranked.payment_number = 1, false) as is_first_payment
-    from ranked
+        dated.occurred_at,
+        dated.occurred_on,
+        dated.currency,
+        cast(dated.net_collected as {{ money() }}) as net_collected,
+        cast(cast(dated.net_collected as {{ exact() }}) * rates.rate as {{ exact() }}) as reporting_amount,
+        first_payments.movement_key is not null as is_first_payment
+    from dated
     cross join parameters
-    left join customers on ranked.customer_id = customers.customer_id
+    left join first_payments on dated.movement_key = first_payments.movement_key
+    left join customers on dated.customer_id = customers.customer_id
     left join rates
         on
-            ranked.occurred_on = rates.rate_date
-            and ranked.currency = rates.from_currency
+            dated.occurred_on = rates.rate_date
+            and dated.currency = rates.from_currency
             and parameters.reporting_currency = rates.to_currency
 
 )

@@ -8,10 +8,7 @@ facts as (
 
 parameters as (
 
-    select
-        as_of,
-        {{ report_day('as_of') }} as as_of_on
-    from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_kpi_parameters') }}
 
 ),
 

@@ -18,15 +18,9 @@ roi_bands as (
 
 ),
 
-currencies as (
-
-    select * from {{ ref('int_currencies') }}
-
-),
-
 parameters as (
 
-    select * from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_kpi_parameters') }}
 
 ),
 
@@ -37,15 +31,12 @@ rounded as (
         case when computed.unit = 'currency' then parameters.reporting_currency else computed.unit end as unit,
         cast(
             case
-                when computed.unit <> 'currency' then round(computed.value, 6)
-                when currencies.minor_unit = 0 then round(computed.value, 0)
-                when currencies.minor_unit = 3 then round(computed.value, 3)
-                else round(computed.value, 2)
+                when computed.unit = 'currency' then {{ reporting_money('computed.value', 'parameters.minor_unit') }}
+                else round(computed.value, 6)
             end as {{ exact() }}
         ) as value
     from computed
     cross join parameters
-    left join currencies on parameters.reporting_currency = currencies.currency
 
 ),
 

@@ -41,7 +41,7 @@ weighted as (
                 {{ exact_ratio(
                     'partners.share * (1 - role_totals.sourced_share)', 'role_totals.influenced_share'
                 ) }} as {{ fraction() }}
-            )
+                )
         end as share
     from partners
     inner join role_totals
@@ -66,13 +66,13 @@ final as (
         weighted.claimed_share,
         weighted.share,
         movements.net_collected,
+        movements.reporting_amount as whole_amount,
         cast(movements.reporting_amount * weighted.share as {{ exact() }}) as reporting_amount
     from weighted
     inner join movements
         on
             weighted.movement_kind = movements.movement_kind
             and weighted.movement_id = movements.movement_id
-    where weighted.share <> 0
 
 )
 

@@ -124,7 +124,7 @@ partner_markets as (
     where net_collected > 0 and country is not null
     union all
     select
-        'segment:' || segment,
+        'segment:' || segment as market,
         partner_id,
         occurred_on
     from revenue

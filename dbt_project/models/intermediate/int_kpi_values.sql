@@ -57,6 +57,14 @@ wanted as (
         periods.is_closed,
         cells.dimension,
         cells.dimension_value,
+        -- Where the denominator is not split, a part is measured against the whole.
+        case
+            when definitions.denominator_scope = 'all' or cells.dimension = 'influence' then 'all' else cells.dimension
+        end as denominator_dimension,
+        case
+            when definitions.denominator_scope = 'all' or cells.dimension = 'influence' then 'all'
+            else cells.dimension_value
+        end as denominator_part,
         definitions.*
     from cells
     inner join periods
@@ -101,15 +109,12 @@ parts as (
             and wanted.dimension = numerators.dimension
             and wanted.dimension_value = numerators.dimension_value
             and wanted.numerator = numerators.measure
-    -- Where the denominator is not split, a part is measured against the whole.
     left join measures as denominators
         on
             wanted.grain = denominators.grain
             and wanted.period_start = denominators.period_start
-            and case when wanted.denominator_scope = 'all' or wanted.dimension = 'influence' then 'all' else wanted.dimension end
-            = denominators.dimension
-            and case when wanted.denominator_scope = 'all' or wanted.dimension = 'influence' then 'all' else wanted.dimension_value end
-            = denominators.dimension_value
+            and wanted.denominator_dimension = denominators.dimension
+            and wanted.denominator_part = denominators.dimension_value
             and wanted.denominator = denominators.measure
     left join measures as bases
         on
@@ -126,7 +131,8 @@ levels as (
     select
         *,
         cast(case
-            when formula = 'return' then {{ exact_ratio('scale * (numerator_value - denominator_value)', 'denominator_value') }}
+            when formula = 'return'
+                then {{ exact_ratio('scale * (numerator_value - denominator_value)', 'denominator_value') }}
             when denominator is null then numerator_value
             else {{ exact_ratio('scale * numerator_value', 'denominator_value') }}
         end as decimal(38, 12)) as level

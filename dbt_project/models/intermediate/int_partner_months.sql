@@ -70,7 +70,7 @@ claimed as (
     select
         cast(date_trunc('month', occurred_on) as date) as month,
         partner_id,
-        sum(cast(reporting_amount * claimed_share as {{ exact() }})) as influenced_revenue
+        sum(cast(whole_amount * claimed_share as {{ exact() }})) as influenced_revenue
     from revenue
     where influence = 'indirect'
     group by all
@@ -149,8 +149,8 @@ rated as (
         case
             when previous_revenue > 0
                 then cast(
-                    {{ exact_ratio('100 * (revenue - previous_revenue)', 'previous_revenue') }} as {{ exact() }}
-                )
+                        {{ exact_ratio('100 * (revenue - previous_revenue)', 'previous_revenue') }} as {{ exact() }}
+                    )
         end as growth
     from joined
 
