@@ -34,7 +34,9 @@ def lay_out(cases: list[Path], home: Path) -> Settings:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
     for name in PLAN_FILES:
-        texts = [path.read_text(encoding="utf-8") for case in cases if (path := case / "plans" / f"{name}.csv").exists()]
+        texts = [
+            path.read_text(encoding="utf-8") for case in cases if (path := case / "plans" / f"{name}.csv").exists()
+        ]
         if texts:
             header = texts[0].splitlines(keepends=True)[:1]
             rows = [line for text in texts for line in text.splitlines(keepends=True)[1:]]

@@ -42,7 +42,8 @@ def test_due_by_month(case: Path, warehouse: duckdb.DuckDBPyConnection) -> None:
 def test_exclusions(case: Path, warehouse: duckdb.DuckDBPyConnection) -> None:
     for row in read_csv(case / "expected_exclusions.csv"):
         found = warehouse.execute(
-            "select amount, currency from finance.exclusions where movement_kind = ? and movement_id = ? and reason = ?",
+            "select amount, currency from finance.exclusions "
+            "where movement_kind = ? and movement_id = ? and reason = ?",
             [row["movement_kind"], row["movement_id"], row["reason"]],
         ).fetchall()
         assert found == [(Decimal(row["amount"]), row["currency"])], row

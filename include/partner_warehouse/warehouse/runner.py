@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from partner_warehouse import plans
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
 from partner_warehouse.landing.layout import ensure_schema
 from partner_warehouse.settings import DBT_PROJECT, Settings
@@ -62,10 +63,14 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
 
     Returns:
         The instant computed for, UTC.
+
+    Raises:
+        BadInputError: The commission plans, or an enrolment's plan, are wrong.
     """
     as_of = (as_of or settings.as_of or datetime.now(UTC)).astimezone(UTC)
     known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
     ensure_schema(settings.landing_dir)
+    plans.validate(settings)
     target = settings.warehouse_path.parent / "run_parameters.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")

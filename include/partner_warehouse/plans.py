@@ -1,0 +1,411 @@
+"""Reads the commission plans and says what is wrong with them, before anything is computed.
+
+Plans are four CSV files: the seeds, or the directory in `PARTNER_WAREHOUSE_PLANS`. All faults are collected, so that
+one reading mends a file; each names file, row (the header is row 1), field and what was expected.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import duckdb
+
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.landing.layout import object_dir
+from partner_warehouse.settings import DBT_PROJECT, Settings
+
+SEEDS = DBT_PROJECT / "seeds"
+
+PLAN_COLUMNS = (
+    "plan_id",
+    "version",
+    "effective_from",
+    "effective_to",
+    "name",
+    "programme",
+    "model",
+    "currency",
+    "tier_basis",
+    "tier_mode",
+    "earn_window",
+    "payment_terms_days",
+    "min_payout",
+    "cap_per_period",
+    "clawback_months",
+    "volume_period",
+    "rounding",
+    "timezone",
+    "crediting_model",
+)
+RATE_COLUMNS = ("plan_id", "version", "component", "from_value", "to_value", "rate", "fee", "tier")
+BONUS_COLUMNS = ("plan_id", "version", "metric", "threshold", "kind", "value")
+EXCLUSION_COLUMNS = ("plan_id", "version", "product_id")
+
+MODELS = {"percentage": {"percentage"}, "fixed_fee": {"fixed_fee"}, "hybrid": {"percentage", "fixed_fee"}}
+"""A plan's model, and the components that it must have rows of."""
+
+TIER_BASES = ("month", "calendar_year", "trailing_12_months", "lifetime")
+TIER_MODES = ("marginal", "whole", "status")
+ROUNDINGS = ("half_up", "half_even")
+VOLUME_PERIODS = ("month", "quarter", "year")
+COMPONENTS = ("percentage", "fixed_fee", "volume")
+METRICS = ("monthly_revenue", "quarterly_revenue", "new_customers")
+BONUS_KINDS = ("flat", "rate")
+
+
+@dataclass(frozen=True, slots=True)
+class _Enrolments:
+    """Where enrolments land, and the fields that name the plan, order the versions of a record and say it is gone."""
+
+    source: str
+    object_name: str
+    key: str
+    plan: str
+    updated: str
+    deleted: str
+
+
+_ENROLMENTS = (
+    _Enrolments("files", "enrolments", "enrolment_id", "plan_id", "updated_at", "is_deleted"),
+    _Enrolments("salesforce", "Partner_Enrolment__c", "Id", "Plan_Id__c", "SystemModstamp", "IsDeleted"),
+)
+
+PlanKey = tuple[str, str]
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a plan file.
+
+    Attributes:
+        number: Its line in the file; the header is 1.
+    """
+
+    file: str
+    number: int
+    values: dict[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.values[name]
+
+    @property
+    def plan(self) -> PlanKey:
+        """The plan version that the row is of."""
+        return self["plan_id"], self["version"]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is wrong, in the order found."""
+
+    messages: list[str] = field(default_factory=list)
+
+    def add(self, row: Row, name: str, problem: str) -> None:
+        """Note a fault of one field."""
+        self.messages.append(f"{row.file}, row {row.number}, field {name}: {problem}")
+
+
+def validate(settings: Settings) -> None:
+    """Check the plans in force, and that every enrolment landed so far names one of them.
+
+    Args:
+        settings: The installation; `plans` is the directory, or None for the seeds.
+
+    Raises:
+        BadInputError: Something is wrong; the message has a line for each fault.
+    """
+    directory = settings.plans or SEEDS
+    findings = Findings()
+    plans = _read(directory, "commission_plans", PLAN_COLUMNS, findings)
+    rates = _read(directory, "commission_rates", RATE_COLUMNS, findings)
+    bonuses = _read(directory, "commission_bonuses", BONUS_COLUMNS, findings, optional=True)
+    exclusions = _read(directory, "commission_exclusions", EXCLUSION_COLUMNS, findings, optional=True)
+    if not findings.messages:
+        _check_plans(plans, findings)
+        _check_belong(plans, [*rates, *bonuses, *exclusions], findings)
+        _check_rates(plans, rates, findings)
+        _check_bonuses(bonuses, findings)
+        _check_exclusions(exclusions, findings)
+        findings.messages += _enrolments_without_plan(settings, {row["plan_id"] for row in plans})
+    if findings.messages:
+        count = len(findings.messages)
+        first = findings.messages[0]
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        listed = "\n".join(f"  {message}" for message in findings.messages)
+        raise BadInputError(f"commission plans in {directory}: {first}{more}\n{listed}")
+
+
+def _read(
+    directory: Path, name: str, columns: Sequence[str], findings: Findings, *, optional: bool = False
+) -> list[Row]:
+    """The rows of one file, trimmed; none where an optional file is absent."""
+    path = directory / f"{name}.csv"
+    if not path.exists():
+        if not optional:
+            findings.messages.append(f"{path.name}: the file is missing; its columns are {', '.join(columns)}")
+        return []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or [])]
+            if missing:
+                findings.messages.append(f"{path.name}, row 1: missing columns {', '.join(missing)}")
+                return []
+            return [
+                Row(path.name, reader.line_num, {column: (record[column] or "").strip() for column in columns})
+                for record in reader
+            ]
+    except UnicodeDecodeError as error:
+        findings.messages.append(f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV in UTF-8")
+        return []
+
+
+def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
+    currencies = _seed_values("currencies", "currency")
+    crediting = {"deal_partners", *_seed_values("attribution_models", "model")}
+    versions: dict[str, list[tuple[date, date, Row]]] = defaultdict(list)
+    seen: dict[PlanKey, Row] = {}
+    for row in plans:
+        if not row["plan_id"]:
+            findings.add(row, "plan_id", "is empty; every plan needs an id")
+        if row.plan in seen:
+            findings.add(
+                row, "version", f"plan {row['plan_id']} version {row['version']} is in row {seen[row.plan].number}"
+            )
+        seen.setdefault(row.plan, row)
+        _whole_number(row, "version", findings, at_least=1, required=True)
+        _one_of(row, "model", MODELS, findings)
+        _one_of(row, "tier_basis", TIER_BASES, findings)
+        _one_of(row, "tier_mode", TIER_MODES, findings)
+        _one_of(row, "rounding", ROUNDINGS, findings, required=False)
+        _one_of(row, "volume_period", VOLUME_PERIODS, findings, required=False)
+        _one_of(row, "crediting_model", sorted(crediting), findings, required=False)
+        if row["currency"] not in currencies:
+            findings.add(row, "currency", f"unknown currency {row['currency']!r}; use an ISO 4217 code such as USD")
+        if not _is_timezone(row["timezone"]):
+            findings.add(
+                row, "timezone", f"unknown time zone {row['timezone']!r}; use an IANA name such as America/New_York"
+            )
+        if not re.fullmatch(r"first_year|lifetime|months:[1-9][0-9]{0,3}", row["earn_window"]):
+            findings.add(row, "earn_window", f"{row['earn_window']!r} is not first_year, months:N or lifetime")
+        _whole_number(row, "payment_terms_days", findings)
+        _whole_number(row, "clawback_months", findings)
+        _number(row, "min_payout", findings, decimals=3)
+        _number(row, "cap_per_period", findings, decimals=3)
+        first = _day(row, "effective_from", findings, required=True)
+        end = _day(row, "effective_to", findings)
+        if first is not None and end is not None and end <= first:
+            findings.add(
+                row, "effective_to", f"{end} is not after effective_from {first}; it is the day after the last one"
+            )
+        elif first is not None:
+            versions[row["plan_id"]].append((first, end or date.max, row))
+    for spans in versions.values():
+        spans.sort(key=lambda span: (span[0], span[2].number))
+        for (_, end, earlier), (first, _, row) in pairwise(spans):
+            if first < end:
+                findings.add(
+                    row,
+                    "effective_from",
+                    f"plan {row['plan_id']} version {row['version']} begins on {first}, while version "
+                    f"{earlier['version']} (row {earlier.number}) is in force; end that one with effective_to {first}",
+                )
+
+
+def _check_belong(plans: Iterable[Row], rows: Iterable[Row], findings: Findings) -> None:
+    known = {row.plan for row in plans}
+    for row in rows:
+        if row.plan not in known:
+            findings.add(
+                row, "plan_id", f"plan {row['plan_id']} version {row['version']} is not in commission_plans.csv"
+            )
+
+
+def _check_rates(plans: Iterable[Row], rates: Iterable[Row], findings: Findings) -> None:
+    bands: dict[tuple[str, str, str], list[tuple[Decimal, Decimal | None, Row]]] = defaultdict(list)
+    for row in rates:
+        if not _one_of(row, "component", COMPONENTS, findings):
+            continue
+        start = _number(row, "from_value", findings, decimals=3, required=True)
+        end = _number(row, "to_value", findings, decimals=3)
+        if start is not None and end is not None and end <= start:
+            findings.add(row, "to_value", f"{end} is not above from_value {start}; the band is [from_value, to_value)")
+        elif start is not None:
+            bands[(*row.plan, row["component"])].append((start, end, row))
+        if row["component"] == "fixed_fee":
+            _number(row, "fee", findings, decimals=3, required=True)
+        elif row["component"] == "volume":
+            _number(row, "rate", findings, decimals=8, required=True)
+        else:
+            _number(row, "rate", findings, decimals=8, required=True, at_most=Decimal(1))
+    for spans in bands.values():
+        _check_bands(spans, findings)
+    for row in plans:
+        for component in sorted(MODELS.get(row["model"], set())):
+            if (*row.plan, component) not in bands:
+                findings.add(row, "model", f"a {row['model']} plan needs {component} rows in commission_rates.csv")
+        if (*row.plan, "volume") in bands and not row["volume_period"]:
+            findings.add(
+                row, "volume_period", f"is empty, but the plan has volume rows; use {', '.join(VOLUME_PERIODS)}"
+            )
+
+
+def _check_bands(spans: list[tuple[Decimal, Decimal | None, Row]], findings: Findings) -> None:
+    """Bands of one component follow each other without overlap or gap."""
+    spans.sort(key=lambda span: (span[0], span[2].number))
+    for (_, end, earlier), (start, _, row) in pairwise(spans):
+        before = f"the band in row {earlier.number}"
+        if end is None or start < end:
+            ends = "has no end" if end is None else f"ends at {end}"
+            findings.add(row, "from_value", f"{start} overlaps {before}, which {ends}")
+        elif start > end:
+            findings.add(row, "from_value", f"{start} leaves a gap after {before}, which ends at {end}; begin at {end}")
+
+
+def _check_bonuses(bonuses: Iterable[Row], findings: Findings) -> None:
+    seen: dict[tuple[str, ...], Row] = {}
+    for row in bonuses:
+        key = (*row.plan, row["metric"], row["threshold"], row["kind"])
+        if key in seen:
+            findings.add(row, "threshold", f"the same bonus is in row {seen[key].number}")
+        seen.setdefault(key, row)
+        _one_of(row, "metric", METRICS, findings)
+        _number(row, "threshold", findings, decimals=3, required=True)
+        if not _one_of(row, "kind", BONUS_KINDS, findings):
+            continue
+        if row["kind"] == "rate":
+            _number(row, "value", findings, decimals=8, required=True, at_most=Decimal(1))
+            if row["metric"] == "new_customers":
+                findings.add(row, "kind", "new_customers is a count, not a revenue; only a flat bonus can reward it")
+        else:
+            _number(row, "value", findings, decimals=3, required=True)
+
+
+def _check_exclusions(exclusions: Iterable[Row], findings: Findings) -> None:
+    seen: dict[tuple[str, ...], Row] = {}
+    for row in exclusions:
+        key = (*row.plan, row["product_id"])
+        if not row["product_id"]:
+            findings.add(row, "product_id", "is empty; name the product that earns nothing")
+        elif key in seen:
+            findings.add(row, "product_id", f"the same exclusion is in row {seen[key].number}")
+        seen.setdefault(key, row)
+
+
+def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str]:
+    """A message for each landed enrolment, newest version, whose plan there is not."""
+    messages: list[str] = []
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for landed in _ENROLMENTS:
+            loads = object_dir(settings.landing_dir, landed.source, landed.object_name)
+            if not any(loads.glob("*/data.parquet")):
+                continue
+            rows = connection.execute(
+                f"""
+                SELECT "{landed.key}", coalesce(trim("{landed.plan}"), ''), _file, _row
+                FROM (
+                    SELECT * FROM read_parquet(?, union_by_name = true)
+                    QUALIFY row_number() OVER (
+                        PARTITION BY "{landed.key}"
+                        ORDER BY "{landed.updated}" DESC NULLS LAST, _loaded_at DESC, _row DESC
+                    ) = 1
+                )
+                WHERE NOT coalesce("{landed.deleted}", false)
+                    AND NOT list_contains(?, coalesce(trim("{landed.plan}"), ''))
+                ORDER BY _file, _row
+                """,  # noqa: S608
+                [str(loads / "*" / "data.parquet"), sorted(plan_ids)],
+            ).fetchall()
+            messages += [
+                f"{file}, row {number}, field {landed.plan}: enrolment {key} has plan {plan!r}, which is not in "
+                "commission_plans.csv; correct the enrolment or add the plan"
+                for key, plan, file, number in rows
+            ]
+    return messages
+
+
+def _seed_values(name: str, column: str) -> set[str]:
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return {record[column] for record in csv.DictReader(file)}
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, required: bool = True) -> bool:
+    value = row[name]
+    if value in set(allowed) or (not value and not required):
+        return True
+    findings.add(row, name, f"{value!r} is not one of {', '.join(allowed)}")
+    return False
+
+
+def _parsed(
+    row: Row, name: str, findings: Findings, parse: Callable[[str], _Value], expected: str, required: bool
+) -> _Value | None:
+    value = row[name]
+    if not value:
+        if required:
+            findings.add(row, name, f"is empty; expected {expected}")
+        return None
+    try:
+        return parse(value)
+    except (ValueError, InvalidOperation):
+        findings.add(row, name, f"{value!r} is not {expected}")
+        return None
+
+
+def _day(row: Row, name: str, findings: Findings, *, required: bool = False) -> date | None:
+    return _parsed(row, name, findings, date.fromisoformat, "a date YYYY-MM-DD", required)
+
+
+def _whole_number(row: Row, name: str, findings: Findings, *, at_least: int = 0, required: bool = False) -> int | None:
+    expected = f"a whole number from {at_least}"
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if number < at_least:
+            raise ValueError(text)
+        return number
+
+    return _parsed(row, name, findings, parse, expected, required)
+
+
+def _number(
+    row: Row,
+    name: str,
+    findings: Findings,
+    *,
+    decimals: int,
+    required: bool = False,
+    at_most: Decimal | None = None,
+) -> Decimal | None:
+    limits = "from 0 on" if at_most is None else f"from 0 to {at_most}"
+
+    def parse(text: str) -> Decimal:
+        number = Decimal(text)
+        exponent = number.as_tuple().exponent
+        if not isinstance(exponent, int) or -exponent > decimals or number < 0:
+            raise ValueError(text)
+        if at_most is not None and number > at_most:
+            raise ValueError(text)
+        return number
+
+    return _parsed(row, name, findings, parse, f"a number {limits} with at most {decimals} decimals", required)
