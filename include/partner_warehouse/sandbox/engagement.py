@@ -38,7 +38,10 @@ def _working(world: World, instant: datetime) -> list[Partner]:
 
 
 def _leads(world: World, ids: Ids, chance: Chance, scale: float) -> None:
-    found = [lead for deal in world.deals if (lead := _converted_lead(world, deal, ids, chance))]
+    first_deals: dict[int, Deal] = {}
+    for deal in world.deals:
+        first_deals.setdefault(deal.customer.number, deal)
+    found = [_converted_lead(deal, ids, chance) for deal in first_deals.values() if deal.salesforce_id]
     for index, month in enumerate(months()):
         for _ in range(round((170 + 27 * index) * scale)):
             found.append(_open_lead(world, ids, chance, month, by_partner=True))
@@ -47,12 +50,9 @@ def _leads(world: World, ids: Ids, chance: Chance, scale: float) -> None:
     world.leads = sorted(found, key=lambda lead: (lead.created_at, lead.id))
 
 
-def _converted_lead(world: World, deal: Deal, ids: Ids, chance: Chance) -> Lead | None:
-    """The lead that became a customer; only the first deal of a customer in Salesforce has one."""
+def _converted_lead(deal: Deal, ids: Ids, chance: Chance) -> Lead:
+    """The lead that became a customer with its first deal."""
     customer = deal.customer
-    first = next(other for other in world.deals if other.customer is customer)
-    if customer.salesforce_id is None or first is not deal:
-        return None
     person = customer.contacts[0]
     sourced = [part.partner for part in deal.registrations if part.role == "sourced"]
     created_at = customer.created_at - timedelta(days=chance.number(1, 12), hours=chance.number(1, 9))

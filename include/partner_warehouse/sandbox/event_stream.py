@@ -42,7 +42,10 @@ CHANNEL_WEIGHTS = (0.22, 0.24, 0.14, 0.12, 0.08, 0.09, 0.05, 0.06)
 OPENING = {PARTNER_LINK: 1, CHANNELS.index("content"): 2, CHANNELS.index("webinar"): 3}
 """With which track call a visit through a channel opens; others open with a page."""
 
-Longs = NDArray[np.int64]
+Column = NDArray[np.int64] | NDArray[np.int32] | NDArray[np.int16] | NDArray[np.int8]
+
+COLUMN_TYPES = (np.int64, np.int8, np.int8, np.int32, np.int32, np.int16, np.int8, np.int8)
+"""Of instant, type, name, device, user, partner, channel and path: no wider than needed, for ten million rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +153,13 @@ class EventStream:
         if lead.created_at > FIRST_DAY + timedelta(days=1):
             self._visit(self._device(lead.device), self._snap(lead.created_at), channel, partner, 0, closing=5)
 
-    def _noise(self, world: World, wanted: int) -> tuple[Longs, ...]:
+    def _noise(self, world: World, wanted: int) -> list[Column]:
         """Visitors who leave no name; a share comes through partners, more from month to month."""
         numbers = self._numbers
         calendar = months()
         weights = np.array([1.0 + 0.05 * index for index in range(len(calendar))])
         counts = numbers.multinomial(wanted, weights / weights.sum())
-        found: list[tuple[Longs, ...]] = []
+        found: list[list[Column]] = []
         next_device = len(self._devices)
         for index, (month, count) in enumerate(zip(calendar, counts, strict=True)):
             working = [partner.number for partner in world.partners if partner.works_at(month)]
@@ -174,16 +177,19 @@ class EventStream:
             name = np.select([channel == key for key in OPENING], list(OPENING.values()), 0)
             path = numbers.integers(0, len(PATHS), count)
             none = np.full(count, -1)
-            found.append((at, np.where(name > 0, TRACK, PAGE), name, device, none, partner, channel, path))
-        return tuple(np.concatenate([part[column] for part in found]).astype(np.int64) for column in range(8))
+            rows = (at, np.where(name > 0, TRACK, PAGE), name, device, none, partner, channel, path)
+            found.append([column.astype(kind) for column, kind in zip(rows, COLUMN_TYPES, strict=True)])
+        return [np.concatenate([part[place] for part in found]) for place in range(len(COLUMN_TYPES))]
 
     def _assemble(self, world: World, wanted: int) -> None:
         """Put all rows into columns, deliver some again or late, and order them by file."""
         known = np.array(self._rows, dtype=np.int64).reshape(-1, 8)
         self._rows = []
         noise = self._noise(world, wanted)
-        columns = [np.concatenate([known[:, column], noise[column]]) for column in range(8)]
-        count = len(columns[0])
+        columns = [
+            np.concatenate([known[:, place].astype(kind), noise[place]]) for place, kind in enumerate(COLUMN_TYPES)
+        ]
+        del known, noise
         inside = columns[0] < int(HORIZON.timestamp()) * 1000
         columns = [column[inside] for column in columns]
         count = len(columns[0])
@@ -200,11 +206,8 @@ class EventStream:
         order = np.lexsort((received + jitter, received // HOUR))
         self._source = source[order].astype(np.int32)
         self._received = received[order]
-        self._at = columns[0]
-        self._kind, self._name = columns[1].astype(np.int8), columns[2].astype(np.int8)
-        self._device_of, self._user_of = columns[3].astype(np.int32), columns[4].astype(np.int32)
-        self._partner_of, self._channel_of = columns[5].astype(np.int32), columns[6].astype(np.int8)
-        self._path_of = columns[7].astype(np.int8)
+        self._at, self._kind, self._name, self._device_of = columns[:4]
+        self._user_of, self._partner_of, self._channel_of, self._path_of = columns[4:]
         self._broken: dict[int, int] = {}
         if self._defects.broken_events and wanted:
             # Only visitors without a name: nothing else depends on these.
