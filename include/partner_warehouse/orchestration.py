@@ -45,6 +45,12 @@ PUBLICATION = Asset("publication")
 SERVICE_USER = "airflow"
 """Who prepares a payout that a DAG drafts. It may never approve one."""
 
+COUNTS = ("received", "landed", "quarantined", "duplicates")
+"""What a load counts; never what it holds."""
+
+_SHARES = 3
+"""Mapped tasks of a source. A task costs about a second of processor time before it does anything."""
+
 _LONGEST_WAIT = timedelta(hours=1)
 """However long the other side asks us to wait, we look again after this."""
 
@@ -83,7 +89,7 @@ BUILD_RETRIES: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=
 
 
 def ingest_source(source: Source) -> None:
-    """The tasks that bring one source up to date, in a group of its name: a mapped task for each object.
+    """The tasks that bring one source up to date, in a group of its name.
 
     The objects are asked for when the DAG runs, so a source that is not configured maps to nothing; its asset is
     updated all the same, since there is nothing to wait for. When an object fails, the others land, and the asset
@@ -92,39 +98,38 @@ def ingest_source(source: Source) -> None:
     with TaskGroup(group_id=source):
 
         @task(task_id="objects")
-        def objects() -> list[str]:
+        def objects() -> list[list[str]]:
+            """The source's objects, in as many shares as are ingested at once."""
             from partner_warehouse.settings import load_settings
 
             if source not in load_settings().sources:
                 return []
             from partner_warehouse.extract.ingest import objects as objects_of
 
-            return list(objects_of(source))
+            names = objects_of(source)
+            shares = min(_SHARES, len(names))
+            return [list(names[offset::shares]) for offset in range(shares)]
 
-        @task(task_id="ingest", map_index_template="{{ task.op_kwargs['object_name'] }}")
-        def ingest_object(object_name: str) -> dict[str, Any]:
-            from partner_warehouse.extract.ingest import ingest
+        @task(task_id="ingest", map_index_template="{{ task.op_kwargs['names'] | join(', ') }}")
+        def ingest(names: list[str]) -> list[dict[str, Any]]:
+            """Land what is new of some objects; leaves an outcome record for each."""
+            from partner_warehouse.extract.ingest import ingest_source
             from partner_warehouse.settings import load_settings
 
-            outcome = ingest(source, object_name, load_settings())
-            return {
-                "object": object_name,
-                "received": outcome.received,
-                "landed": outcome.landed,
-                "quarantined": outcome.quarantined,
-                "duplicates": outcome.duplicates,
-            }
+            outcomes = ingest_source(source, load_settings(), only=names, workers=2)
+            return [
+                {"object": outcome.object} | {name: getattr(outcome, name) for name in COUNTS} for outcome in outcomes
+            ]
 
         @task(task_id="landed", outlets=[LANDED[source]], trigger_rule="none_failed")
-        def landed(outcomes: Any, *, outlet_events: Any) -> dict[str, int]:
-            totals = {
-                count: sum(outcome[count] for outcome in outcomes or ())
-                for count in ("received", "landed", "quarantined", "duplicates")
-            }
-            outlet_events[LANDED[source]].extra = totals
+        def landed(shares: Any, **context: Any) -> dict[str, int]:
+            """Tell what was landed of the whole source, and that it is up to date."""
+            outcomes = [outcome for share in shares or () for outcome in share]
+            totals = {name: sum(outcome[name] for outcome in outcomes) for name in COUNTS}
+            context["outlet_events"][LANDED[source]].extra = totals
             return totals
 
-        landed(ingest_object.expand(object_name=objects()))
+        landed(ingest.expand(names=objects()))
 
 
 class PayoutApproval(ApprovalOperator):

@@ -69,18 +69,21 @@ def ingest(
         return ingest_api(schema, settings, client.fetch, connection=connection)
 
 
-def ingest_source(source: str, settings: Settings, *, workers: int = 4) -> tuple[LoadOutcome, ...]:
-    """Ingest all objects of a source, in parallel; an object that fails does not keep the others from landing.
+def ingest_source(
+    source: str, settings: Settings, *, only: Sequence[str] | None = None, workers: int = 4
+) -> tuple[LoadOutcome, ...]:
+    """Ingest the objects of a source, in parallel; an object that fails does not keep the others from landing.
 
     Args:
         source: One of `settings.SOURCES`.
         settings: The installation.
+        only: Some of `objects(source)`; default: all.
         workers: Threads, each with a connection of its own.
 
     Raises:
         PartnerWarehouseError: What `ingest` raises: the first fault, after all objects were tried.
     """
-    names = objects(source)
+    names = tuple(only) if only is not None else objects(source)
     workers = min(workers, len(names))
     shares: list[Sequence[str]] = [names[offset::workers] for offset in range(workers)]
     outcomes: dict[str, LoadOutcome] = {}

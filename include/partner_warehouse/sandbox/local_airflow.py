@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -52,37 +52,42 @@ class User:
     role: str
 
 
-@dataclass
 class LocalAirflow:
     """Starts and stops the services. Use as a context manager, so that they end with the block.
 
-    Attributes:
-        home: Airflow's own state: metadata database, task logs, passwords.
+    Args:
+        home: Airflow's own state: metadata database, task logs, passwords, keys.
         users: Who may log in; each gets a password of its own, kept in `home/passwords.json`.
-        environment: What the tasks see besides the environment of this process: settings and connections.
         database_url: SQLAlchemy URL of the metadata database; default SQLite in `home`.
         parallelism: How many tasks run at once.
         dags: The DAG files.
+
+    Attributes:
         logs: Where the services write their output: `logs` beside `home`.
         port: The loopback port of the pages and the API, a free one at each start.
         passwords: Password by login.
     """
 
-    home: Path
-    users: tuple[User, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    database_url: str | None = None
-    parallelism: int = 4
-    dags: Path = ROOT / "dags"
-    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.home = self.home.absolute()
+    def __init__(
+        self,
+        home: Path,
+        users: tuple[User, ...],
+        *,
+        database_url: str | None = None,
+        parallelism: int = 4,
+        dags: Path = ROOT / "dags",
+    ) -> None:
+        self.home = home.absolute()
+        self.users = users
         self.logs = self.home.parent / "logs"
-        self.port = free_port()
         for directory in (self.home, self.logs):
             directory.mkdir(parents=True, exist_ok=True)
-        self.passwords = self._keep_passwords()
+        self.port = free_port()
+        self.passwords = _keep(self.passwords_file, [user.name for user in users], lambda: secrets.token_urlsafe(9))
+        self._environment = _inherited() | self._configuration(
+            database_url or f"sqlite:///{self.home / 'airflow.db'}", parallelism, dags
+        )
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def url(self) -> str:
@@ -94,29 +99,29 @@ class LocalAirflow:
         """The logins, readable by the owner alone."""
         return self.home / "passwords.json"
 
-    def env(self) -> dict[str, str]:
-        """The environment of every service, and so of every task."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
-        return kept | self._configuration() | dict(self.environment)
+    def migrate(self) -> None:
+        """Begin to create or upgrade the metadata database; `start` waits for it."""
+        self._spawn("db-migrate", ("db", "migrate"))
 
-    def migrate(self) -> subprocess.Popen[bytes]:
-        """Start to create or upgrade the metadata database; `start` waits for it."""
-        self._processes["db-migrate"] = self._spawn("db-migrate", ("db", "migrate"))
-        return self._processes["db-migrate"]
-
-    def start(self, *, within: float = _HEALTHY_WITHIN) -> None:
+    def start(self, environment: Mapping[str, str], *, within: float = _HEALTHY_WITHIN) -> None:
         """Start the services and wait until each of them says that it is healthy.
+
+        Args:
+            environment: What the tasks see besides the environment of this process: settings and connections.
+            within: Seconds.
 
         Raises:
             PartnerWarehouseError: The database could not be migrated, or a service ended or did not become healthy;
                 the message holds the tail of its log.
         """
-        migration = self._processes.get("db-migrate") or self.migrate()
-        if migration.wait() != 0:
+        self._environment |= environment
+        if "db-migrate" not in self._processes:
+            self.migrate()
+        if self._processes["db-migrate"].wait() != 0:
             raise PartnerWarehouseError(f"Airflow's database could not be migrated\n{self.tail('db-migrate')}")
         del self._processes["db-migrate"]
         for name, command in SERVICES.items():
-            self._processes[name] = self._spawn(name, command)
+            self._spawn(name, command)
         self._wait_healthy(time.monotonic() + within)
 
     def check(self) -> None:
@@ -149,9 +154,9 @@ class LocalAirflow:
     def tail(self, name: str, lines: int = 15) -> str:
         """The end of a service's log."""
         log = self._log(name)
-        return (
-            "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
-        )
+        if not log.exists():
+            return ""
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def __enter__(self) -> LocalAirflow:
         return self
@@ -161,28 +166,27 @@ class LocalAirflow:
     ) -> None:
         self.stop()
 
-    def _configuration(self) -> dict[str, str]:
-        database = self.database_url or f"sqlite:///{self.home / 'airflow.db'}"
+    def _configuration(self, database_url: str, parallelism: int, dags: Path) -> dict[str, str]:
         keys = self._keep_keys()
         bundle = [
             {
                 "name": "partner_warehouse",
                 "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-                "kwargs": {"path": str(self.dags)},
+                "kwargs": {"path": str(dags)},
             }
         ]
         options = {
             "core.executor": "LocalExecutor",
-            "core.parallelism": self.parallelism,
+            "core.parallelism": parallelism,
             "core.load_examples": False,
-            "core.dags_folder": self.dags,
+            "core.dags_folder": dags,
             "core.plugins_folder": ROOT / "plugins",
             "core.fernet_key": keys["fernet"],
             "core.execution_api_server_url": f"{self.url}/execution/",
             "core.simple_auth_manager_users": ",".join(f"{user.name}:{user.role}" for user in self.users),
             "core.simple_auth_manager_passwords_file": self.passwords_file,
             "core.max_active_tasks_per_dag": 16,
-            "database.sql_alchemy_conn": database,
+            "database.sql_alchemy_conn": database_url,
             "api.host": "127.0.0.1",
             "api.port": self.port,
             "api.base_url": self.url,
@@ -202,9 +206,6 @@ class LocalAirflow:
         }
         return named | {"AIRFLOW_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
 
-    def _keep_passwords(self) -> dict[str, str]:
-        return _keep(self.passwords_file, [user.name for user in self.users], lambda: secrets.token_urlsafe(9))
-
     def _keep_keys(self) -> dict[str, str]:
         """Keys outlive a run: what one run has encrypted and signed, the next one can read."""
         from cryptography.fernet import Fernet
@@ -213,12 +214,12 @@ class LocalAirflow:
         fernet = _keep(path, ["fernet"], lambda: Fernet.generate_key().decode())
         return fernet | _keep(path, ["session", "jwt"], lambda: secrets.token_urlsafe(48))
 
-    def _spawn(self, name: str, command: Iterable[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, command: Iterable[str]) -> None:
         airflow = Path(sys.executable).with_name("airflow")
         with self._log(name).open("ab") as log:
-            return subprocess.Popen(  # noqa: S603
+            self._processes[name] = subprocess.Popen(  # noqa: S603
                 [str(airflow), *command],
-                env=self.env(),
+                env=self._environment,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -249,6 +250,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment, without what would configure another Airflow."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
 
 
 def _health(url: str) -> dict[str, dict[str, str | None]]:
