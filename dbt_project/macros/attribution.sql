@@ -14,8 +14,10 @@
     cast(cast({{ parts }} as decimal(18, 0)) * cast(0.000000000001 as decimal(12, 12)) as {{ fraction() }})
 {%- endmacro %}
 
-{# A share of a seed (up to six decimals) as a whole number of millionths. #}
-{% macro millionths(share) -%} cast(round({{ share }} * 1000000) as bigint) {%- endmacro %}
+{# What a milestone of `attribution_weights` earns under the model of the group, in millionths; 0 where it is not named. #}
+{% macro milestone_share(milestone) -%}
+    cast(round(coalesce(sum(case when milestone = '{{ milestone }}' then share end), 0) * 1000000) as bigint)
+{%- endmacro %}
 
 {#
     2^(-age / half_life) as a whole number of 10^-15. Fifteen digits are what a double holds; from here on the
@@ -47,4 +49,39 @@
         when 3 then cast(round({{ amount }}, 3) as {{ money() }})
         else cast(round({{ amount }}, 2) as {{ money() }})
     end
+{%- endmacro %}
+
+{#
+    The rows of a relation with a column more: their parts of a whole by largest remainder. Within each group of `by`,
+    every row gets the whole part of whole * weight / sum(weight), and what is left goes one by one to the largest
+    remainders, the row that is first by `tie` before the others; so the parts sum to the whole. `weight` and `whole` are
+    whole numbers from 0; where all weights are 0, nobody gets anything.
+#}
+{% macro shared_out(relation, weight, whole, by, tie, part) -%}
+    select
+        * exclude (_weights, _numerator, _whole_part, _remainder, _parts_left, _claim),
+        _whole_part + case when _claim <= _parts_left then 1 else 0 end as {{ part }}
+    from (
+        select
+            *,
+            case when _weights = 0 then 0 else {{ whole }} end
+            - sum(_whole_part) over (partition by {{ by | join(', ') }}) as _parts_left,
+            row_number() over (
+                partition by {{ by | join(', ') }}
+                order by _remainder desc, {{ tie }} asc
+            ) as _claim
+        from (
+            select
+                *,
+                {{ whole_quotient('_numerator', 'greatest(_weights, 1)') }} as _whole_part,
+                _numerator % greatest(_weights, 1) as _remainder
+            from (
+                select
+                    *,
+                    cast({{ weight }} as {{ wide_integer() }}) * ({{ whole }}) as _numerator,
+                    cast(sum({{ weight }}) over (partition by {{ by | join(', ') }}) as {{ wide_integer() }}) as _weights
+                from {{ relation }}
+            ) as _weighed
+        ) as _divided
+    ) as _ranked
 {%- endmacro %}

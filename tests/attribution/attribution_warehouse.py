@@ -5,25 +5,30 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import duckdb
+import pytest
 
 from partner_warehouse.extract.ingest import ingest_source
 from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.runner import build, prepare
 
-ATTRIBUTION = "+path:models/marts/attribution"
-WITHOUT_TESTS = f"{ATTRIBUTION},resource_type:seed {ATTRIBUTION},resource_type:model"
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def build_attribution(settings: Settings, select: str = ATTRIBUTION) -> duckdb.DuckDBPyConnection:
+def build_attribution(settings: Settings, *, with_tests: bool = True) -> duckdb.DuckDBPyConnection:
     """Take the inbox in and build all of the attribution.
+
+    Args:
+        settings: The installation.
+        with_tests: Whether dbt's own tests run too: those that need no other table than the attribution's.
 
     Returns:
         The warehouse, open for reading.
     """
     ingest_source("files", settings)
     prepare(settings, as_of=AS_OF)
-    build("marts", settings, select=select)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_INDIRECT_SELECTION", "cautious" if with_tests else "empty")
+        build("marts", settings, select="+path:models/marts/attribution")
     connection = duckdb.connect(str(settings.warehouse_path), read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
     return connection

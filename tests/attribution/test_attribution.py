@@ -19,7 +19,7 @@ from attribution_companies import (
     rule_weights,
 )
 from attribution_journeys import Journey, coalitions, conversion_rate_without
-from attribution_warehouse import WITHOUT_TESTS, build_attribution
+from attribution_warehouse import build_attribution
 
 from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.attribution import shapley_values
@@ -206,7 +206,7 @@ def test_an_installation_without_any_journey_builds(settings: Settings) -> None:
         "deal_id,customer_id,amount,currency,closed_at,is_won\nD1,,12.34,USD,2025-05-05T00:00:00Z,true\n",
         encoding="utf-8",
     )
-    with build_attribution(settings, WITHOUT_TESTS) as connection:
+    with build_attribution(settings, with_tests=False) as connection:
         rows = connection.execute("SELECT DISTINCT touchpoint_id, credit, amount FROM attribution.credits").fetchall()
         assert rows == [("unattributed", Decimal(1), Decimal("12.34"))]
         chains = connection.execute("SELECT DISTINCT unit_id, conversions, revenue FROM attribution.markov").fetchall()

@@ -36,16 +36,12 @@ shares as (
     select
         models.model,
         models.lookback_seconds,
-        coalesce(max(case when weights.milestone = 'first' then {{ millionths('weights.share') }} end), 0) as first_share,
-        coalesce(max(case when weights.milestone = 'last' then {{ millionths('weights.share') }} end), 0) as last_share,
-        coalesce(
-            max(case when weights.milestone = 'last_non_direct' then {{ millionths('weights.share') }} end), 0
-        ) as last_non_direct_share,
-        coalesce(max(case when weights.milestone = 'lead' then {{ millionths('weights.share') }} end), 0) as lead_share,
-        coalesce(
-            max(case when weights.milestone = 'opportunity' then {{ millionths('weights.share') }} end), 0
-        ) as opportunity_share,
-        coalesce(max(case when weights.milestone = 'rest' then {{ millionths('weights.share') }} end), 0) as rest_share
+        {{ milestone_share('first') }} as first_share,
+        {{ milestone_share('last') }} as last_share,
+        {{ milestone_share('last_non_direct') }} as last_non_direct_share,
+        {{ milestone_share('lead') }} as lead_share,
+        {{ milestone_share('opportunity') }} as opportunity_share,
+        {{ milestone_share('rest') }} as rest_share
     from models
     inner join weights on models.model = weights.model
     where models.family = 'milestones'

@@ -24,52 +24,21 @@ weights as (
 
 ),
 
-weighted as (
+shared_credits as (
 
-    select
-        weights.model,
-        weights.journey_id,
-        weights.conversion_kind,
-        weights.conversion_id,
-        weights.touchpoint_id,
-        weights.position,
-        weights.weight * {{ credit_parts() }} as numerator,
-        cast(sum(weights.weight) over (partition by weights.model, weights.journey_id) as {{ wide_integer() }})
-            as denominator
-    from weights
-
-),
-
--- Largest remainder: whole parts first, then one part each to the largest remainders, the earlier touch first.
-divided as (
-
-    select
-        *,
-        {{ whole_quotient('numerator', 'denominator') }} as whole_parts,
-        numerator % denominator as remainder
-    from weighted
-
-),
-
-ranked as (
-
-    select
-        *,
-        {{ credit_parts() }} - sum(whole_parts) over (partition by model, journey_id) as parts_left,
-        row_number() over (partition by model, journey_id order by remainder desc, position) as claim
-    from divided
+    {{ shared_out('weights', 'weight', credit_parts(), ['model', 'journey_id'], 'position', 'credit_parts') }}
 
 ),
 
 credited as (
 
     select
-        ranked.model,
-        ranked.conversion_kind,
-        ranked.conversion_id,
-        ranked.touchpoint_id,
-        ranked.position,
-        ranked.whole_parts + case when ranked.claim <= ranked.parts_left then 1 else 0 end as credit_parts,
+        shared_credits.model,
+        shared_credits.conversion_kind,
+        shared_credits.conversion_id,
+        shared_credits.touchpoint_id,
+        shared_credits.position,
+        shared_credits.credit_parts,
         journeys.partner_id,
         journeys.channel,
         journeys.channel_group,
@@ -77,15 +46,15 @@ credited as (
         journeys.kind as touch_kind,
         journeys.occurred_at as touched_at,
         journeys.touches
-    from ranked
-    inner join models on ranked.model = models.model
+    from shared_credits
+    inner join models on shared_credits.model = models.model
     inner join journeys
         on
-            ranked.journey_id = journeys.journey_id
-            and ranked.touchpoint_id = journeys.touchpoint_id
+            shared_credits.journey_id = journeys.journey_id
+            and shared_credits.touchpoint_id = journeys.touchpoint_id
             and models.lookback_seconds = journeys.lookback_seconds
     -- A weight may be too small for a single part.
-    where ranked.whole_parts > 0 or ranked.claim <= ranked.parts_left
+    where shared_credits.credit_parts > 0
 
 ),
 
@@ -110,8 +79,9 @@ attributed as (
         credited.position,
         credited.touches,
         conversions.month,
-        conversions.mills_per_part,
-        {{ to_units('conversions.amount', 3) }} as amount_mills
+        conversions.mills_per_part * case when conversions.amount < 0 then -1 else 1 end as mills_per_part,
+        {{ whole_quotient('abs(' ~ to_units('conversions.amount', 3) ~ ')', 'conversions.mills_per_part') }}
+            as amount_parts
     from conversions
     cross join models
     left join credited
@@ -122,31 +92,13 @@ attributed as (
 
 ),
 
--- The amount in the currency's minor units, by largest remainder of the credits, the earlier touch first.
+-- The amount in the currency's minor units follows the credits.
 shared_amounts as (
 
-    select
-        *,
-        {{ whole_quotient('abs(amount_mills)', 'mills_per_part') }} as amount_parts,
-        {{ whole_quotient(
-            whole_quotient('abs(amount_mills)', 'mills_per_part') ~ ' * credit_parts', credit_parts()
-        ) }} as whole_amount_parts,
-        ({{ whole_quotient('abs(amount_mills)', 'mills_per_part') }} * credit_parts) % {{ credit_parts() }} as remainder
-    from attributed
-
-),
-
-ranked_amounts as (
-
-    select
-        *,
-        amount_parts
-        - sum(whole_amount_parts) over (partition by model, conversion_kind, conversion_id) as amount_parts_left,
-        row_number() over (
-            partition by model, conversion_kind, conversion_id
-            order by remainder desc, position
-        ) as claim
-    from shared_amounts
+    {{ shared_out(
+        'attributed', 'credit_parts', 'amount_parts', ['model', 'conversion_kind', 'conversion_id'], 'position',
+        'touch_amount_parts'
+    ) }}
 
 ),
 
@@ -160,10 +112,7 @@ final as (
         partner_id,
         channel,
         {{ parts_to_fraction('credit_parts') }} as credit,
-        {{ mills_to_money(
-            '(whole_amount_parts + case when claim <= amount_parts_left then 1 else 0 end)'
-            ~ ' * mills_per_part * case when amount_mills < 0 then -1 else 1 end'
-        ) }} as amount,
+        {{ mills_to_money('touch_amount_parts * mills_per_part') }} as amount,
         currency,
         converted_at,
         account_id,
@@ -174,7 +123,7 @@ final as (
         position,
         touches,
         month
-    from ranked_amounts
+    from shared_amounts
 
 )
 

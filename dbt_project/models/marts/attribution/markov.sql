@@ -82,8 +82,9 @@ valued as (
 
     select
         touched.conversion_id is not null as is_touched,
-        {{ round_to_minor_unit('coalesce(conversions.amount * conversions.reporting_rate, 0)', 'currencies.minor_unit') }}
-            as revenue,
+        {{ round_to_minor_unit(
+            'coalesce(conversions.amount * conversions.reporting_rate, 0)', 'currencies.minor_unit'
+        ) }} as revenue,
         {{ mills_per_minor_unit('currencies.minor_unit') }} as mills_per_part
     from conversions
     left join touched
@@ -106,116 +107,70 @@ totals as (
 
 ),
 
-weighted as (
+weighed as (
 
     select
         removal_effects.unit,
         removal_effects.model_order,
         removal_effects.unit_id,
         removal_effects.removal_effect,
-        {{ credit_parts_of('removal_effects.removal_effect') }} as weight
-    from removal_effects
-
-),
-
-summed as (
-
-    select
-        *,
-        cast(
-            greatest(sum(weight) over (partition by unit, model_order), 1) as {{ wide_integer() }}
-        ) as all_weights
-    from weighted
-
-),
-
--- Shares in parts of 10^-12 and revenue in minor units, both by largest remainder, ties by the unit's id.
-divided as (
-
-    select
-        *,
-        {{ whole_quotient('weight * ' ~ credit_parts(), 'all_weights') }} as whole_parts,
-        (weight * {{ credit_parts() }}) % all_weights as remainder
-    from summed
-
-),
-
-ranked as (
-
-    select
-        *,
-        case when all_weights > 1 then {{ credit_parts() }} else 0 end
-        - sum(whole_parts) over (partition by unit, model_order) as parts_left,
-        row_number() over (partition by unit, model_order order by remainder desc, unit_id) as claim
-    from divided
-
-),
-
-shared as (
-
-    select
-        ranked.unit,
-        ranked.model_order,
-        ranked.unit_id,
-        ranked.removal_effect,
-        ranked.whole_parts + case when ranked.claim <= ranked.parts_left then 1 else 0 end as share_parts
-    from ranked
-
-),
-
-divided_revenue as (
-
-    select
-        shared.*,
+        {{ credit_parts_of('removal_effects.removal_effect') }} as effect_parts,
         totals.conversions,
-        totals.mills_per_part,
-        totals.revenue_mills,
-        {{ whole_quotient(
-            whole_quotient('abs(totals.revenue_mills)', 'totals.mills_per_part') ~ ' * shared.share_parts',
-            credit_parts()
-        ) }} as whole_revenue_parts,
-        ({{ whole_quotient('abs(totals.revenue_mills)', 'totals.mills_per_part') }} * shared.share_parts)
-        % {{ credit_parts() }} as remainder
-    from shared
+        totals.mills_per_part * case when totals.revenue_mills < 0 then -1 else 1 end as mills_per_part,
+        {{ whole_quotient('abs(totals.revenue_mills)', 'totals.mills_per_part') }} as all_revenue_parts
+    from removal_effects
     cross join totals
 
 ),
 
-ranked_revenue as (
+shared_conversions as (
 
-    select
-        *,
-        case when all_shares > 0 then {{ whole_quotient('abs(revenue_mills)', 'mills_per_part') }} else 0 end
-        - sum(whole_revenue_parts) over (partition by unit, model_order) as parts_left,
-        row_number() over (partition by unit, model_order order by remainder desc, unit_id) as claim
-    from (
-        select
-            *,
-            sum(share_parts) over (partition by unit, model_order) as all_shares
-        from divided_revenue
-    ) as with_shares
+    {{ shared_out('weighed', 'effect_parts', credit_parts(), ['unit', 'model_order'], 'unit_id', 'share_parts') }}
+
+),
+
+shared_revenue as (
+
+    {{ shared_out(
+        'shared_conversions', 'share_parts', 'all_revenue_parts', ['unit', 'model_order'], 'unit_id', 'revenue_parts'
+    ) }}
 
 ),
 
 allocated as (
 
     select
-        ranked_revenue.model_order,
-        ranked_revenue.unit,
-        ranked_revenue.unit_id,
-        ranked_revenue.removal_effect,
-        ranked_revenue.share_parts * ranked_revenue.conversions as conversion_parts,
-        (ranked_revenue.whole_revenue_parts
-        + case when ranked_revenue.claim <= ranked_revenue.parts_left then 1 else 0 end)
-        * ranked_revenue.mills_per_part
-        * case when ranked_revenue.revenue_mills < 0 then -1 else 1 end as revenue_mills,
+        shared_revenue.model_order,
+        shared_revenue.unit,
+        shared_revenue.unit_id,
+        shared_revenue.removal_effect,
+        shared_revenue.share_parts * shared_revenue.conversions as conversion_parts,
+        shared_revenue.revenue_parts * shared_revenue.mills_per_part as revenue_mills,
         reach.journeys,
         reach.converting_journeys
-    from ranked_revenue
+    from shared_revenue
     inner join reach
         on
-            ranked_revenue.unit = reach.unit
-            and ranked_revenue.unit_id = reach.unit_id
+            shared_revenue.unit = reach.unit
+            and shared_revenue.unit_id = reach.unit_id
+
+),
+
+orders as (
+
+    select 1 as model_order
+    union all
+    select 2 as model_order
+    union all
+    select 3 as model_order
+
+),
+
+units as (
+
+    select 'channel' as unit
+    union all
+    select 'partner' as unit
 
 ),
 
@@ -223,8 +178,8 @@ allocated as (
 without_touches as (
 
     select
-        chains.model_order,
-        chains.unit,
+        orders.model_order,
+        units.unit,
         'unattributed' as unit_id,
         cast(0 as double) as removal_effect,
         totals.conversions_unattributed * {{ credit_parts() }} as conversion_parts,
@@ -232,13 +187,8 @@ without_touches as (
         totals.conversions_unattributed as journeys,
         totals.conversions_unattributed as converting_journeys
     from totals
-    cross join (
-        select
-            orders.model_order,
-            units.unit
-        from (select 1 as model_order union all select 2 as model_order union all select 3 as model_order) as orders
-        cross join (select 'channel' as unit union all select 'partner' as unit) as units
-    ) as chains
+    cross join orders
+    cross join units
     where totals.conversions_unattributed > 0
 
 ),

@@ -41,8 +41,8 @@ participants as (
 
 ),
 
--- With "the conversions of the journeys whose channels all lie in the coalition" as worth, the Shapley value shares each
--- conversion evenly among its distinct channels; it needs no game to be solved.
+-- Where a coalition is worth the conversions of the journeys whose channels all lie in it, the Shapley value shares
+-- each conversion evenly among its distinct channels: no game needs to be solved.
 by_participation as (
 
     select
