@@ -127,7 +127,7 @@ class SourceClient:
                     refreshed = True
                     continue
                 fault = self._fault(response, method, path)
-            wait = fault.retry_after if fault.retry_after is not None else random.uniform(backoff / 2, backoff)
+            wait = fault.retry_after if fault.retry_after is not None else _jitter(backoff)
             if attempt == ATTEMPTS or wait > LONGEST_WAIT:
                 raise TransientError(f"{fault} ({attempt} tries)", retry_after=fault.retry_after)
             self._sleep(wait)
@@ -148,6 +148,11 @@ class SourceClient:
             return TransientError(what, retry_after=retry_after(response))
         hint = {401: "; check the connection's credentials", 403: "; check the rights of the connection's user"}
         raise RefusedError(what + hint.get(response.status_code, ""), status=response.status_code, code=code)
+
+
+def _jitter(backoff: float) -> float:
+    """Between half of a wait and all of it, so that parallel calls do not come back at once."""
+    return backoff * (0.5 + random.SystemRandom().random() / 2)
 
 
 def retry_after(response: httpx.Response) -> float | None:

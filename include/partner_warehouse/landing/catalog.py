@@ -59,11 +59,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ObjectSchema:
-    """One object of a source; the first field is its key."""
+    """One object of a source; the first field is its key.
+
+    Attributes:
+        envelope: Paths that every record of the source has and that say nothing: not reported as undeclared.
+    """
 
     source: str
     name: str
     fields: tuple[Field, ...]
+    envelope: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def key(self) -> str:
@@ -106,21 +111,26 @@ def load_catalog(source: str) -> SourceCatalog:
     """Read a source's declaration.
 
     Raises:
-        BadInputError: No such source, or a field of an unknown type.
+        BadInputError: No such source, a field of an unknown type, or a key that may be absent.
     """
     path = CATALOG / f"{source}.yml"
     if not path.exists():
         raise BadInputError(f"no catalog for source {source!r}: expected one of {', '.join(catalogued_sources())}")
     declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     common = FILE_COMMON if source == "files" else {}
+    envelope = frozenset(tuple(path.split(".")) for path in declared.get("envelope", ()))
     objects = {
         name: ObjectSchema(
             source,
             name,
             tuple(_field(source, name, field, declaration) for field, declaration in (fields | common).items()),
+            envelope,
         )
         for name, fields in declared["objects"].items()
     }
+    for schema in objects.values():
+        if not schema.fields[0].required:
+            raise BadInputError(f"catalog {source}.yml, object {schema.name}: its key {schema.key} must be required")
     return SourceCatalog(source, declared["cursor"], objects)
 
 

@@ -349,7 +349,10 @@ class _Load:
         Args:
             checked: Make sure first that a line is JSON; without, the query fails on one that is not.
         """
-        names = "MAP {" + ", ".join(f"{quote(str(e.path))}: {quote(e.name)}" for e in self._received) + "}"
+        name, named = quote(self._received[0].name), ""
+        if len(self._received) > 1:
+            pairs = ", ".join(f"({quote(str(entry.path))}, {quote(entry.name)})" for entry in self._received)
+            name, named = "name", f" JOIN (VALUES {pairs}) AS named (filename, name) USING (filename)"
         fields = list(enumerate(self._schema.fields, start=1))
         texts = ", ".join(f"{self._text(f)} AS t{i}" for i, f in fields)
         values = ", ".join(f"{typed(f, f't{i}', source=self._schema.source)} AS c{i}" for i, f in fields)
@@ -358,9 +361,9 @@ class _Load:
             parsed = f"CASE WHEN json_valid(raw) THEN {parsed} END"
         return f"""
             SELECT *, {values} FROM (
-                SELECT _row, {names}[filename] AS _file, _raw, {texts} FROM (
+                SELECT _row, {name} AS _file, _raw, {texts} FROM (
                     SELECT row_number() OVER () AS _row, filename, raw AS _raw, {parsed} AS _v FROM ({self._lines})
-                )
+                ){named}
             )"""  # noqa: S608
 
     def _text(self, declared: Field) -> str:
@@ -395,7 +398,7 @@ class _Load:
             f"SELECT filename, [{listed}] AS shape, count(*) FROM ({self._lines}) GROUP BY ALL"  # noqa: S608
         ).fetchall()
         prefixes: list[tuple[str, ...]] = [(), *containers]
-        known = declared | set(containers)
+        known = declared | set(containers) | self._schema.envelope
         records: dict[str, int] = {}
         undeclared: dict[str, int] = {}
         for filename, shape, count in rows:
@@ -428,8 +431,9 @@ class _Load:
         if self._connection.execute(f"SELECT 1 FROM ({suspects}) LIMIT 1").fetchone() is None:  # noqa: S608
             return written
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE dropped AS SELECT _row FROM (SELECT _row, row_number() OVER "  # noqa: S608
-            f"(PARTITION BY {key}, _raw ORDER BY _row DESC) AS nth FROM {data} WHERE {key} IN ({suspects})) WHERE nth > 1"
+            "CREATE OR REPLACE TEMP TABLE dropped AS SELECT _row FROM ("  # noqa: S608
+            f"SELECT _row, row_number() OVER (PARTITION BY {key}, _raw ORDER BY _row DESC) AS nth "
+            f"FROM {data} WHERE {key} IN ({suspects})) WHERE nth > 1"
         )
         unique = self._data.with_name("unique.parquet")
         landed = self._copy(f"SELECT * FROM {data} WHERE _row NOT IN (SELECT _row FROM dropped)", unique)  # noqa: S608
@@ -443,8 +447,9 @@ class _Load:
             self._copy(f"SELECT {nulls} LIMIT 0", self._quarantine)
             return 0, 0
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE broken AS SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row DESC) "  # noqa: S608
-            f"AS nth FROM ({self._typed(checked=True)}) WHERE NOT ({self._is_fine})"
+            "CREATE OR REPLACE TEMP TABLE broken AS "  # noqa: S608
+            "SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row DESC) AS nth "
+            f"FROM ({self._typed(checked=True)}) WHERE NOT ({self._is_fine})"
         )
         source = self._schema.source
         reasons = ", ".join(

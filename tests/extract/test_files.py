@@ -1,0 +1,257 @@
+"""The file drop: taken once by content, refused loudly, never changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.extract import state
+from partner_warehouse.extract.ingest import ingest, ingest_source
+from partner_warehouse.landing.manifest import manifests
+from partner_warehouse.landing.store import LoadOutcome
+from partner_warehouse.settings import Settings
+
+HEADER = "payment_id,invoice_id,amount,currency,paid_at\n"
+ROW = "p1,i1,100.50,USD,2026-01-01T00:00:00Z\n"
+
+Drop = Callable[..., Path]
+Rows = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def drop(settings: Settings) -> Drop:
+    """Puts a file into the inbox."""
+
+    def put(content: str | bytes, name: str = "a.csv", object_name: str = "payments") -> Path:
+        path = settings.inbox_dir / object_name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return put
+
+
+@pytest.fixture
+def payments(settings: Settings) -> Rows:
+    """The landed payments, or their quarantine."""
+
+    def read(kind: str = "data", columns: str = "*") -> list[dict[str, Any]]:
+        paths = sorted(str(path) for path in settings.landing_dir.glob(f"files/payments/*/{kind}.parquet"))
+        if not paths:
+            return []
+        order = "_load_id, _row" if kind == "data" else "load_id, row, field"
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            found = connection.execute(f"SELECT {columns} FROM read_parquet(?) ORDER BY {order}", [paths])
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    return read
+
+
+def counts(outcome: LoadOutcome) -> tuple[int, int, int, int]:
+    return outcome.received, outcome.landed, outcome.quarantined, outcome.duplicates
+
+
+def test_a_file_is_taken_once_and_left_as_it_is(settings: Settings, drop: Drop, payments: Rows) -> None:
+    path = drop(HEADER + ROW)
+    before = path.stat()
+    assert counts(ingest("files", "payments", settings)) == (1, 1, 0, 0)
+    assert not ingest("files", "payments", settings).is_new
+    drop(HEADER + ROW, "the same under another name.csv")
+    os.utime(path)
+    assert not ingest("files", "payments", settings).is_new
+    assert path.read_text() == HEADER + ROW
+    assert path.stat().st_ino == before.st_ino
+    assert len(payments()) == 1
+    drop(HEADER + ROW.replace("100.50", "99.00"))
+    assert ingest("files", "payments", settings).landed == 1
+    assert [row["amount"] for row in payments()] == [Decimal("100.5"), Decimal(99)]
+
+
+def test_a_lost_state_takes_nothing_twice(settings: Settings, drop: Drop) -> None:
+    drop(HEADER + ROW)
+    ingest("files", "payments", settings)
+    state.state_path(settings, "files", "payments").unlink()
+    assert not ingest("files", "payments", settings).is_new
+
+
+def test_a_crash_between_load_and_state_takes_nothing_twice(
+    settings: Settings, drop: Drop, payments: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    drop(HEADER + ROW)
+    with monkeypatch.context() as patched:
+        patched.setattr("partner_warehouse.extract.files.write_state", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ingest("files", "payments", settings)
+    assert len(payments()) == 1
+    assert not ingest("files", "payments", settings).is_new
+    assert len(payments()) == 1
+
+
+def test_a_removed_load_is_taken_again(settings: Settings, drop: Drop) -> None:
+    import shutil
+
+    drop(HEADER + ROW)
+    ingest("files", "payments", settings)
+    shutil.rmtree(settings.landing_dir)
+    assert ingest("files", "payments", settings).landed == 1
+
+
+def test_files_land_in_the_order_of_their_names(settings: Settings, drop: Drop) -> None:
+    drop(HEADER + ROW, "b.csv")
+    drop(HEADER + ROW.replace("p1", "p2"), "a.csv")
+    ingest("files", "payments", settings)
+    newest_first = [manifest.files[0].name for manifest in manifests(settings.landing_dir, "files", "payments")]
+    assert newest_first == ["payments/b.csv", "payments/a.csv"]
+
+
+def test_csv_as_spreadsheets_write_it(settings: Settings, drop: Drop, payments: Rows) -> None:
+    content = (
+        '\ufeff"payment_id",invoice_id , amount,currency,paid_at,note\r\n'
+        '"p,1","i ""1""",1.5,USD,2026-01-01T00:00:00Z,"two\r\nlines"\r\n'
+        "\r\n"
+        ",,,,,\r\n"
+        "p2,i2,2,USD,2026-01-01T00:00:00Z,ünïcode 🙂\r\n"
+    )
+    drop(content)
+    outcome = ingest("files", "payments", settings)
+    assert counts(outcome) == (2, 2, 0, 0)
+    assert outcome.undeclared == {"note": 2}
+    first, second = payments(columns="payment_id, invoice_id, amount, _row, _raw")
+    assert (first["payment_id"], first["invoice_id"]) == ("p,1", 'i "1"')
+    assert '"note":"two\\r\\nlines"' in first["_raw"]
+    assert second["_row"] == 2
+    assert "ünïcode 🙂" in second["_raw"]
+
+
+def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Settings, drop: Drop, payments: Rows) -> None:
+    drop(
+        HEADER
+        + ROW
+        + 'p2,i1,"1,5",USD,2026-01-01T00:00:00Z\n'
+        + "p3,i1,5,USD,2026-01-01T00:00:00\n"
+        + "p4,i1,5,USD\n"
+        + ROW.replace("p1", "p5")
+    )
+    assert counts(ingest("files", "payments", settings)) == (5, 2, 3, 0)
+    found = payments("quarantine", "row, file, record_key, field, reason")
+    assert [(row["row"], row["record_key"], row["field"]) for row in found] == [
+        (2, "p2", "amount"),
+        (3, "p3", "paid_at"),
+        (4, None, None),
+    ]
+    assert {row["file"] for row in found} == {"payments/a.csv"}
+    assert "decimal comma" in found[0]["reason"]
+    assert "offset" in found[1]["reason"]
+    assert found[2]["reason"] == "the row has 4 values, the header 5 columns"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("payment_id,invoice_id,currency\np1,i1,USD\n", "required columns amount, paid_at missing"),
+        ((HEADER + ROW).replace(",", ";"), "separated by semicolons"),
+        ((HEADER + ROW).replace(",", "\t"), "separated by tabs"),
+        ("", "the file is empty"),
+        (HEADER.replace("currency", "amount") + ROW, "'amount' twice"),
+        ((HEADER + ROW.replace("p1", "é")).encode("cp1252"), "line 2: not UTF-8"),
+        ((HEADER + ROW).encode("utf-16"), "UTF-16"),
+        ((HEADER + "p\0").encode(), "line 2: a NUL character"),
+        (HEADER + 'p1,"i1,100,USD,2026-01-01T00:00:00Z\n' + ROW, "line 2"),
+        (HEADER + 'p1,"i1"x,100,USD,2026-01-01T00:00:00Z\n', "line 2"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_is_refused_and_the_others_are_not(
+    settings: Settings, drop: Drop, payments: Rows, content: str | bytes, message: str
+) -> None:
+    drop(content, "bad.csv")
+    drop(HEADER + ROW, "good.csv")
+    for _ in range(2):
+        with pytest.raises(BadInputError, match=r"payments/bad\.csv") as refused:
+            ingest("files", "payments", settings)
+        assert message in str(refused.value)
+        assert [row["payment_id"] for row in payments()] == ["p1"]
+    drop(HEADER + ROW.replace("p1", "p2"), "bad.csv")
+    assert ingest("files", "payments", settings).landed == 1
+
+
+def test_jsonl(settings: Settings, drop: Drop, payments: Rows) -> None:
+    record = (
+        '{"payment_id": "p1", "invoice_id": "i1", "amount": %s, "currency": "USD", "paid_at": "2026-01-01T00:00:00Z"}'
+    )
+    drop("\ufeff" + record % "1234567890123456.78" + "\r\n\r\nnot json\r\n" + record % '"5"' + "\r\n", "a.jsonl")
+    assert counts(ingest("files", "payments", settings)) == (3, 2, 1, 0)
+    assert [row["amount"] for row in payments(columns="amount")] == [Decimal("1234567890123456.78"), Decimal(5)]
+    assert payments("quarantine")[0]["raw"] == "not json"
+    drop('{"payment_id": "p1"}\n{"payment_id": "p2", "amount": 5}\n', "b.jsonl")
+    with pytest.raises(
+        BadInputError, match=r"payments/b\.jsonl: required columns invoice_id, currency, paid_at missing"
+    ):
+        ingest("files", "payments", settings)
+
+
+def test_parquet(settings: Settings, drop: Drop, payments: Rows, tmp_path: Path) -> None:
+    source = tmp_path / "source.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT 'p1' AS payment_id, 'i1' AS invoice_id, 12345678901234567.89::DECIMAL(28, 2) AS amount, "
+            "'USD' AS currency, TIMESTAMPTZ '2026-01-01 00:00:00+02' AS paid_at, 7 AS extra UNION ALL "
+            f"SELECT 'p2', 'i1', 1, 'USD', NULL, 8 ORDER BY 1) TO '{source}' (FORMAT parquet)"
+        )
+    drop(source.read_bytes(), "a.parquet")
+    outcome = ingest("files", "payments", settings)
+    assert counts(outcome) == (2, 1, 1, 0)
+    assert outcome.undeclared == {"extra": 2}
+    assert payments(columns="amount, paid_at::VARCHAR AS at") == [
+        {"amount": Decimal("12345678901234567.89"), "at": "2025-12-31 22:00:00+00"}
+    ]
+    drop(b"PAR1 no more", "b.parquet")
+    with pytest.raises(BadInputError, match="not a Parquet file"):
+        ingest("files", "payments", settings)
+
+
+def test_stray_files_are_reported(settings: Settings, drop: Drop) -> None:
+    drop(HEADER + ROW)
+    drop("x", "a.csv", "payment")
+    drop("x", "book.xlsx")
+    drop("x", ".hidden.csv")
+    drop("x", "readme.md")
+    (settings.inbox_dir / "loose.csv").write_text("x")
+    with pytest.raises(BadInputError) as refused:
+        ingest_source("files", settings, workers=2)
+    message = str(refused.value)
+    for expected in ("'payment' is no object", "payments/book.xlsx", "'loose.csv' lies in no folder"):
+        assert expected in message
+    assert "hidden" not in message
+    assert "readme" not in message
+    assert len(list(manifests(settings.landing_dir, "files", "payments"))) == 1
+
+
+def test_unknown_names_are_bad_input(settings: Settings) -> None:
+    with pytest.raises(BadInputError, match="no object 'payment'"):
+        ingest("files", "payment", settings)
+    with pytest.raises(BadInputError, match="no source 'file'"):
+        ingest("file", "payments", settings)
+
+
+def test_without_an_inbox_there_is_nothing_new(settings: Settings) -> None:
+    assert not any(outcome.is_new for outcome in ingest_source("files", settings))
+
+
+def test_outcomes_are_json(settings: Settings, drop: Drop) -> None:
+    import json
+
+    drop(HEADER + ROW)
+    document = ingest("files", "payments", settings).to_dict()
+    assert json.loads(json.dumps(document)) == document

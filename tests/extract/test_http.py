@@ -1,0 +1,121 @@
+"""Retries are bounded and patient, refusals are final, and nothing secret is ever said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from partner_warehouse.errors import PermanentError, TransientError
+from partner_warehouse.extract import hubspot, salesforce, stripe
+from partner_warehouse.extract.http import ATTEMPTS, RefusedError, SourceClient
+
+SECRET = "marked-secret"
+Answers = list[httpx.Response | Exception]
+
+
+class Source:
+    """A source that gives prepared answers, and the waits between."""
+
+    def __init__(self, answers: Answers, rule: Callable[..., bool] = lambda response, code: False) -> None:
+        self.answers = answers
+        self.waits: list[float] = []
+        self.calls = 0
+        self.refreshes = 0
+        self.client = SourceClient(
+            "shop",
+            "http://shop.test",
+            authorise=self._authorise,
+            is_transient=rule,
+            transport=httpx.MockTransport(self._answer),
+            sleep=self.waits.append,
+        )
+
+    def _authorise(self, again: bool) -> Mapping[str, str]:
+        self.refreshes += again
+        return {"Authorization": f"Bearer {SECRET}-{self.refreshes}"}
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def test_what_passes_is_tried_again() -> None:
+    source = Source(
+        [httpx.Response(500), httpx.ConnectError("refused"), httpx.Response(429), httpx.Response(200, text="ok")]
+    )
+    assert source.client.get("/things").text == "ok"
+    assert source.calls == 4
+    assert 0.25 <= source.waits[0] <= 0.5 <= source.waits[1] <= 1.0 <= source.waits[2] <= 2.0
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_retry_after_is_honoured(as_date: bool) -> None:
+    value = format_datetime(datetime.now(UTC) + timedelta(seconds=7.5), usegmt=True) if as_date else "7"
+    source = Source([httpx.Response(429, headers={"Retry-After": value}), httpx.Response(200)])
+    source.client.get("/things")
+    assert source.waits == [pytest.approx(7, abs=1.1)]
+
+
+def test_a_long_wait_is_left_to_the_scheduler() -> None:
+    source = Source([httpx.Response(429, headers={"Retry-After": "3600"})])
+    with pytest.raises(TransientError) as fault:
+        source.client.get("/things")
+    assert fault.value.retry_after == 3600
+    assert (source.calls, source.waits) == (1, [])
+
+
+def test_tries_are_bounded() -> None:
+    source = Source([httpx.Response(503)])
+    with pytest.raises(TransientError, match="HTTP 503"):
+        source.client.get("/things")
+    assert source.calls == ATTEMPTS
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 422])
+def test_refusals_are_final(status: int) -> None:
+    source = Source([httpx.Response(status)])
+    with pytest.raises(RefusedError, match=f"HTTP {status}"):
+        source.client.get("/things")
+    assert (source.calls, source.waits) == (1, [])
+
+
+def test_a_token_is_refreshed_once() -> None:
+    source = Source([httpx.Response(401), httpx.Response(200)])
+    source.client.get("/things")
+    assert source.refreshes == 1
+    source = Source([httpx.Response(401)])
+    with pytest.raises(PermanentError, match="credentials"):
+        source.client.get("/things")
+    assert (source.refreshes, source.calls) == (1, 2)
+
+
+def test_messages_hold_no_secret_and_no_record() -> None:
+    body = {"error": {"code": "bad_request", "message": f"value {SECRET} of marked-person@example.test"}}
+    source = Source([httpx.Response(400, json=body)])
+    with pytest.raises(RefusedError) as refused:
+        source.client.get("/things", params={"email": "marked-person@example.test"}, headers={"X-Key": SECRET})
+    assert "bad_request" in str(refused.value)
+    assert "marked" not in str(refused.value)
+    assert "marked" not in repr(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        (salesforce.is_transient, httpx.Response(403, json=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "x"}])),
+        (hubspot.is_transient, httpx.Response(423, json={"category": "LOCKED"})),
+        (stripe.is_transient, httpx.Response(409, json={"error": {"type": "invalid_request_error"}})),
+        (stripe.is_transient, httpx.Response(400, headers={"Stripe-Should-Retry": "true"})),
+    ],
+)
+def test_sources_have_their_own_rules(rule: Callable[..., bool], answer: httpx.Response) -> None:
+    source = Source([answer, httpx.Response(200)], rule)
+    source.client.get("/things")
+    assert source.calls == 2

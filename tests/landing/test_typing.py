@@ -1,0 +1,130 @@
+"""A value is typed exactly, or refused with a reason; never guessed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partner_warehouse.landing.catalog import Field, FieldType
+from partner_warehouse.landing.typing import reason, typed
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    session = duckdb.connect()
+    session.execute("SET TimeZone = 'America/New_York'")  # nothing may depend on the session's time zone
+    return session
+
+
+def type_of(
+    connection: duckdb.DuckDBPyConnection,
+    kind: FieldType,
+    text: str | None,
+    source: str = "files",
+    *,
+    required: bool = False,
+) -> tuple[object, str | None]:
+    field = Field("value", kind, required, ("value",))
+    value = typed(field, "t", source=source)
+    why = reason(field, "t", "v", source=source)
+    row = connection.execute(
+        f"SELECT v, {why} FROM (SELECT t, {value} AS v FROM (SELECT ?::VARCHAR AS t))", [text]
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("text", " as it is ", " as it is "),
+        ("boolean", "true", True),
+        ("boolean", "False", False),
+        ("boolean", "1", True),
+        ("integer", "-42", -42),
+        ("integer", "9223372036854775807", 9223372036854775807),
+        ("integer", "5.0", 5),
+        ("decimal", "1234.50", Decimal("1234.5")),
+        ("decimal", "-0.005", Decimal("-0.005")),
+        ("decimal", ".5", Decimal("0.5")),
+        ("decimal", " 7 ", Decimal(7)),
+        ("decimal", "12345678901234567890.123456789012345678", Decimal("12345678901234567890.123456789012345678")),
+        ("decimal", "0.3333333333333333", Decimal("0.3333333333333333")),
+        ("decimal", "1.5000000000000000000000", Decimal("1.5")),
+        ("decimal", "1e3", Decimal(1000)),
+        ("decimal", "1.25E-7", Decimal("0.000000125")),
+        ("date", "2024-02-29", date(2024, 2, 29)),
+        ("epoch", "1767225600", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("instant", "2026-01-01T12:00:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+        ("instant", "2026-01-01T12:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+        ("instant", "2026-01-01 12:00:00+02", datetime(2026, 1, 1, 10, tzinfo=UTC)),
+        ("instant", "2026-01-01T12:00:00.123456-03:30", datetime(2026, 1, 1, 15, 30, 0, 123456, tzinfo=UTC)),
+        ("instant", "2026-01-01T12:00:00.000+0000", datetime(2026, 1, 1, 12, tzinfo=UTC)),
+    ],
+)
+def test_values_are_typed(connection: duckdb.DuckDBPyConnection, kind: FieldType, text: str, expected: object) -> None:
+    assert type_of(connection, kind, text) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "why"),
+    [
+        ("boolean", "maybe", "not a boolean"),
+        ("integer", "1.5", "not an integer"),
+        ("integer", "9223372036854775808", "not an integer"),
+        ("integer", "1_000", "not an integer"),
+        ("integer", "0x1F", "not an integer"),
+        ("decimal", "1234,50", "decimal comma"),
+        ("decimal", "1,234.50", "decimal comma"),
+        ("decimal", "€5", "not a decimal"),
+        ("decimal", "NaN", "not a decimal"),
+        ("decimal", "inf", "not a decimal"),
+        ("decimal", "1 234", "not a decimal"),
+        ("decimal", "1_000", "not a decimal"),
+        ("decimal", "123456789012345678901", "more digits than fit"),
+        ("decimal", "0.1234567890123456789", "more digits than fit"),
+        ("decimal", "1e-19", "more digits than fit"),
+        ("decimal", "1e30", "more digits than fit"),
+        ("date", "2026-02-30", "not a date"),
+        ("date", "01/02/2026", "not a date"),
+        ("date", "2026-1-1", "not a date"),
+        ("date", "infinity", "not a date"),
+        ("date", "2026-01-01T00:00:00Z", "not a date"),
+        ("epoch", "soon", "not Unix seconds"),
+        ("instant", "2026-01-01T12:00:00", "without an offset"),
+        ("instant", "2026-01-01", "a date where an instant"),
+        ("instant", "2026-02-30T12:00:00Z", "not an ISO 8601 instant"),
+        ("instant", "2026-01-01T25:00:00Z", "not an ISO 8601 instant"),
+        ("instant", "1767225600000", "not an ISO 8601 instant"),
+        ("instant", "now", "not an ISO 8601 instant"),
+    ],
+)
+def test_other_values_are_refused(connection: duckdb.DuckDBPyConnection, kind: FieldType, text: str, why: str) -> None:
+    value, given_reason = type_of(connection, kind, text)
+    assert value is None
+    assert given_reason is not None
+    assert given_reason.startswith(why) or why in given_reason
+
+
+def test_an_api_may_send_milliseconds(connection: duckdb.DuckDBPyConnection) -> None:
+    assert type_of(connection, "instant", "1767225600123", "hubspot") == (
+        datetime(2026, 1, 1, 0, 0, 0, 123000, tzinfo=UTC),
+        None,
+    )
+
+
+def test_only_required_values_may_not_be_absent(connection: duckdb.DuckDBPyConnection) -> None:
+    assert type_of(connection, "decimal", None) == (None, None)
+    assert type_of(connection, "decimal", None, required=True) == (None, "required value is missing")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20) + 1, max_value=10**20 - 1, places=18))
+def test_every_decimal_that_fits_comes_back_exactly(number: Decimal) -> None:
+    with duckdb.connect() as session:
+        assert type_of(session, "decimal", format(number, "f")) == (number, None)
