@@ -268,7 +268,7 @@ def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, peri
 def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     """`lines`: a first posting keeps the entitlement's id; an adjustment has its own and names what it corrects."""
     frozen = [name for name in LINE_COLUMNS if name not in _DECIDED]
-    described = ", ".join(f"coalesce(due.{name}, was.{name}) AS {name}" for name in frozen)
+    described = ", ".join(f"CASE WHEN decided.is_due THEN due.{name} ELSE was.{name} END AS {name}" for name in frozen)
     listed = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in LINE_COLUMNS.items())
     duck.execute(
         f"""
@@ -305,10 +305,10 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
                 {described}
             FROM decided
             LEFT JOIN due
-                ON decided.is_due AND decided.commission_line_id = due.line_id
+                ON decided.commission_line_id = due.line_id
                 AND decided.partner_id = due.partner_id AND decided.currency = due.currency
             LEFT JOIN first_postings AS was
-                ON NOT decided.is_due AND decided.commission_line_id = was.commission_line_id
+                ON decided.commission_line_id = was.commission_line_id
                 AND decided.partner_id = was.partner_id AND decided.currency = was.currency
         )
         SELECT {listed} FROM (SELECT *, {_PAYOUT_ID} AS payout_id FROM described)
