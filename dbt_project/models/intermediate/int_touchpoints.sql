@@ -88,7 +88,10 @@ records as (
         _file,
         _row
     from {{ ref('stg_events__events') }}
-    where event_type in ('track', 'page', 'screen')
+    where
+        event_type in ('track', 'page', 'screen')
+        -- A page inside a visit names neither; the touch is what opened the visit.
+        and (channel is not null or partner_id is not null)
 
 ),
 

@@ -131,12 +131,16 @@ class StripeAccount:
         }
 
     def _trials(self) -> None:
-        """Customers that signed up and bought nothing; some were deleted: gone from the list, told by an event only."""
+        """Second Stripe customers of companies that tried something and did not buy it.
+
+        Some were deleted: gone from the list, told by an event only.
+        """
         lost = [deal for deal in self._world.deals if not deal.won and deal.hubspot_id][::7]
         deleted = {deal.number for deal in every(lost, 0, self._defects.delete_every // 50)}
         for deal in lost:
             key = self._ids.stripe("cus")
-            record = self._customer_record(key, deal.customer.name, deal.created_at, {"trial": "true"})
+            metadata = {"hubspot_company_id": deal.customer.hubspot_id or "", "trial": "true"}
+            record = self._customer_record(key, deal.customer.name, deal.created_at, metadata)
             self._put("customer", deal.created_at, record, "customer.created")
             deleted_at = deal.created_at + timedelta(days=14)
             if deal.number in deleted and deleted_at < HORIZON:
