@@ -113,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("status", help="what is published, and where the payouts stand").set_defaults(command=_status)
     commands.add_parser("verify", help="hold the ledger against itself").set_defaults(command=_verify)
-    commands.add_parser("sandbox", help="serve the sample company on loopback").set_defaults(command=_sandbox)
+    sandbox = commands.add_parser("sandbox", help="serve the sample company on loopback, until interrupted")
+    sandbox.add_argument("--scale", type=float, default=1.0, help="size of the company; 1 is the default one")
+    sandbox.set_defaults(command=_sandbox)
     return parser
 
 
@@ -288,10 +290,10 @@ def _verify(_: argparse.Namespace, settings: Settings) -> None:
     _say(f"the ledger is whole: {len(service.log())} events")
 
 
-def _sandbox(_: argparse.Namespace, settings: Settings) -> None:
-    from partner_warehouse.sandbox.process import serve
+def _sandbox(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.sandbox.__main__ import main as sandbox
 
-    serve(settings)
+    sandbox(["serve", "--home", str(settings.home), "--scale", str(options.scale)])
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,165 @@
+"""The command as scripts see it: exit statuses, one line first on stderr, formats that can be read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from partner_warehouse import cli, pipeline
+from partner_warehouse.errors import GateFailedError
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; returns its exit status, stdout and stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        try:
+            status = cli.main(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def approved(run, refreshed):
+    for action, user in (("draft", "ana"), ("submit", "ana"), ("approve", "ben")):
+        assert run("payouts", action, "2026-03", "--user", user)[0] == 0
+    return refreshed
+
+
+def test_help_answers_at_once():
+    began = time.process_time()
+    heavy = (
+        "import sys; from partner_warehouse import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(any(name in sys.modules for name in ('duckdb', 'sqlalchemy', 'pydantic', 'great_expectations')))"
+    )
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "payouts" in done.stdout
+    assert time.process_time() - began < 0.3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "arguments are required"),
+        (("fly",), "invalid choice"),
+        (("payouts", "draft", "2026-03"), "--user"),
+        (("payouts", "draft", "2026-3", "--user", "ana"), "expected a month as YYYY-MM"),
+        (("payouts", "submit", "2026-03", "--user", " "), "name of a person"),
+        (("payouts", "show", "2026-03"), "nothing is drafted"),
+        (("run", "--as-of", "yesterday"), "expected an instant with an offset"),
+        (("run", "--as-of", "2026-04-01T00:00:00"), "expected an instant with an offset"),
+        (("explain",), "--payout"),
+        (("explain", "--partner", "p1"), "--period"),
+        (("explain", "--payout", "PO-none"), "not among the approved payouts"),
+        (("reproduce", "2026-03"), "not approved"),
+    ],
+)
+def test_bad_input_is_2_and_said_in_the_first_line(run, refreshed, arguments, said):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err.splitlines()[0]
+
+
+def test_nothing_published_is_bad_input_that_says_what_to_do(run, home):
+    status, _, err = run("payouts", "draft", "2026-03", "--user", "ana")
+    assert status == 2
+    assert "partner-warehouse run" in err
+
+
+def test_what_is_not_allowed_is_4(run, approved):
+    for arguments in (("draft", "--user", "ana"), ("approve", "--user", "ben"), ("reject", "--user", "ben")):
+        status, _, err = run("payouts", arguments[0], "2026-03", *arguments[1:])
+        assert status == 4
+        assert "2026-03 is approved" in err.splitlines()[0]
+
+
+def test_who_prepared_it_may_not_approve_it(run, refreshed):
+    run("payouts", "draft", "2026-03", "--user", "ben")
+    run("payouts", "submit", "2026-03", "--user", "ana")
+    status, _, err = run("payouts", "approve", "2026-03", "--user", "ben")
+    assert (status, err.splitlines()[0]) == (4, "2026-03: ben prepared it; another person approves")
+
+
+def test_a_failed_gate_is_3_and_a_fault_is_1_without_data(run, refreshed, monkeypatch):
+    def gate(*_, **__):
+        raise GateFailedError("gate marts: 3 rows")
+
+    monkeypatch.setattr(pipeline, "run", gate)
+    assert run("run")[::2] == (3, "gate marts: 3 rows\n")
+
+    def fault(*_, **__):
+        raise RuntimeError("card 4242 4242 4242 4242")
+
+    monkeypatch.setattr(pipeline, "run", fault)
+    status, _, err = run("run")
+    assert status == 1
+    assert err.splitlines()[0] == "unexpected fault: RuntimeError"
+    assert "4242" not in err
+
+
+def test_only_what_is_posted_refreshes_the_publication(run, refreshed):
+    run("payouts", "draft", "2026-03", "--user", "ana")
+    run("payouts", "submit", "2026-03", "--user", "ana")
+    assert refreshed == ["gate payouts"]
+    run("payouts", "approve", "2026-03", "--user", "ben")
+    run("payouts", "export", "2026-03", "--user", "dora")
+    run("payouts", "export", "2026-03", "--user", "dora")
+    run("payouts", "paid", "2026-03", "--user", "dora")
+    assert refreshed == ["gate payouts", *["refresh"] * 3]
+
+
+def test_show_in_every_format(run, approved):
+    status, table, _ = run("payouts", "show", "2026-03")
+    assert status == 0
+    assert "2026-03 is approved" in table
+    assert "100.000" in table
+    rows = json.loads(run("payouts", "show", "2026-03", "--format", "json")[1])
+    assert [row["payable"] for row in rows] == ["7.000", "100.000"]
+    cells = list(csv.DictReader(io.StringIO(run("payouts", "show", "2026-03", "--format", "csv")[1])))
+    assert cells[0]["partner_id"] == "'=cmd|' /C calc'!A0"
+    assert cells[1]["status"] == "approved"
+
+
+def test_the_bill_file_ties_with_its_control_totals(run, approved, home):
+    run("payouts", "export", "2026-03", "--user", "dora")
+    directory = home / "exports" / "2026-03"
+    bills = list(csv.DictReader((directory / "bills.csv").open(newline="")))
+    control = json.loads((directory / "control.json").read_text())
+    assert [bill["amount"] for bill in bills] == ["7.000", "100.000"]
+    assert bills[0]["vendor"].startswith("'=")
+    assert (control["rows"], control["totals"]) == (2, {"USD": "107.000"})
+
+
+def test_explain_says_why_a_partner_was_not_paid(run, refreshed):
+    status, out, _ = run("explain", "--partner", "p2", "--period", "2026-03")
+    assert status == 0
+    assert "p2 has no approved payout in 2026-03." in out
+    assert "is held: fraud flag." in out
+    assert "payable later, on 2026-04-29" in out
+
+
+def test_explain_a_line_gives_its_derivation(run, refreshed):
+    found = json.loads(run("explain", "--line", "a", "--format", "json")[1])
+    assert "base 1000.000 USD x rate 0.100000000000 (tier Gold)" in found["summary"][0]
+    assert [section["table"] for section in found["sections"]] == ["finance.commission_lines", "commission_plans.csv"]
+
+
+def test_status_and_verify(run, approved):
+    status, out, _ = run("status")
+    assert status == 0
+    assert "2026-03  approved   107.000 USD" in out
+    assert run("verify")[:2] == (0, "the ledger is whole: 3 events\n")
