@@ -458,6 +458,16 @@ def test_a_long_backlog_lands_in_parts_and_goes_on_after_a_fault(settings: Setti
     assert landed(settings, "events", "events", "messageId") == [f"m{hour}" for hour in range(10)]
 
 
+def test_an_hour_without_events_is_passed(settings: Settings) -> None:
+    collector = Collector()
+    collector.put(0)
+    assert not pull_events(settings, collector).is_new
+    assert not pull_events(settings, collector).is_new
+    assert len(collector.fetched) == 1
+    collector.put(1, "m1")
+    assert pull_events(settings, collector).landed == 1
+
+
 def test_a_damaged_event_file_is_not_landed(settings: Settings) -> None:
     collector = Collector()
     collector.put(0, "m0")

@@ -138,7 +138,8 @@ def ingest_api(
         elif cursor_to == cursor:
             return outcome
         seen = [] if fetched.is_snapshot else _overlap_of(spool.marks, cursor_to, overlap)
-        document = {"cursor": cursor_to, "seen": seen, "remember": dict(fetched.remember)}
+        load = outcome.load_ids[-1] if outcome.is_new else state.get("load")
+        document = {"cursor": cursor_to, "load": load, "seen": seen, "remember": dict(fetched.remember)}
         write_state(settings, source, name, document)
         return outcome
 

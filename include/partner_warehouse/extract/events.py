@@ -80,6 +80,7 @@ class Events:
         outcome = LoadOutcome(schema.source, schema.name)
         with exclusive(settings, schema.source, schema.name) as directory:
             known = self._known(settings, schema)
+            load = read_state(settings, schema.source, schema.name).get("load")
             names = sorted(known)
             cursor = names[-1] if names else None
             # Empty while there are fewer files than the look-back: then all are listed.
@@ -96,7 +97,9 @@ class Events:
                 cursor = cursor_to
                 known |= {listed.name: listed.etag for listed in batch}
                 kept = {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}
-                write_state(settings, schema.source, schema.name, {"cursor": cursor, "files": kept})
+                load = outcome.load_ids[-1] if outcome.is_new else load
+                state = {"cursor": cursor, "load": load, "files": kept}
+                write_state(settings, schema.source, schema.name, state)
         return outcome
 
     def _known(self, settings: Settings, schema: ObjectSchema) -> dict[str, str | None]:
@@ -107,7 +110,7 @@ class Events:
         state = read_state(settings, schema.source, schema.name)
         known: dict[str, str | None] = dict(state.get("files", {}))
         for manifest in manifests(settings.landing_dir, schema.source, schema.name):
-            if known and (manifest.cursor_to or "") <= max(known):
+            if manifest.load_id <= (state.get("load") or "") or (not state and len(known) > LOOK_BACK):
                 break
             known |= {file.name: known.get(file.name) for file in manifest.files}
         return {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}

@@ -71,14 +71,14 @@ class SourceClient:
         authorise: Callable[[bool], Mapping[str, str]],
         is_transient: TransientRule = _no_rule,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise PermanentError(f"{source}: the connection's host is no URL: write https://…")
         self._source = source
         self._authorise = authorise
         self._is_transient = is_transient
-        self._sleep = sleep
+        self._sleep = sleep or pause
         self._http = httpx.Client(
             base_url=base_url, timeout=httpx.Timeout(60.0, connect=10.0), transport=transport, follow_redirects=False
         )
@@ -148,6 +148,11 @@ class SourceClient:
             return TransientError(what, retry_after=retry_after(response))
         hint = {401: "; check the connection's credentials", 403: "; check the rights of the connection's user"}
         raise RefusedError(what + hint.get(response.status_code, ""), status=response.status_code, code=code)
+
+
+def pause(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
 
 
 def _jitter(backoff: float) -> float:

@@ -114,7 +114,9 @@ class HubSpot:
             if is_last:
                 return
             if reached == since:
-                yield from self._of_one_instant(name, properties, _filter(stamp_name, "EQ", str(since)), delivered)
+                yield from self._of_one_instant(
+                    name, properties, _filter(stamp_name, "EQ", str(since)), delivered | at_the_end
+                )
                 operator, delivered = "GT", set()
             else:
                 since, operator, delivered = reached, "GTE", at_the_end

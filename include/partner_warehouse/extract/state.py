@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from partner_warehouse.landing.layout import object_dir
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import sync
 from partner_warehouse.settings import Settings
@@ -22,12 +23,16 @@ def state_path(settings: Settings, source: str, object_name: str) -> Path:
 
 
 def read_state(settings: Settings, source: str, object_name: str) -> dict[str, Any]:
-    """The object's state; empty when there is none, or none that can be read."""
+    """The object's state; empty when there is none, none that can be read, or the load it speaks of is gone."""
     try:
         document = json.loads(state_path(settings, source, object_name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict):
+        return {}
+    load = document.get("load")
+    is_valid = load is None or (object_dir(settings.landing_dir, source, object_name) / str(load)).is_dir()
+    return document if is_valid else {}
 
 
 def write_state(settings: Settings, source: str, object_name: str, state: dict[str, Any]) -> None:
