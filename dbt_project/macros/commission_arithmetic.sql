@@ -23,9 +23,16 @@
     (({{ numerator }}) // ({{ denominator }}))
 {%- endmacro %}
 
+{# The greatest common divisor of two whole numbers above zero. Where an engine has none, 1 divides both too. #}
+{% macro common_divisor(first, second) -%}
+    {{ return(adapter.dispatch('common_divisor')(first, second)) }}
+{%- endmacro %}
+{% macro default__common_divisor(first, second) -%} 1 {%- endmacro %}
+{% macro duckdb__common_divisor(first, second) -%} gcd({{ first }}, {{ second }}) {%- endmacro %}
+
 {# A decimal as a whole number of 10^-digits. It must have no more decimals than that. #}
 {% macro to_units(amount, digits) -%}
-    cast({{ amount }} * {{ 10 ** digits }} as {{ wide_integer() }})
+    cast({{ amount }} * cast({{ 10 ** digits }} as {{ wide_integer() }}) as {{ wide_integer() }})
 {%- endmacro %}
 
 {# Mills as money. #}

@@ -135,7 +135,8 @@ joined as (
         {{ local_day('parts.paid_at', "coalesce(plans.timezone, 'UTC')") }} as paid_on,
         {{ to_units('parts.collected_so_far', 3) }} as mills_so_far,
         {{ to_units('parts.collected_before', 3) }} as mills_before,
-        {{ to_units('orders.share', 12) }} as share_units,
+        orders.share_numerator,
+        orders.share_denominator,
         case when movements.invoice_gross > 0 then {{ to_units('movements.invoice_gross', 3) }} else 1 end as gross_mills,
         {{ to_units('movements.invoice_net', 3) }} as net_mills,
         {{ to_units('greatest(movements.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
@@ -195,12 +196,24 @@ measured as (
 
     select
         decided.*,
-        {{ round_ratio('mills_so_far * net_mills * share_units', 'gross_mills * 1000') }} as net_fine_so_far,
-        {{ round_ratio('mills_before * net_mills * share_units', 'gross_mills * 1000') }} as net_fine_before,
-        {{ round_ratio('mills_so_far * eligible_mills * share_units', 'gross_mills * 1000') }} as base_fine_so_far,
-        {{ round_ratio('mills_before * eligible_mills * share_units', 'gross_mills * 1000') }} as base_fine_before,
+        {{ round_ratio('mills_so_far * net_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_net_so_far,
+        {{ round_ratio('mills_before * net_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_net_before,
+        {{ round_ratio('mills_so_far * eligible_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_base_so_far,
+        {{ round_ratio('mills_before * eligible_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_base_before,
         {{ to_units('fx_rate', 10) }} as fx_units
     from decided
+
+),
+
+shared as (
+
+    select
+        measured.*,
+        {{ round_ratio('order_net_so_far * share_numerator', 'share_denominator') }} as net_fine_so_far,
+        {{ round_ratio('order_net_before * share_numerator', 'share_denominator') }} as net_fine_before,
+        {{ round_ratio('order_base_so_far * share_numerator', 'share_denominator') }} as base_fine_so_far,
+        {{ round_ratio('order_base_before * share_numerator', 'share_denominator') }} as base_fine_before
+    from measured
 
 ),
 
@@ -242,7 +255,7 @@ final as (
         {{ local_day('first_paid_at', 'timezone') }} as first_paid_on,
         kind_rank,
         invoice_sequence
-    from measured
+    from shared
 
 )
 

@@ -38,6 +38,8 @@ closed as (
         orders.order_id as deal_id,
         orders.partner_id,
         orders.share,
+        orders.share_numerator,
+        orders.share_denominator,
         orders.programme,
         plans.plan_id,
         plans.plan_version,
@@ -140,8 +142,8 @@ final as (
         sized.plan_fine is null as is_without_rate,
         {{ round_ratio(
             to_units('fees.fee', 3)
-            ~ ' * coalesce(volumes.rate_units, ' ~ 10 ** 8 ~ ') * '
-            ~ to_units('sized.share', 12), 1000
+            ~ ' * coalesce(volumes.rate_units, ' ~ 10 ** 8 ~ ') * cast(' ~ 10 ** 9 ~ ' as ' ~ wide_integer()
+            ~ ') * sized.share_numerator', 'sized.share_denominator'
         ) }} as exact_e20
     from sized
     left join rates as fees

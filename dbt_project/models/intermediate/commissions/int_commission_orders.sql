@@ -102,6 +102,15 @@ scaled as (
         bound_by,
         is_too_much,
         abs(total_share - 1) <= 0.0005 as is_whole,
+        -- Nine decimals: a third that was written with more is the same third as the others.
+        {{ to_units('cast(share as decimal(18, 9))', 9) }} as share_units,
+        case
+            when abs(total_share - 1) <= 0.0005
+                then cast(sum({{ to_units('cast(share as decimal(18, 9))', 9) }}) over (
+                    partition by order_kind, order_id
+                ) as {{ wide_integer() }})
+            else cast({{ 10 ** 9 }} as {{ wide_integer() }})
+        end as whole_units,
         case
             when is_too_much = 1 then cast(0 as {{ fraction() }})
             when abs(total_share - 1) <= 0.0005 then {{ fraction_ratio('share', 'total_share') }}
@@ -120,6 +129,8 @@ split as (
         partner_id,
         bound_by,
         is_too_much,
+        share_units,
+        whole_units,
         cast(
             share
             + case
@@ -142,6 +153,8 @@ candidates as (
         bound_by,
         is_too_much,
         share,
+        share_units,
+        whole_units,
         'deal_partners' as crediting_model
     from split
     union all
@@ -152,6 +165,8 @@ candidates as (
         'attribution' as bound_by,
         0 as is_too_much,
         credits.share,
+        {{ to_units('credits.share', 12) }} as share_units,
+        cast({{ 10 ** 12 }} as {{ wide_integer() }}) as whole_units,
         credits.model as crediting_model
     from orders
     inner join credits using (deal_id)
@@ -218,6 +233,13 @@ final as (
         candidates.order_id,
         candidates.partner_id,
         candidates.share,
+        -- The share as a fraction of whole numbers, so that a third is a third.
+        {{ whole_quotient(
+            'candidates.share_units', common_divisor('candidates.share_units', 'candidates.whole_units')
+        ) }} as share_numerator,
+        {{ whole_quotient(
+            'candidates.whole_units', common_divisor('candidates.share_units', 'candidates.whole_units')
+        ) }} as share_denominator,
         candidates.bound_by,
         orders.order_at,
         enrolled.enrolment_id,
