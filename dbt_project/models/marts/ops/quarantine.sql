@@ -6,6 +6,12 @@ landing as (
 
 ),
 
+warehouse as (
+
+    select * from {{ ref('int_record_conflicts') }}
+
+),
+
 final as (
 
     select
@@ -20,6 +26,19 @@ final as (
         reason,
         'set_aside' as disposition
     from landing
+    union all
+    select
+        'warehouse' as stage,
+        load_id,
+        source,
+        object,
+        file,
+        row as line,
+        record_key,
+        field,
+        reason,
+        disposition
+    from warehouse
 
 )
 
