@@ -36,7 +36,9 @@ final as (
         distinct_records.step_id,
         coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
         distinct_records.step,
-        case when distinct_records.completed_at <= parameters.as_of then distinct_records.completed_at end as completed_at,
+        case
+            when distinct_records.completed_at <= parameters.as_of then distinct_records.completed_at
+        end as completed_at,
         distinct_records.source,
         distinct_records._load_id,
         distinct_records._file,

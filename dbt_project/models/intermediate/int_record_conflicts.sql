@@ -1,29 +1,3 @@
-{#
-    References that something of the file drop or of a system makes to a record that is not there. The record is kept:
-    nothing is lost when the other one comes later, and until then the reference leads nowhere.
-#}
-{% set references = [
-    ('int_invoices', 'invoices', 'invoice_id', 'customer_id', 'int_customers', 'customer_id'),
-    ('int_invoices', 'invoices', 'invoice_id', 'deal_id', 'int_deals', 'deal_id'),
-    ('int_invoice_lines', 'invoice_lines', 'line_id', 'product_id', 'int_products', 'product_id'),
-    ('int_deals', 'deals', 'deal_id', 'customer_id', 'int_customers', 'customer_id'),
-    ('int_deal_partners', 'deal_partners', 'deal_partner_id', 'deal_id', 'int_deals', 'deal_id'),
-    ('int_deal_partners', 'deal_partners', 'deal_partner_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_enrolments', 'enrolments', 'enrolment_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_contacts', 'contacts', 'contact_id', 'customer_id', 'int_customers', 'customer_id'),
-    ('int_leads', 'leads', 'lead_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_leads', 'leads', 'lead_id', 'customer_id', 'int_customers', 'customer_id'),
-    ('int_touchpoints', 'touchpoints', 'touchpoint_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_activities', 'activities', 'activity_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_activity_responses', 'activity_responses', 'response_id', 'activity_id', 'int_activities', 'activity_id'),
-    ('int_costs', 'costs', 'cost_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_surveys', 'surveys', 'survey_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_tickets', 'tickets', 'ticket_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_onboarding_steps', 'onboarding_steps', 'step_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_training', 'training', 'training_id', 'partner_id', 'int_partners', 'partner_id'),
-    ('int_holds', 'holds', 'hold_id', 'partner_id', 'int_partners', 'partner_id'),
-] %}
-
 with
 
 payments as (
@@ -182,7 +156,8 @@ set_aside as (
         stripe_disputes._file,
         stripe_disputes._row,
         'payment_intent' as field,
-        'no counted payment of ' || coalesce(stripe_disputes.payment_intent_id, stripe_disputes.charge_id, 'the dispute')
+        'no counted payment of '
+        || coalesce(stripe_disputes.payment_intent_id, stripe_disputes.charge_id, 'the dispute')
         || ' yet: the dispute waits for it' as reason
     from stripe_disputes
     cross join parameters
@@ -252,23 +227,43 @@ rates as (
 -- References that lead nowhere.
 dangling as (
 
-{% for model, object, key, field, target, target_key in references %}
-    select
-        referring.{{ 'record_source' if object == 'leads' else 'source' }} as source,
-        '{{ object }}' as object,
-        referring.{{ key }} as record_key,
-        referring._load_id,
-        referring._file,
-        referring._row,
-        '{{ field }}' as field,
-        'there is no {{ field[:-3] }} ' || referring.{{ field }} as reason
-    from {{ ref(model) }} as referring
-    left join {{ ref(target) }} as referred on referring.{{ field }} = referred.{{ target_key }}
-    where
-        referring.{{ field }} is not null
-        and referred.{{ target_key }} is null
-    {% if not loop.last -%} union all {%- endif %}
-{% endfor %}
+    {{ missing_reference('invoices', 'invoice_id', 'customer_id', 'customers') }}
+    union all
+    {{ missing_reference('invoices', 'invoice_id', 'deal_id', 'deals') }}
+    union all
+    {{ missing_reference('invoice_lines', 'line_id', 'product_id', 'products') }}
+    union all
+    {{ missing_reference('deals', 'deal_id', 'customer_id', 'customers') }}
+    union all
+    {{ missing_reference('deal_partners', 'deal_partner_id', 'deal_id', 'deals') }}
+    union all
+    {{ missing_reference('deal_partners', 'deal_partner_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('enrolments', 'enrolment_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('contacts', 'contact_id', 'customer_id', 'customers') }}
+    union all
+    {{ missing_reference('leads', 'lead_id', 'partner_id', 'partners', source='record_source') }}
+    union all
+    {{ missing_reference('leads', 'lead_id', 'customer_id', 'customers', source='record_source') }}
+    union all
+    {{ missing_reference('touchpoints', 'touchpoint_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('activities', 'activity_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('activity_responses', 'response_id', 'activity_id', 'activities') }}
+    union all
+    {{ missing_reference('costs', 'cost_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('surveys', 'survey_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('tickets', 'ticket_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('onboarding_steps', 'step_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('training', 'training_id', 'partner_id', 'partners') }}
+    union all
+    {{ missing_reference('holds', 'hold_id', 'partner_id', 'partners') }}
 
 ),
 
@@ -331,7 +326,8 @@ odd as (
         refunds._file,
         refunds._row,
         'amount' as field,
-        'payment ' || payments.payment_id || ' of ' || payments.amount || ' has refunds of ' || refunded.amount as reason
+        'payment ' || payments.payment_id || ' of ' || payments.amount || ' has refunds of '
+        || refunded.amount as reason
     from refunded
     inner join refunds on refunded.refund_id = refunds.refund_id
     inner join payments on refunded.payment_id = payments.payment_id
@@ -345,7 +341,8 @@ odd as (
         stripe_invoices._file,
         stripe_invoices._row,
         'lines' as field,
-        'the lines come to ' || (line_sums.net + line_sums.tax) || ', the invoice to ' || stripe_invoices.total as reason
+        'the lines come to ' || (line_sums.net + line_sums.tax) || ', the invoice to '
+        || stripe_invoices.total as reason
     from stripe_invoices
     inner join invoices on stripe_invoices.invoice_id = invoices.invoice_id
     inner join line_sums on stripe_invoices.invoice_id = line_sums.invoice_id

@@ -38,7 +38,9 @@ final as (
         coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
         distinct_records.course,
         distinct_records.assigned_at,
-        case when distinct_records.completed_at <= parameters.as_of then distinct_records.completed_at end as completed_at,
+        case
+            when distinct_records.completed_at <= parameters.as_of then distinct_records.completed_at
+        end as completed_at,
         distinct_records.source,
         distinct_records._load_id,
         distinct_records._file,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
+
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.landing.layout import object_dir
 from partner_warehouse.settings import Settings

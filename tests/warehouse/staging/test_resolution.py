@@ -104,7 +104,9 @@ def _land_billing(warehouse: Warehouse) -> None:
         {"id": "cus_5", "email": "trial@nowhere.example", "created": "2025-02-01T00:00:00Z"},
     )
     warehouse.land("stripe", "customer", {"id": "cus_5", "deleted": True}, {"id": "cus_2", "deleted": True})
-    warehouse.land("stripe", "product", {"id": "prod_1", "salesforce_product_id": "01t", "created": "2025-01-01T00:00:00Z"})
+    warehouse.land(
+        "stripe", "product", {"id": "prod_1", "salesforce_product_id": "01t", "created": "2025-01-01T00:00:00Z"}
+    )
     day = "2026-01-{:02d}T00:00:00Z"
     invoice = {"status": "paid", "created": day.format(1), "finalized_at": day.format(2)}
     warehouse.land(
@@ -142,7 +144,8 @@ def _land_billing(warehouse: Warehouse) -> None:
         paid | {"id": "inpay_2", "amount_paid": 50000, "payment_intent": "pi_2", "paid_at": day.format(20)},
         paid | {"id": "inpay_1", "amount_paid": 40000, "payment_intent": "pi_1", "paid_at": day.format(10)},
         paid | {"id": "inpay_9", "amount_requested": 1, "status": "open", "payment_intent": "pi_9"},
-        paid | {"id": "inpay_8", "invoice": "in_4", "amount_paid": 1, "payment_intent": "pi_8", "paid_at": day.format(9)},
+        paid
+        | {"id": "inpay_8", "invoice": "in_4", "amount_paid": 1, "payment_intent": "pi_8", "paid_at": day.format(9)},
         created=day.format(5),
     )
     # The same payment again, with another amount: it cannot be.
@@ -168,7 +171,8 @@ def _land_billing(warehouse: Warehouse) -> None:
         "stripe",
         "dispute",
         dispute | {"id": "du_1", "payment_intent": "pi_2", "amount": 50000, "closed_at": "2026-02-01T00:00:00Z"},
-        dispute | {"id": "du_2", "charge": "ch_3", "amount": 12005, "closed_at": "2026-04-02T00:00:00Z", "currency": "kwd"},
+        dispute
+        | {"id": "du_2", "charge": "ch_3", "amount": 12005, "closed_at": "2026-04-02T00:00:00Z", "currency": "kwd"},
     )
     note = {"invoice": "in_1", "currency": "usd", "status": "issued", "created": day.format(16)}
     warehouse.land(
@@ -192,7 +196,9 @@ def _land_visits(warehouse: Warehouse) -> None:
         event("m2", "identify", "2026-01-02T00:00:00Z", anonymousId="dev", userId="21"),
         event("m3", "identify", "2026-01-05T00:00:00Z", anonymousId="dev", userId="BO@self.example"),
         event("m4", "page", "2026-01-05T00:00:00Z", anonymousId="dev", channel="direct"),
-        event("m5", "track", "2026-01-04T00:00:00Z", anonymousId="dev", event="Partner Link Clicked", partner_id="001Q"),
+        event(
+            "m5", "track", "2026-01-04T00:00:00Z", anonymousId="dev", event="Partner Link Clicked", partner_id="001Q"
+        ),
         event("m6", "page", "2026-04-02T00:00:00Z", anonymousId="dev"),
     )
     warehouse.land(
@@ -210,7 +216,7 @@ def company(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
     _land_crm(warehouse)
     _land_billing(warehouse)
     _land_visits(warehouse)
-    warehouse.build("int_record_conflicts", "int_touchpoints", "int_contacts", "int_credit_notes")
+    warehouse.build("int_record_conflicts", "int_touchpoints", "int_credit_notes", "int_fx_rates_daily")
     return warehouse
 
 
@@ -361,7 +367,6 @@ def test_nothing_is_set_aside_without_a_word(company: Warehouse) -> None:
 
 
 def test_same_currency_needs_no_quote(company: Warehouse) -> None:
-    company.build("int_fx_rates_daily")
     rates = company.rows(
         "select rate, quoted_on from intermediate.int_fx_rates_daily "
         "where from_currency = 'KWD' and to_currency = 'KWD' and rate_date = date '2026-01-04'"

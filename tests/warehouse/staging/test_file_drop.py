@@ -1,0 +1,154 @@
+"""The file drop alone: defaults, versions, what is set aside, and what was not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from landed_warehouse import Warehouse
+
+ISSUED = "2026-01-05T00:00:00Z"
+PAID = "2026-01-10T00:00:00Z"
+
+
+def _land(warehouse: Warehouse) -> None:
+    warehouse.land("files", "customers", {"customer_id": " C1 ", "name": "Acme"}, {"customer_id": "C2", "name": "  "})
+    warehouse.land("files", "partners", {"partner_id": "P1", "name": "One", "terminated_at": "2026-02-01T00:00:00Z"})
+    warehouse.land(
+        "files",
+        "deals",
+        {"deal_id": "D1", "customer_id": "C1", "stage": "Won", "amount": "10", "closed_at": ISSUED},
+        {"deal_id": "D2", "stage": "Lost", "amount": "20", "closed_at": ISSUED},
+        {"deal_id": "D3", "customer_id": "C1", "stage": "Closed Won", "closed_at": "2026-05-01T00:00:00Z"},
+        {"deal_id": "D4", "customer_id": "C1", "stage": "open", "created_at": "2026-05-01T00:00:00Z"},
+    )
+    warehouse.land(
+        "files", "deal_partners", {"deal_partner_id": "DP1", "deal_id": "D1", "partner_id": "P9", "role": "Sourced"}
+    )
+    warehouse.land("files", "products", {"product_id": "GTX Pro", "name": "GTX Pro"})
+    invoice = {"customer_id": "C1", "currency": "usd", "issued_at": ISSUED}
+    warehouse.land(
+        "files", "invoices", invoice | {"invoice_id": "I1"}, invoice | {"invoice_id": "I2", "currency": "EUR"}
+    )
+    warehouse.land("files", "invoices", invoice | {"invoice_id": "I2", "is_deleted": "true"})
+    warehouse.land(
+        "files",
+        "invoice_lines",
+        {"line_id": "L1", "invoice_id": "I1", "product_id": "GTXPro", "net": "1000"},
+        {"line_id": "L2", "invoice_id": "I2", "product_id": "GTX Pro", "net": "1000"},
+    )
+    payment = {"invoice_id": "I1", "amount": "400", "currency": "USD", "paid_at": PAID}
+    warehouse.land(
+        "files",
+        "payments",
+        payment | {"payment_id": "pm_1"},
+        payment | {"payment_id": "pm_2", "invoice_id": "I9"},
+        payment | {"payment_id": "pm_3", "currency": "EUR"},
+        payment | {"payment_id": "pm_4", "paid_at": "2026-04-01T00:00:01Z"},
+        file="january.csv",
+    )
+    warehouse.land("files", "payments", payment | {"payment_id": "pm_1"}, file="january-again.csv")
+    warehouse.land("files", "payments", payment | {"payment_id": "pm_1", "amount": "450"}, file="corrected.csv")
+    refund = {"payment_id": "pm_1", "amount": "50", "refunded_at": "2026-01-20T00:00:00Z"}
+    warehouse.land("files", "refunds", refund | {"refund_id": "r1"}, refund | {"refund_id": "r2", "payment_id": "pm_2"})
+    warehouse.land(
+        "files",
+        "disputes",
+        {
+            "dispute_id": "d1",
+            "payment_id": "pm_1",
+            "status": "lost",
+            "opened_at": PAID,
+            "closed_at": "2026-03-01T00:00:00Z",
+        },
+    )
+    warehouse.land(
+        "files",
+        "fx_rates",
+        {"fx_rate_id": "f1", "rate_date": "2026-01-05", "from_currency": "eur", "to_currency": "usd", "rate": "1.08"},
+        {"fx_rate_id": "f2", "rate_date": "2026-01-05", "from_currency": "EUR", "to_currency": "USD", "rate": "1.09"},
+        {"fx_rate_id": "f3", "rate_date": "2026-01-06", "from_currency": "EUR", "to_currency": "USD", "rate": "0"},
+    )
+
+
+@pytest.fixture(scope="module")
+def drop(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
+    """The file drop, built as of 1 April 2026."""
+    warehouse = new_warehouse("file_drop")
+    _land(warehouse)
+    warehouse.build("int_record_conflicts", "int_credit_notes", "int_fx_rates_daily")
+    return warehouse
+
+
+def test_texts_are_trimmed_and_blanks_are_nothing(drop: Warehouse) -> None:
+    assert drop.rows("select customer_id, name from intermediate.int_customers order by 1") == [
+        ("C1", "Acme"),
+        ("C2", None),
+    ]
+
+
+def test_a_partner_without_a_status_has_the_one_of_its_dates(drop: Warehouse) -> None:
+    assert drop.rows("select partner_id, status from intermediate.int_partners") == [("P1", "terminated")]
+
+
+def test_deals_are_as_they_were_known_at_the_instant(drop: Warehouse) -> None:
+    deals = drop.rows(
+        "select deal_id, stage, currency, closed_at is not null, is_won from intermediate.int_deals order by 1"
+    )
+    assert deals == [
+        ("D1", "Won", "USD", True, True),
+        ("D2", "Lost", "USD", True, False),
+        ("D3", None, "USD", False, False),
+    ]
+
+
+def test_the_first_amount_of_a_payment_stays(drop: Warehouse) -> None:
+    assert drop.rows("select payment_id, amount, from_credit, currency, _file from intermediate.int_payments") == [
+        ("pm_1", Decimal(400), Decimal(0), "USD", "january-again.csv")
+    ]
+
+
+def test_a_lost_dispute_takes_what_was_not_refunded(drop: Warehouse) -> None:
+    assert drop.rows("select refund_id, amount, kind from intermediate.int_refunds order by 1") == [
+        ("d1", Decimal(350), "dispute_lost"),
+        ("r1", Decimal(50), "refund"),
+    ]
+
+
+def test_the_last_quote_of_a_day_counts(drop: Warehouse) -> None:
+    rate = "select rate from intermediate.int_fx_rates_daily where from_currency = 'EUR' and to_currency = 'USD'"
+    assert drop.rows(f"{rate} and rate_date = date '2026-01-09'") == [(Decimal("1.09"),)]
+    assert drop.rows(f"{rate} and rate_date = date '2026-01-10'") == []
+
+
+def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
+    told = drop.rows(
+        "select object, record_key, field, disposition from intermediate.int_record_conflicts order by 4 desc, 1, 2, 3"
+    )
+    assert told == [
+        ("fx_rates", "f1", "rate", "set_aside"),
+        ("fx_rates", "f3", "rate", "set_aside"),
+        ("invoice_lines", "L2", "invoice_id", "set_aside"),
+        ("payments", "pm_1", "amount", "set_aside"),
+        ("payments", "pm_2", "invoice_id", "set_aside"),
+        ("payments", "pm_3", "currency", "set_aside"),
+        ("refunds", "r2", "payment_id", "set_aside"),
+        ("deal_partners", "DP1", "partner_id", "kept"),
+        ("deals", "D2", "customer_id", "kept"),
+        ("invoice_lines", "L1", "product_id", "kept"),
+    ]
+    reason = drop.column("select reason from intermediate.int_record_conflicts where record_key = 'pm_1'")[0]
+    for part in ("450.000 USD", "corrected.csv", "400.000 USD", "january.csv"):
+        assert part in reason
+
+
+def test_a_later_correction_counts_when_it_is_newer_and_only_once_it_is_known(drop: Warehouse) -> None:
+    newer = {"payment_id": "pm_1", "invoice_id": "I1", "amount": "410", "currency": "USD", "paid_at": PAID}
+    drop.land("files", "payments", newer | {"updated_at": "2026-03-01T00:00:00Z"})
+    amount = "select amount from intermediate.int_payments where payment_id = 'pm_1'"
+    drop.build("int_payments", known_at=datetime(2026, 3, 31, 0, 0, 13, tzinfo=UTC))
+    assert drop.column(amount) == [Decimal(400)]
+    drop.build("int_payments")
+    assert drop.column(amount) == [Decimal(410)]
