@@ -29,10 +29,11 @@
 {% macro exact_ratio(numerator, denominator) -%}
     {%- set n = to_units('cast(' ~ numerator ~ ' as ' ~ exact() ~ ')', 10) -%}
     {%- set d = to_units('cast(' ~ denominator ~ ' as ' ~ exact() ~ ')', 10) -%}
+    {#- Half the denominator is added before the one division: dividing wide integers is slow. -#}
     cast(
-        {{ round_ratio(
-            '(' ~ n ~ ' * ' ~ 10 ** 12 ~ ' * case when ' ~ denominator ~ ' < 0 then -1 else 1 end)',
-            'nullif(abs(' ~ d ~ '), 0)'
+        case when ({{ numerator }} < 0) = ({{ denominator }} < 0) then 1 else -1 end
+        * {{ whole_quotient(
+            '2 * abs(' ~ n ~ ') * ' ~ 10 ** 12 ~ ' + abs(' ~ d ~ ')', 'nullif(2 * abs(' ~ d ~ '), 0)'
         ) }} as decimal(38, 0)
     ) * cast(0.000000000001 as decimal(12, 12))
 {%- endmacro %}

@@ -140,33 +140,38 @@ levels as (
 
 ),
 
+compared as (
+
+    select
+        *,
+        case
+            when lag(period_start) over periods_of_a_part = previous_start then lag(level) over periods_of_a_part
+        end as previous_level
+    from levels
+    window periods_of_a_part as (
+        partition by grain, kpi_code, dimension, dimension_value order by period_start
+    )
+
+),
+
 -- Growth from nothing, or from a month of net refunds, is not a number.
 final as (
 
     select
-        levels.grain,
-        levels.period_start,
-        levels.is_closed,
-        levels.kpi_code,
-        levels.dimension,
-        levels.dimension_value,
-        levels.unit,
+        grain,
+        period_start,
+        is_closed,
+        kpi_code,
+        dimension,
+        dimension_value,
+        unit,
         cast(case
-            when levels.formula <> 'growth' then levels.level
-            when previous.level > 0
-                then {{ exact_ratio('100 * (levels.level - previous.level)', 'previous.level') }}
+            when formula <> 'growth' then level
+            when previous_level > 0 then {{ exact_ratio('100 * (level - previous_level)', 'previous_level') }}
         end as {{ exact() }}) as value,
-        levels.basis_count,
-        levels.unconverted_count
-    from levels
-    left join levels as previous
-        on
-            levels.formula = 'growth'
-            and levels.grain = previous.grain
-            and levels.previous_start = previous.period_start
-            and levels.kpi_code = previous.kpi_code
-            and levels.dimension = previous.dimension
-            and levels.dimension_value = previous.dimension_value
+        basis_count,
+        unconverted_count
+    from compared
 
 )
 

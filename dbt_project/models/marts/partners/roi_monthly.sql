@@ -60,8 +60,7 @@ rounded as (
         periods.is_closed,
         parameters.reporting_currency,
         {{ reporting_money('coalesce(partner_months.direct_revenue, 0)', 'parameters.minor_unit') }} as direct_revenue,
-        {{ reporting_money('coalesce(partner_months.indirect_revenue, 0)', 'parameters.minor_unit') }}
-            as indirect_revenue,
+        {{ reporting_money('coalesce(partner_months.revenue, 0)', 'parameters.minor_unit') }} as revenue,
         {{ reporting_money('coalesce(invested.commissions, 0)', 'parameters.minor_unit') }} as commissions,
         {{ reporting_money('coalesce(invested.co_marketing, 0)', 'parameters.minor_unit') }} as co_marketing,
         {{ reporting_money('coalesce(invested.programme_costs, 0)', 'parameters.minor_unit') }} as programme_costs
@@ -82,11 +81,12 @@ rounded as (
 
 ),
 
+-- The parts are shown in whole cents that sum to the whole.
 totals as (
 
     select
         *,
-        cast(direct_revenue + indirect_revenue as {{ money() }}) as revenue,
+        cast(revenue - direct_revenue as {{ money() }}) as indirect_revenue,
         cast(commissions + co_marketing + programme_costs as {{ money() }}) as investment
     from rounded
 

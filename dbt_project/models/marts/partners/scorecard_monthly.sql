@@ -24,7 +24,7 @@ parameters as (
 
 ),
 
-final as (
+rounded as (
 
     select
         partner_months.month,
@@ -36,7 +36,6 @@ final as (
         parameters.reporting_currency as currency,
         {{ reporting_money('partner_months.revenue', 'parameters.minor_unit') }} as revenue,
         {{ reporting_money('partner_months.direct_revenue', 'parameters.minor_unit') }} as direct_revenue,
-        {{ reporting_money('partner_months.indirect_revenue', 'parameters.minor_unit') }} as indirect_revenue,
         {{ reporting_money('partner_months.influenced_revenue', 'parameters.minor_unit') }} as influenced_revenue,
         cast(round(partner_months.growth, 6) as {{ exact() }}) as growth,
         partner_months.leads,
@@ -63,6 +62,43 @@ final as (
         on
             partner_months.month = tiers.month
             and partner_months.partner_id = tiers.partner_id
+
+),
+
+-- The parts are shown in whole cents that sum to the whole.
+final as (
+
+    select
+        month,
+        partner_id,
+        partner_name,
+        partner_type,
+        country,
+        is_active,
+        currency,
+        revenue,
+        direct_revenue,
+        cast(revenue - direct_revenue as {{ money() }}) as indirect_revenue,
+        influenced_revenue,
+        growth,
+        leads,
+        qualified_leads,
+        converted_leads,
+        lead_quality,
+        conversion,
+        new_customers,
+        visitors,
+        satisfaction,
+        surveys,
+        support_satisfaction,
+        tickets,
+        programme,
+        tier,
+        next_tier,
+        next_tier_gap,
+        quality_score,
+        is_closed
+    from rounded
 
 )
 
