@@ -19,10 +19,7 @@ def published_status(settings: Settings) -> list[str]:
                 lines.append(f"newest load: {origin.known_at:%Y-%m-%d %H:%M:%S} UTC")
             counts = {
                 "landed records": ("loads", "SELECT coalesce(sum(landed), 0) FROM publication.ops.loads"),
-                "quarantined records": (
-                    "quarantine",
-                    "SELECT count(DISTINCT (load_id, file, row)) FROM publication.ops.quarantine",
-                ),
+                "quarantined records": ("loads", "SELECT coalesce(sum(quarantined), 0) FROM publication.ops.loads"),
                 "expectations that failed": (
                     "gate_results",
                     "SELECT count(*) FILTER (NOT success) FROM publication.ops.gate_results",
