@@ -72,13 +72,17 @@ final as (
 select * from final
 {%- endmacro %}
 
-{# An amount in the reporting currency, half away from zero to the minor unit that `int_kpi_parameters` states. #}
+{#
+    An amount in the reporting currency, half away from zero to the minor unit that `int_kpi_parameters` states. It is
+    narrowed first: the branches of a case over the widest decimal would agree on no decimals at all.
+#}
 {% macro reporting_money(amount, minor_unit) -%}
+    {%- set exact_amount = 'cast(' ~ amount ~ ' as ' ~ exact() ~ ')' -%}
     cast(
         case {{ minor_unit }}
-            when 0 then round({{ amount }}, 0)
-            when 3 then round({{ amount }}, 3)
-            else round({{ amount }}, 2)
+            when 0 then round({{ exact_amount }}, 0)
+            when 3 then round({{ exact_amount }}, 3)
+            else round({{ exact_amount }}, 2)
         end as {{ money() }}
     )
 {%- endmacro %}

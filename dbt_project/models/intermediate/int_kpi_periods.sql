@@ -12,12 +12,12 @@ parameters as (
 
 ),
 
--- The size of a market is known of years in which there was no partner yet.
+-- Markets have a size, and partners signed long ago were onboarded, in years of which the company reports nothing.
 first_fact as (
 
     select min(occurred_on) as first_on
     from facts
-    where measure <> 'market_size'
+    where measure not in ('market_size', 'onboarding')
 
 ),
 

@@ -77,6 +77,17 @@ shipping as (
 
 ),
 
+paying_orders as (
+
+    select distinct
+        invoice_id,
+        plan_id,
+        plan_version
+    from orders
+    where plan_id is not null
+
+),
+
 -- What the plan leaves out of an invoice: its excluded products, and shipping always.
 excluded_nets as (
 
@@ -85,7 +96,7 @@ excluded_nets as (
         orders.plan_id,
         orders.plan_version,
         sum(invoice_lines.net) as net
-    from (select distinct invoice_id, plan_id, plan_version from orders where plan_id is not null) as orders
+    from paying_orders as orders
     inner join invoice_lines using (invoice_id)
     left join exclusions
         on
@@ -137,7 +148,9 @@ joined as (
         {{ to_units('parts.collected_before', 3) }} as mills_before,
         orders.share_numerator,
         orders.share_denominator,
-        case when movements.invoice_gross > 0 then {{ to_units('movements.invoice_gross', 3) }} else 1 end as gross_mills,
+        case
+            when movements.invoice_gross > 0 then {{ to_units('movements.invoice_gross', 3) }} else 1
+        end as gross_mills,
         {{ to_units('movements.invoice_net', 3) }} as net_mills,
         {{ to_units('greatest(movements.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
     from parts
@@ -175,19 +188,27 @@ decided as (
                 kind_rank > 1
                 and moved_on >= cast(paid_on + clawback_months * interval 1 month as date)
                 then 'outside_clawback_window'
-        end as reason,
+        end as reason
+    from joined
+
+),
+
+rated as (
+
+    select
+        decided.*,
         case
-            when currency = plan_currency then cast(1 as {{ exact() }})
+            when decided.currency = decided.plan_currency then cast(1 as {{ exact() }})
             else fx_rates.rate
         end as fx_rate,
-        case when currency = plan_currency then paid_on else fx_rates.quoted_on end as fx_date
-    from joined
+        case when decided.currency = decided.plan_currency then decided.paid_on else fx_rates.quoted_on end as fx_date
+    from decided
     left join fx_rates
         on
-            joined.currency = fx_rates.from_currency
-            and joined.plan_currency = fx_rates.to_currency
-            and joined.paid_on = fx_rates.rate_date
-            and joined.currency <> joined.plan_currency
+            decided.currency = fx_rates.from_currency
+            and decided.plan_currency = fx_rates.to_currency
+            and decided.paid_on = fx_rates.rate_date
+            and decided.currency <> decided.plan_currency
 
 ),
 
@@ -195,13 +216,13 @@ decided as (
 measured as (
 
     select
-        decided.*,
+        rated.*,
         {{ round_ratio('mills_so_far * net_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_net_so_far,
         {{ round_ratio('mills_before * net_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_net_before,
         {{ round_ratio('mills_so_far * eligible_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_base_so_far,
         {{ round_ratio('mills_before * eligible_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_base_before,
         {{ to_units('fx_rate', 10) }} as fx_units
-    from decided
+    from rated
 
 ),
 

@@ -43,7 +43,8 @@ measured as (
             as date
         ) as period,
         row_number() over (
-            partition by bases.partner_id, bases.plan_id, bases.plan_version, bonuses.metric, bonuses.threshold, bonuses.kind
+            partition by
+                bases.partner_id, bases.plan_id, bases.plan_version, bonuses.metric, bonuses.threshold, bonuses.kind
             order by bases.effective_at, bases.kind_rank, bases.movement_id, bases.payment_id
         ) as sequence
     from bases

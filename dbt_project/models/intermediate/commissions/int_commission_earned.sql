@@ -258,8 +258,8 @@ slices_ranked as (
             order by
                 (exact_e20 - whole_count * minor_e20) * case when left_over < 0 then -1 else 1 end desc,
                 component,
-                slice,
-                payment_id
+                slice asc,
+                payment_id asc
         ) as remainder_rank
     from slices_left_over
 

@@ -112,8 +112,8 @@ cash_lines as (
         case
             when component = 'percentage'
                 then base_so_far - lag(base_so_far, 1, 0) over (
-                    partition by movement_kind, movement_id, partner_id, component order by slice_number
-                )
+                        partition by movement_kind, movement_id, partner_id, component order by slice_number
+                    )
             else {{ mills_to_money(round_ratio('priced_fine', 10 ** 9)) }}
         end as base_amount,
         case when component = 'percentage' then native_currency else plan_currency end as base_currency,
@@ -365,7 +365,8 @@ final as (
         identified.customer_id,
         identified.slice,
         cast(
-            cast({{ round_ratio('identified.exact_e20', 10 ** 10) }} as decimal(28, 0)) * cast(0.0000000001 as decimal(10, 10))
+            cast({{ round_ratio('identified.exact_e20', 10 ** 10) }} as decimal(28, 0))
+            * cast(0.0000000001 as decimal(10, 10))
             as {{ exact() }}
         ) as exact_amount
     from identified

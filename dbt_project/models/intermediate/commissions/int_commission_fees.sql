@@ -69,17 +69,17 @@ counted as (
         case
             when volume_period is not null
                 then row_number() over (
-                    partition by
-                        partner_id,
-                        plan_id,
-                        volume_period,
-                        case volume_period
-                            when 'month' then date_trunc('month', closed_on)
-                            when 'quarter' then date_trunc('quarter', closed_on)
-                            else date_trunc('year', closed_on)
-                        end
-                    order by closed_at, deal_id
-                )
+                        partition by
+                            partner_id,
+                            plan_id,
+                            volume_period,
+                            case volume_period
+                                when 'month' then date_trunc('month', closed_on)
+                                when 'quarter' then date_trunc('quarter', closed_on)
+                                else date_trunc('year', closed_on)
+                            end
+                        order by closed_at, deal_id
+                    )
         end as ordinal
     from closed
 

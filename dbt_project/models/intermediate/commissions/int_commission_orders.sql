@@ -107,8 +107,8 @@ scaled as (
         case
             when abs(total_share - 1) <= 0.0005
                 then cast(sum({{ to_units('cast(share as decimal(18, 9))', 9) }}) over (
-                    partition by order_kind, order_id
-                ) as {{ wide_integer() }})
+                        partition by order_kind, order_id
+                    ) as {{ wide_integer() }})
             else cast({{ 10 ** 9 }} as {{ wide_integer() }})
         end as whole_units,
         case
@@ -134,7 +134,9 @@ split as (
         cast(
             share
             + case
-                when is_whole and is_too_much = 0 and row_number() over (partition by order_kind, order_id order by partner_id) = 1
+                when is_whole
+                    and is_too_much = 0
+                    and row_number() over (partition by order_kind, order_id order by partner_id) = 1
                     then 1 - sum(share) over (partition by order_kind, order_id)
                 else 0
             end as {{ fraction() }}
@@ -202,7 +204,7 @@ enrolled as (
                 case when plans.plan_id is null then 1 else 0 end,
                 case when plans.currency = orders.currency then 0 else 1 end,
                 enrolments.starts_on desc,
-                enrolments.enrolment_id,
+                enrolments.enrolment_id asc,
                 plans.effective_from desc,
                 plans.plan_version desc
         ) as preference

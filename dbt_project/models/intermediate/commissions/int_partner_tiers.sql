@@ -48,7 +48,7 @@ monthly as (
 span as (
 
     select
-        cast(date_trunc('month', min(moved_month)) as date) as first_month,
+        cast(date_trunc('month', min(monthly.moved_month)) as date) as first_month,
         cast(date_trunc('month', max({{ local_day('parameters.as_of', 'parameters.timezone') }})) as date) as last_month
     from monthly
     cross join parameters
@@ -73,7 +73,7 @@ enrolled as (
     inner join enrolments
         on
             enrolments.starts_on < cast(months.month + interval 1 month as date)
-            and (enrolments.ends_on is null or enrolments.ends_on > months.month)
+            and (enrolments.ends_on is null or months.month < enrolments.ends_on)
 
 ),
 
@@ -94,7 +94,7 @@ versioned as (
         on
             enrolled.plan_id = plans.plan_id
             and plans.effective_from < cast(enrolled.month + interval 1 month as date)
-            and (plans.effective_to is null or plans.effective_to > enrolled.month)
+            and (plans.effective_to is null or enrolled.month < plans.effective_to)
     where plans.model <> 'fixed_fee'
     qualify
         row_number() over (
@@ -171,7 +171,8 @@ final as (
         rates.tier_number,
         rates.tier,
         rates.rate,
-        {{ mills_to_money(round_ratio('cast(placed.basis_fine as ' ~ wide_integer() ~ ')', 10 ** 9)) }} as basis_revenue,
+        {{ mills_to_money(round_ratio('cast(placed.basis_fine as ' ~ wide_integer() ~ ')', 10 ** 9)) }}
+            as basis_revenue,
         rates.to_value as next_tier_from,
         next_rates.tier as next_tier
     from placed

@@ -36,17 +36,28 @@ commissionable as (
 
 ),
 
-billed as (
+placed as (
 
     select
         cast(date_trunc('month', {{ local_day('movements.occurred_at', 'parameters.timezone') }}) as date) as month,
         coalesce(movements.currency, 'XXX') as currency,
-        sum(movements.amount) as billed,
-        coalesce(sum(commissionable.amount), 0) as commissionable
+        movements.amount as billed,
+        coalesce(commissionable.amount, 0) as commissionable
     from movements
     cross join parameters
     left join commissionable using (movement_kind, movement_id)
-    group by 1, 2
+
+),
+
+billed as (
+
+    select
+        month,
+        currency,
+        sum(billed) as billed,
+        sum(commissionable) as commissionable
+    from placed
+    group by month, currency
 
 ),
 
