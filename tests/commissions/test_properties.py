@@ -107,18 +107,7 @@ def lay_out(programmes: list[Programme], home: Path) -> None:
     for programme in programmes:
         name = programme.name
         plans["commission_plans"].append(
-            {
-                **{
-                    "plan_id": name,
-                    "version": "1",
-                    "effective_from": "2020-01-01",
-                    "name": name,
-                    "programme": "reseller",
-                },
-                **{"model": "percentage", "currency": "USD", "tier_basis": "calendar_year"},
-                **{"tier_mode": programme.plan.mode, "earn_window": "lifetime", "rounding": programme.plan.rounding},
-                "timezone": "UTC",
-            }
+            PLAN | {"plan_id": name, "tier_mode": programme.plan.mode, "rounding": programme.plan.rounding}
         )
         tiers = programme.plan.tiers
         for tier, after in zip(tiers, [*tiers[1:], None], strict=True):
