@@ -11,7 +11,12 @@ from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse import runner
 
 Rows = Sequence[Mapping[str, str]]
-MARTS = "+path:models/marts/kpi +path:models/marts/partners"
+MARTS = (
+    "+path:models/marts/kpi,resource_type:model +path:models/marts/partners,resource_type:model "
+    "+path:models/marts/kpi,resource_type:seed +path:models/marts/partners,resource_type:seed "
+    "path:models/marts/kpi path:models/marts/partners int_kpi_*"
+)
+"""The KPI and partner marts and what they are made of, with the tests of the KPIs alone."""
 
 
 def table(header: str, *lines: str) -> Rows:
@@ -139,7 +144,7 @@ COMPANY: dict[str, Rows] = {
     "costs": table(
         "cost_id, month, partner_id, activity_id, category, amount, currency, partner_share",
         "CO1, 2026-01-01, , , programme, 100.00, USD,",
-        "CO2, 2026-02-01, , A1, co_marketing, 400.00, USD, 0.5",
+        "CO2, 2026-02-01, , A1, co_marketing, 400.50, USD, 0.5",
         "CO3, 2026-03-01, P1, , programme, 250.00, USD, 0",
     ),
     "activities": table(
