@@ -33,6 +33,7 @@ class House:
     """An installation with an Airflow, and the three who log in to it."""
 
     settings: Settings
+    url: str
     admin: AirflowApi
     fiona: AirflowApi
     mallory: AirflowApi
@@ -86,7 +87,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             assert _until(lambda: "monthly_payouts" in admin.dag_ids())
             # Without the pool, what would refresh the publication waits: there is no warehouse in this house.
             admin.pause("monthly_payouts", paused=False)
-            yield House(settings, admin, fiona, mallory)
+            yield House(settings, airflow.url, admin, fiona, mallory)
 
 
 def test_only_an_approver_may_answer_and_the_answer_posts_what_was_shown(house: House) -> None:
@@ -150,3 +151,14 @@ def _mark_as_success(person: AirflowApi, run: DagRun, task_id: str) -> None:
     path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
     answer: httpx.Response = person._http.patch(path, json={"new_state": "success"})
     assert answer.is_success, answer.text
+
+
+def test_the_gates_pages_open_for_those_who_are_logged_in_and_for_nobody_else(house: House) -> None:
+    docs = house.settings.home / "gates" / "docs" / "payouts"
+    assert (docs / "index.html").exists()
+    assert httpx.get(f"{house.url}/gates/").status_code == httpx.codes.UNAUTHORIZED
+    logged_in = {"Authorization": house.fiona._http.headers["Authorization"]}
+    assert "payouts" in httpx.get(f"{house.url}/gates/", headers=logged_in).text
+    assert httpx.get(f"{house.url}/gates/payouts/index.html", headers=logged_in).is_success
+    outside = httpx.get(f"{house.url}/gates/..%2F..%2Fairflow%2Fpasswords.json", headers=logged_in)
+    assert outside.status_code == httpx.codes.NOT_FOUND

