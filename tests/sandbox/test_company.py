@@ -382,8 +382,8 @@ def test_clean_means_clean(flawless: Company) -> None:
 
 
 def test_a_large_company_holds_its_events_as_columns() -> None:
-    large = Company.generate(seed=1, scale=4, profile_name="clean")
-    assert len(large.events) == pytest.approx(160_000, rel=0.02)
+    large = Company.generate(seed=1, scale=3.2, profile_name="clean")
+    assert len(large.events) == pytest.approx(128_000, rel=0.02)
     assert len(large.as_of().event_files) > 10_000, "every hour has visitors"
 
 

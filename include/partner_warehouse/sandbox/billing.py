@@ -43,7 +43,7 @@ def _due(deal: Deal, chance: Chance) -> list[tuple[datetime, bool]]:
     first = deal.closed_at + timedelta(minutes=chance.number(20, 600))
     periods = 24 // deal.months_between_invoices
     if deal.months_between_invoices == 1:
-        periods = chance.weighted((3, 6, 9, 24), (0.15, 0.25, 0.25, 0.35))
+        periods = chance.weighted((3, 6, 9, 24), (0.10, 0.18, 0.20, 0.52))
     found = []
     for index in range(periods):
         instant = add_months(first, index * deal.months_between_invoices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from partner_warehouse.sandbox.calendar import HORIZON, months, next_month
+from partner_warehouse.sandbox.calendar import FIRST_DAY, HORIZON, months, next_month
 from partner_warehouse.sandbox.chance import Chance
 from partner_warehouse.sandbox.ids import Ids
 from partner_warehouse.sandbox.model import (
@@ -55,7 +55,8 @@ def _converted_lead(deal: Deal, ids: Ids, chance: Chance) -> Lead:
     customer = deal.customer
     person = customer.contacts[0]
     sourced = [part.partner for part in deal.registrations if part.role == "sourced"]
-    created_at = customer.created_at - timedelta(days=chance.number(1, 12), hours=chance.number(1, 9))
+    earlier = customer.created_at - timedelta(days=chance.number(1, 12), hours=chance.number(1, 9))
+    created_at = max(earlier, FIRST_DAY + timedelta(minutes=30))
     partner = sourced[0] if sourced and sourced[0].works_at(created_at) else None
     return Lead(
         id=ids.salesforce("Lead"),

@@ -175,7 +175,7 @@ class FileDrop:
                 }
                 self._add("onboarding_steps", at, row)
             for index, course in enumerate(COURSES):
-                start = max(partner.signed_at, FIRST_DAY - timedelta(days=60))
+                start = max(partner.signed_at, FIRST_DAY - timedelta(days=10))
                 assigned_at = start + timedelta(days=10 + 75 * index)
                 if not partner.works_at(assigned_at):
                     break

@@ -26,7 +26,7 @@ class Enrolment:
 
 @dataclass(slots=True)
 class Partner:
-    """A partner. `strength` weighs how much business it brings."""
+    """A partner. `strength` weighs how much business it brings, until `dormant_since` if that is set."""
 
     number: int
     account_id: str
@@ -41,11 +41,12 @@ class Partner:
     suspended_at: datetime | None
     tax_form: bool
     strength: float
+    dormant_since: datetime | None = None
     enrolments: list[Enrolment] = field(default_factory=list)
 
     def works_at(self, instant: datetime) -> bool:
         """Whether the partner brings business at an instant."""
-        ended = self.terminated_at or self.suspended_at
+        ended = self.terminated_at or self.suspended_at or self.dormant_since
         return self.signed_at <= instant and (ended is None or instant < ended)
 
 

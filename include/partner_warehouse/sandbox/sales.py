@@ -107,6 +107,10 @@ def _partners(world: World, ids: Ids, chance: Chance, count: int) -> None:
             tax_form=number % 17 != 5,
             strength=chance.spread(1.0, 0.7),
         )
+        if number % 15 == 2:
+            # Signed and friendly, but brings next to nothing, and nothing at all since some day.
+            partner.strength = 0.01
+            partner.dormant_since = max(signed_at, FIRST_DAY) + timedelta(days=chance.number(120, 240))
         plan_id = chance.round_robin(turns[kind], PLANS_BY_KIND[kind])
         turns[kind] += 1
         if kind == "channel" and partner.currency == "EUR":
@@ -258,7 +262,8 @@ def _close(customer: Customer, created_at: datetime, chance: Chance) -> tuple[da
 
 def _deals(world: World, ids: Ids, chance: Chance, count: int) -> None:
     calendar = months()
-    weights = [0.55 + 0.062 * index for index in range(len(calendar))]
+    # It starts with a campaign, and then grows evenly.
+    weights = [1.5, 1.1, 0.8] + [0.67 + 0.055 * index for index in range(len(calendar) - 3)]
     total = sum(weights)
     for month, weight in zip(calendar, weights, strict=True):
         in_month = sorted(
@@ -273,7 +278,8 @@ def _deal(world: World, ids: Ids, chance: Chance, created_at: datetime) -> None:
     # The first months win customers; later half of the deals are with customers that the company has.
     new = len(known) < 12 or chance.happens(0.46)
     if new:
-        customer = _customer(world, ids, chance, created_at - timedelta(days=chance.number(0, 20), hours=1))
+        earlier = created_at - timedelta(days=chance.number(0, 20))
+        customer = _customer(world, ids, chance, max(earlier, FIRST_DAY + timedelta(hours=6)) - timedelta(hours=1))
     else:
         customer = chance.one(known)
     opportunity_at, closed_at = _close(customer, created_at, chance)
