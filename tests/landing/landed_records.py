@@ -27,7 +27,7 @@ def spooled(path: Path, records: Sequence[object]) -> ReceivedFile:
     lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
     content = path.read_bytes()
-    return ReceivedFile(path, path.name, hashlib.sha256(content).hexdigest(), len(content))
+    return ReceivedFile(path, path.name, hashlib.sha256(content).hexdigest(), len(content), records=len(lines))
 
 
 def land_records(settings: Settings, schema: ObjectSchema, *batches: Sequence[object]) -> LoadOutcome:

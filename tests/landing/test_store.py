@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from landed_records import land_records, rows, schema_of
 
-from partner_warehouse.errors import TransientError
+from partner_warehouse.errors import BadInputError, TransientError
 from partner_warehouse.landing import store
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.landing.layout import ensure_schema
@@ -144,6 +144,19 @@ def test_landed_columns_are_those_of_the_empty_load(settings: Settings) -> None:
     assert [list(row) for row in rows(settings, name="files/payments")] == [list(schema.columns)]
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_record_that_is_too_long_is_refused_without_quoting_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr(store, "MAX_RECORD_BYTES", 1 << 20)
+    records = [FINE, FINE | {"id": "b"}]
+    records.insert(place, FINE | {"id": "marked" * (1 << 20)})
+    with pytest.raises(BadInputError, match="longer than 1 MiB") as refused:
+        land_records(settings, THING, records)
+    assert "marked" not in str(refused.value)
+    assert load_ids(settings.landing_dir, "salesforce", "things") == ()
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -212,7 +225,7 @@ RECORDS = st.one_of(
 )
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(RECORDS, max_size=6), min_size=1, max_size=3))
 def test_received_is_landed_quarantined_or_duplicate(batches: list[list[object]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -123,8 +123,10 @@ def test_only_required_values_may_not_be_absent(connection: duckdb.DuckDBPyConne
     assert type_of(connection, "decimal", None, required=True) == (None, "required value is missing")
 
 
-@settings(max_examples=300, deadline=None)
+SESSION = duckdb.connect()
+
+
+@settings(max_examples=100, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20) + 1, max_value=10**20 - 1, places=18))
 def test_every_decimal_that_fits_comes_back_exactly(number: Decimal) -> None:
-    with duckdb.connect() as session:
-        assert type_of(session, "decimal", format(number, "f")) == (number, None)
+    assert type_of(SESSION, "decimal", format(number, "f")) == (number, None)

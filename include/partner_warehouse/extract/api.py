@@ -90,7 +90,7 @@ class Spool:
     def close(self, name: str) -> ReceivedFile:
         """End the spool; it is known by the given name from here on."""
         self._file.close()
-        return ReceivedFile(self._path, name, self._digest.hexdigest(), self._size)
+        return ReceivedFile(self._path, name, self._digest.hexdigest(), self._size, records=self.records)
 
 
 class Fetch(Protocol):

@@ -27,10 +27,11 @@ _FOREIGN_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 @dataclass(slots=True)
 class Fingerprint:
-    """What was read of a file so far: hash and size of its bytes."""
+    """What was read of a file so far: hash and size of its bytes, and the records in them."""
 
     digest: hashlib._Hash
     size: int = 0
+    records: int = 0
 
     @property
     def sha256(self) -> str:
@@ -74,7 +75,7 @@ def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint) -> Iterator[s
             return
 
 
-def _lines(pieces: Iterable[str]) -> Iterator[str]:
+def lines_of(pieces: Iterable[str]) -> Iterator[str]:
     """Physical lines with their ends, which may be LF, CR LF or CR, as `csv.reader` wants them."""
     rest = ""
     for piece in pieces:
@@ -127,7 +128,7 @@ def spool_csv(source: Path, name: str, spool: Path, required: Iterable[str]) -> 
     fingerprint = Fingerprint(hashlib.sha256())
     csv.field_size_limit(MAX_VALUE_CHARACTERS)
     with source.open("rb") as handle, spool.open("wb") as out:
-        reader = csv.reader(_lines(text_of(handle, name, fingerprint)), strict=True)
+        reader = csv.reader(lines_of(text_of(handle, name, fingerprint)), strict=True)
         started = 1
         try:
             header = read_header(reader, name)
@@ -137,6 +138,7 @@ def spool_csv(source: Path, name: str, spool: Path, required: Iterable[str]) -> 
             for row in reader:
                 if any(row):
                     record = dict(zip(header, row, strict=True)) if len(row) == width else row
+                    fingerprint.records += 1
                     out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
                 started = reader.line_num + 1
         except csv.Error as error:

@@ -6,7 +6,9 @@ GET /v1/files/<name>                   one file
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -139,20 +141,21 @@ class Events:
             TransientError: It arrived damaged.
         """
         content = self._client.get(f"/v1/files/{quote(listed.name)}").content
-        try:
-            decompressor = zlib.decompressobj(wbits=31)
-            position = 0
-            while position < len(content):
-                decompressor.decompress(content[position : position + (1 << 20)])
-                position += 1 << 20
-            whole = decompressor.eof
-        except zlib.error:
-            whole = False
-        if not whole:
+        records = _count(content)
+        if records is None:
             raise TransientError(f"events: the file {listed.name} arrived damaged")
         target.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
-        return ReceivedFile(target, listed.name, digest, len(content))
+        return ReceivedFile(target, listed.name, digest, len(content), records=records)
+
+
+def _count(content: bytes) -> int | None:
+    """The lines of a gzip file that are not empty; None when it is damaged or not whole."""
+    try:
+        with gzip.open(io.BytesIO(content)) as lines:
+            return sum(1 for line in lines if line.rstrip(b"\r\n"))
+    except (OSError, EOFError, zlib.error):
+        return None
 
 
 def _batches(listed: list[_Listed], load_bytes: int) -> Iterator[list[_Listed]]:

@@ -11,7 +11,7 @@ import duckdb
 import orjson
 
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
-from partner_warehouse.extract.csv_records import Fingerprint, check_required, spool_csv, text_of
+from partner_warehouse.extract.csv_records import Fingerprint, check_required, lines_of, spool_csv, text_of
 from partner_warehouse.extract.state import read_state, write_state
 from partner_warehouse.landing.catalog import ObjectSchema, load_catalog
 from partner_warehouse.landing.layout import object_dir
@@ -63,11 +63,12 @@ def ingest_files(
                 continue
             try:
                 received = _spool(path, f"{object_name}/{path.name}", schema, spool)
+                is_new = received.sha256 not in taken.by_content
+                loaded = land(schema, [received], settings, connection=connection) if is_new else None
             except BadInputError as error:
                 refused.append(str(error))
                 continue
-            if received.sha256 not in taken.by_content:
-                loaded = land(schema, [received], settings, connection=connection)
+            if loaded is not None:
                 outcome += loaded
                 taken.loads.update(loaded.load_ids)
                 taken.by_content[received.sha256] = loaded.load_ids[0] if loaded.load_ids else ""
@@ -143,7 +144,7 @@ def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> Rece
             fingerprint = _spool_parquet(path, name, spool, _required(schema))
     except OSError as error:
         raise PartnerWarehouseError(f"{name}: cannot be read: {error.strerror}") from error
-    return ReceivedFile(spool, name, fingerprint.sha256, fingerprint.size, header)
+    return ReceivedFile(spool, name, fingerprint.sha256, fingerprint.size, header, fingerprint.records)
 
 
 def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str]) -> Fingerprint:
@@ -154,13 +155,16 @@ def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str]) -> Fin
     """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle, spool.open("w", encoding="utf-8", newline="") as out:
-        for text in text_of(handle, name, fingerprint):
-            out.write(text)
+        for line in lines_of(text_of(handle, name, fingerprint)):
+            record = line.rstrip("\r\n")
+            if record:
+                fingerprint.records += 1
+                out.write(f"{record}\n")
     with spool.open("rb") as handle:
         lacking = _lacking(handle.readline(), required)
         if lacking:
-            for line in handle:
-                lacking = [column for column in lacking if column in _lacking(line, lacking)]
+            for text_line in handle:
+                lacking = [column for column in lacking if column in _lacking(text_line, lacking)]
                 if not lacking:
                     break
     check_required((column for column in required if column not in lacking), required, name)
@@ -191,8 +195,9 @@ def _spool_parquet(path: Path, name: str, spool: Path, required: list[str]) -> F
             raise BadInputError(f"{name}: not a Parquet file, or a damaged one; write it again") from None
         check_required(columns, required, name)
         members = ", ".join(f"{quote(column)}, CAST({identifier(column)} AS VARCHAR)" for column in columns)
-        connection.execute(
+        written = connection.execute(
             f"COPY (SELECT CAST(json_object({members}) AS VARCHAR) FROM {table}) TO {quote(str(spool))} "  # noqa: S608
             "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-        )
+        ).fetchone()
+        fingerprint.records = int(written[0]) if written else 0
     return fingerprint

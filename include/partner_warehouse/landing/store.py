@@ -20,16 +20,17 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
-from partner_warehouse.errors import PartnerWarehouseError, TransientError
+from partner_warehouse.errors import BadInputError, PartnerWarehouseError, TransientError
 from partner_warehouse.landing.catalog import Field, ObjectSchema
 from partner_warehouse.landing.layout import QUARANTINE_COLUMNS, object_dir
 from partner_warehouse.landing.manifest import MANIFEST, Manifest, ManifestFile, load_ids
@@ -44,6 +45,7 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960"
 _INCOMING = ".incoming"
+_Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -57,6 +59,7 @@ class ReceivedFile:
         sha256: Of the bytes as received.
         bytes: Their number.
         header: For a spooled CSV file, its columns; a row that does not fit them arrives as a JSON array.
+        records: How many were spooled, where that was counted: landing must find as many.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class ReceivedFile:
     sha256: str
     bytes: int
     header: tuple[str, ...] | None = None
+    records: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,8 @@ def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(f"SET temp_directory = {quote(str(temporary))}")
         connection.execute("SET autoinstall_known_extensions = false")
+        # Numbering the lines makes a load one thread's work; a second thread would wait for it at full speed.
+        connection.execute("SET threads = 1")
         # A filter on typed columns, pushed down to the lines, would type every value twice over (49 s instead of 5).
         connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         yield connection
@@ -189,6 +195,7 @@ def land(
         The counts; without a load id when no record was received.
 
     Raises:
+        BadInputError: A record is too long to be read; nothing was made visible.
         PartnerWarehouseError: The counts do not tie; nothing was made visible.
     """
     target = object_dir(settings.landing_dir, schema.source, schema.name)
@@ -197,7 +204,11 @@ def land(
         incoming = incoming_dir(settings, schema.source, schema.name) / load_id
         incoming.mkdir(parents=True)
         work = _Load(session, schema, received, incoming, load_id, loaded_at)
-        counts = work.write()
+        try:
+            counts = work.write()
+        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
+            # The engine's own message quotes the record.
+            raise _unreadable(schema, received) from None
         if counts.received == 0:
             shutil.rmtree(incoming)
             return LoadOutcome(schema.source, schema.name, cursor_to=cursor_to)
@@ -298,17 +309,18 @@ class _Load:
         Raises:
             PartnerWarehouseError: received ≠ landed + quarantined + duplicates.
         """
-        checked = False
-        try:
-            records, undeclared = self._survey(checked=checked)
-        except duckdb.InvalidInputException:
-            # Some line is not JSON. That is rare, and looking first costs a tenth of the time.
-            checked = True
-            records, undeclared = self._survey(checked=checked)
+        # Two passes over the same files, side by side: each is one thread's work.
+        with ThreadPoolExecutor(1, thread_name_prefix="survey") as helper:
+            survey = helper.submit(_as_json, self._survey)
+            written = _as_json(self._write_data)
+            records, undeclared = survey.result()
+        for entry in self._received:
+            # DuckDB leaves out a last line that is longer than its buffer, without a word.
+            if entry.records is not None and entry.records != records.get(str(entry.path), 0):
+                raise _unreadable(self._schema, [entry])
         received = sum(records.values())
         if received == 0:
             return _Counts(0, 0, 0, 0, (), {})
-        written = self._write_data(checked=checked)
         landed = self._drop_duplicates(written)
         quarantined, duplicates = self._write_quarantine(any_broken=written < received)
         duplicates += written - landed
@@ -388,15 +400,19 @@ class _Load:
             conditions.append(f"c{index} IS NOT NULL" if declared.required else typed_or_absent)
         return " AND ".join(f"coalesce({condition}, false)" for condition in conditions)
 
-    def _survey(self, *, checked: bool) -> tuple[dict[str, int], dict[str, int]]:
+    def _survey(self, checked: bool) -> tuple[dict[str, int], dict[str, int]]:
         """Count records by file, and the fields that nobody declared."""
         declared = {f.path for f in self._schema.fields}
         containers = sorted({path[:i] for path in declared for i in range(1, len(path))} - declared)
         shapes = ["json_keys(raw)", *(f"json_keys(raw, {quote(_json_path(path))})" for path in containers)]
         listed = ", ".join(f"CASE WHEN json_valid(raw) THEN {shape} END" if checked else shape for shape in shapes)
-        rows = self._connection.execute(
-            f"SELECT filename, [{listed}] AS shape, count(*) FROM ({self._lines}) GROUP BY ALL"  # noqa: S608
-        ).fetchall()
+        rows = (
+            self._connection.cursor()
+            .execute(
+                f"SELECT filename, [{listed}] AS shape, count(*) FROM ({self._lines}) GROUP BY ALL"  # noqa: S608
+            )
+            .fetchall()
+        )
         prefixes: list[tuple[str, ...]] = [(), *containers]
         known = declared | set(containers) | self._schema.envelope
         records: dict[str, int] = {}
@@ -410,7 +426,7 @@ class _Load:
                         undeclared[name] = undeclared.get(name, 0) + count
         return records, dict(sorted(undeclared.items()))
 
-    def _write_data(self, *, checked: bool) -> int:
+    def _write_data(self, checked: bool) -> int:
         declared = ", ".join(
             f"CAST(c{i} AS {f.sql_type}) AS {identifier(f.name)}" for i, f in enumerate(self._schema.fields, start=1)
         )
@@ -490,6 +506,25 @@ class _Load:
     def _copy(self, query: str, target: Path) -> int:
         row = self._connection.execute(f"COPY ({query}) TO {quote(str(target))} ({_PARQUET})").fetchone()
         return int(row[0]) if row else 0
+
+
+def _unreadable(schema: ObjectSchema, received: Sequence[ReceivedFile]) -> BadInputError:
+    names = ", ".join(entry.name for entry in received[:3])
+    return BadInputError(
+        f"{names}: cannot be read line by line as {schema.source}.{schema.name}; "
+        f"a record may be longer than {MAX_RECORD_BYTES >> 20} MiB"
+    )
+
+
+def _as_json(step: Callable[[bool], _Result]) -> _Result:
+    """Run a step over lines that are taken for JSON; if some line is not, again, looking first.
+
+    Broken lines are rare, and looking costs a tenth of the time.
+    """
+    try:
+        return step(False)
+    except duckdb.InvalidInputException:
+        return step(True)
 
 
 def exact_number(declared: Field, text: str) -> str:
