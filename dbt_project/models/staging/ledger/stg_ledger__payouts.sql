@@ -33,18 +33,22 @@ events as (
 ),
 
 -- A period is approved, exported and paid as a whole: its newest event says where each of its payouts stands.
+ranked_events as (
+
+    select
+        period,
+        to_status,
+        row_number() over (partition by period order by event_id desc) as event_rank
+    from events
+
+),
+
 period_status as (
 
     select
         period,
         to_status as status
-    from (
-        select
-            period,
-            to_status,
-            row_number() over (partition by period order by event_id desc) as event_rank
-        from events
-    )
+    from ranked_events
     where event_rank = 1
 
 ),
