@@ -88,6 +88,8 @@ def test_every_closed_month_has_what_the_kpis_need(sample: Company) -> None:
         assert sum(1 for lead in world.leads if lead.partner and f"{lead.created_at:%Y-%m}" == key) > 100, key
         assert any(f"{survey.answered_at:%Y-%m}" == key for survey in world.surveys), key
         assert any(ticket.score and f"{ticket.opened_at:%Y-%m}" == key for ticket in world.tickets), key
+    finished = {row["completed_at"][:7] for row in rows(sample, "onboarding_steps") if row["step"] == "first_project"}
+    assert {f"{month:%Y-%m}" for month in months(FIRST_DAY, OPEN_MONTH)} <= finished
     costs = {(row["month"], row["category"]) for row in rows(sample, "costs")}
     for month in months(FIRST_DAY, OPEN_MONTH):
         for category in ("programme", "co_marketing"):

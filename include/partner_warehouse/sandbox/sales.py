@@ -42,6 +42,9 @@ DEALS = 900
 PARTNER_SHARE = 0.58
 """How many of the deals a partner has a part in."""
 
+LAST_SIGNATURE = datetime(2026, 8, 25, tzinfo=UTC)
+"""When the newest partner has signed; somebody ends the onboarding in every month."""
+
 EVIDENCE = timedelta(days=45)
 """A partner that has signed brings its first deal about this soon."""
 
@@ -66,13 +69,15 @@ def _products(world: World, ids: Ids) -> None:
 
 
 def _signed(chance: Chance, number: int, count: int) -> datetime:
-    """A fifth joined long before the sample, a quarter just before it, the rest during it."""
-    position = number / count
-    if position < 0.18:
+    """A fifth joined long before the sample, a quarter just before it, the rest during it, evenly spaced."""
+    if number < 0.18 * count:
         return chance.instant(datetime(2021, 3, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC))
-    if position < 0.45:
+    before = round(0.45 * count)
+    if number < before:
         return chance.instant(datetime(2024, 11, 1, tzinfo=UTC), FIRST_DAY)
-    return chance.instant(FIRST_DAY, datetime(2026, 7, 15, tzinfo=UTC))
+    slot = (LAST_SIGNATURE - FIRST_DAY) / (count - before)
+    start = FIRST_DAY + slot * (number - before)
+    return chance.instant(start, start + slot)
 
 
 def _partners(world: World, ids: Ids, chance: Chance, count: int) -> None:
