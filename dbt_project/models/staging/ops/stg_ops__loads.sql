@@ -28,7 +28,7 @@ final as (
         cast(undeclared as varchar) as undeclared,
         bytes
     from manifests
-    where loaded_at <= (select known_at from parameters)
+    where loaded_at <= (select parameters.known_at from parameters)
 
 )
 

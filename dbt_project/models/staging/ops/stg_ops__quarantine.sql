@@ -20,12 +20,12 @@ final as (
         object,
         loaded_at,
         file,
-        row as line,
+        row,
         record_key,
         field,
         reason
     from quarantine
-    where loaded_at <= (select known_at from parameters)
+    where loaded_at <= (select parameters.known_at from parameters)
 
 )
 
