@@ -106,12 +106,12 @@ def test_active_partners_and_their_growth(sample: Warehouse) -> None:
             days[partner].add(day)
     for query in (
         "select partner_id, cast(created_at as date) from intermediate.int_leads where partner_id is not null",
-        "select partner_id, cast(registered_at as date) from intermediate.int_deal_partners "
-        "where registered_at is not null",
+        "select partner_id, cast(registered_at as date) from intermediate.int_deal_partners",
         "select partner_id, cast(occurred_at as date) from intermediate.int_touchpoints where partner_id is not null",
     ):
         for partner, day in sample.execute(query).fetchall():
-            days[partner].add(day)
+            if day is not None:
+                days[partner].add(day)
 
     def active(month: date) -> int:
         end = next_month(month)
