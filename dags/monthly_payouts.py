@@ -106,11 +106,14 @@ with DAG(
         PayoutService(load_settings()).reject(ti.xcom_pull("draft"), user, reason="rejected in Airflow")
 
     @task(pool=WAREHOUSE_POOL, outlets=[PUBLICATION])
-    def refresh() -> None:
-        """Bring what was posted into the marts, and publish them."""
+    def refresh(posted: dict[str, str]) -> None:
+        """Bring what was posted into the marts, and publish them, unless another month's refresh has done it."""
         from partner_warehouse import pipeline
 
-        pipeline.after_posting(load_settings())
+        if not pipeline.publishes(load_settings(), posted["period"]):
+            pipeline.after_posting(load_settings())
 
     period = draft()
-    period >> gate() >> submit(period) >> approve >> post(period) >> [refresh(), reject()]
+    posted = post(period)
+    period >> gate() >> submit(period) >> approve >> posted >> reject()
+    refresh(posted)

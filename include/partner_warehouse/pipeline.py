@@ -86,6 +86,7 @@ def after_posting(settings: Settings, *, progress: Progress = _silent) -> None:
     """Bring what was posted back into the marts and publish it; nothing else is recomputed.
 
     The marts' gate is held again: a build may have stopped at it, and what stopped there must not be published here.
+    It holds the warehouse file, like `build`.
     """
     from partner_warehouse.ledger.landing import land_ledger
     from partner_warehouse.publish.snapshot import publish
@@ -100,3 +101,17 @@ def after_posting(settings: Settings, *, progress: Progress = _silent) -> None:
     check("marts", settings)
     progress("publish")
     publish(settings)
+
+
+def publishes(settings: Settings, period: str) -> bool:
+    """Whether a posted period stands in the publication. It gets there whole, as it was posted and landed.
+
+    Args:
+        settings: The installation.
+        period: `YYYY-MM`.
+    """
+    import duckdb
+
+    with duckdb.connect(str(settings.published_path), read_only=True) as published:
+        found = published.execute("SELECT 1 FROM finance.approved_payouts WHERE period = ? LIMIT 1", [period])
+        return found.fetchone() is not None

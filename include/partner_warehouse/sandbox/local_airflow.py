@@ -196,6 +196,7 @@ class LocalAirflow:
             "logging.base_log_folder": self.home / "logs",
             "dag_processor.dag_bundle_config_list": json.dumps(bundle),
             "dag_processor.parsing_processes": 1,
+            "dag_processor.min_file_process_interval": 60,
             "scheduler.enable_health_check": False,
             "scheduler.scheduler_idle_sleep_time": 0.5,
             "usage_data_collection.enabled": False,

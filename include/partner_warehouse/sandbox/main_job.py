@@ -29,6 +29,9 @@ from partner_warehouse.sandbox.process import SandboxProcess
 from partner_warehouse.sandbox.steps import Steps, closed_months
 from partner_warehouse.settings import Settings, load_settings
 
+_WIDTH = 120
+"""Columns of what is printed into a file or a pipe."""
+
 ADMINISTRATOR = "admin"
 APPROVER = "fiona"
 USERS = (User(ADMINISTRATOR, "admin"), User(APPROVER, "user"))
@@ -134,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="leave Airflow and the sandbox running until Ctrl-C")
     parser.add_argument("--scale", type=float, default=None, help="size of the sample company, 1 is the default")
     options = parser.parse_args(arguments)
-    console = Console(soft_wrap=True)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     # A supervisor stops us by SIGTERM: leave by the same door as Ctrl-C, so that everything is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

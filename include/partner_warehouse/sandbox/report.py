@@ -40,7 +40,7 @@ _QUARANTINE = """
 select source, object, field, reason, count(distinct record_key) as records
 from ops.quarantine
 group by all
-order by records desc, all
+order by records desc, source, object, field, reason
 limit 12
 """
 
@@ -74,7 +74,7 @@ def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 def _kpis(marts: duckdb.DuckDBPyConnection, month: str) -> Table:
     table = _table(f"KPIs of {month}", "KPI", "value", "target", "status", "from", right=("value", "target", "from"))
     for code, value, target, status, basis in marts.execute(_KPIS, [f"{month}-01"]).fetchall():
-        style = {"met": "green", "missed": "yellow"}.get(status, "dim")
+        style = {"on_target": "green", "off_target": "yellow"}.get(status, "dim")
         table.add_row(code, _number(value), _number(target), f"[{style}]{status}[/{style}]", str(basis))
     return table
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
+
+import httpx
 
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.ledger.payouts import CLOSED, PayoutService
@@ -30,7 +33,7 @@ DAGS = (*INGEST, "build_warehouse", "monthly_payouts")
 APPROVED_THROUGH_AIRFLOW = 3
 """How many of the closed months are approved through the API; one more, the newest, waits for a person."""
 
-_POLL = 0.5
+_POLL = 1.0
 """Seconds between two looks."""
 
 _WITHIN = 600.0
@@ -60,9 +63,13 @@ class Steps:
             self.api.pause(dag_id, paused=False)
 
     def pause(self) -> None:
-        """Leave the DAGs paused, so that the next start does not begin with what the schedule has missed."""
-        for dag_id in DAGS:
-            self.api.pause(dag_id, paused=True)
+        """Leave the DAGs paused, so that the next start does not begin with what the schedule has missed.
+
+        It is called on the way out, after a fault too: an Airflow that no longer answers is not a second fault.
+        """
+        with suppress(httpx.HTTPError, PartnerWarehouseError):
+            for dag_id in DAGS:
+                self.api.pause(dag_id, paused=True)
 
     def ingest_and_build(self) -> None:
         """All sources at once; the build follows by itself when every source has come round."""
