@@ -49,10 +49,10 @@ def publish(settings: Settings) -> Path:
     _sweep(target)
     candidate = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.candidate")
     try:
-        _copy(settings, candidate)
+        copy_marts(settings, candidate)
         gates.check("publication", settings, database=candidate)
         _add_gate_results(settings, candidate)
-        _replace(candidate, target)
+        swap(candidate, target)
     finally:
         candidate.unlink(missing_ok=True)
     return target
@@ -64,7 +64,8 @@ def _sweep(target: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _copy(settings: Settings, candidate: Path) -> None:
+def copy_marts(settings: Settings, candidate: Path) -> None:
+    """Write every published table of the warehouse into a new file."""
     with duckdb.connect(str(candidate)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         # The order of rows is the warehouse's own, so the same marts give the same file content.
@@ -106,7 +107,7 @@ def _add_gate_results(settings: Settings, candidate: Path) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _replace(candidate: Path, target: Path) -> None:
+def swap(candidate: Path, target: Path) -> None:
     """One rename, durable: file content first, then the name, then the directory."""
     _fsync(candidate)
     os.replace(candidate, target)

@@ -1,0 +1,237 @@
+"""What things cost, each beside the least that the same machine needs for the same data, in one run.
+
+    make bench            a table, and HOME/bench.json
+
+Every measurement runs in a process of its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from partner_warehouse.landing.layout import object_dir
+from partner_warehouse.settings import Settings, load_settings
+
+EVENTS = 1_000_000
+PUBLISHED_ROWS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one measurement took.
+
+    Attributes:
+        seconds: Wall clock.
+        peak_mb: Peak resident memory of its process, in MiB.
+        rows: What it worked on.
+    """
+
+    name: str
+    seconds: float
+    peak_mb: int
+    rows: int
+
+    @property
+    def rows_per_second(self) -> int:
+        """Throughput."""
+        return int(self.rows / self.seconds) if self.seconds else 0
+
+
+def _measure(name: str, rows: int, work: Callable[..., None], *arguments: Any) -> Cost:
+    """Run work in a fresh process and take its time, without the start of the process, and its peak memory."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(sender, work, arguments))
+    process.start()
+    sender.close()
+    try:
+        seconds, peak_mb = receiver.recv()
+    except EOFError:
+        process.join()
+        raise SystemExit(f"{name}: the measured process ended with status {process.exitcode}") from None
+    process.join()
+    return Cost(name, seconds, peak_mb, rows)
+
+
+def _child(sender: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    started = time.perf_counter()
+    work(*arguments)
+    seconds = time.perf_counter() - started
+    sender.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+
+
+def _write_events(target: Path, count: int) -> None:
+    """Events in Segment's shape as newline JSON, from a formula: the same bytes each time."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            """
+            COPY (
+                SELECT
+                    md5(i::VARCHAR) AS "messageId",
+                    CASE WHEN i % 5 = 0 THEN 'track' ELSE 'page' END AS type,
+                    CASE WHEN i % 5 = 0 THEN 'Partner Link Clicked' END AS event,
+                    'device-' || (i % 50021) AS "anonymousId",
+                    CASE WHEN i % 3 = 0 THEN 'user-' || (i % 20011) END AS "userId",
+                    {'partner_id': 'P' || (i % 60), 'channel': 'partner_link', 'path': '/pricing'} AS properties,
+                    {'page': {'url': 'https://www.example.com/pricing?step=' || i}, 'locale': 'en-GB'} AS context,
+                    strftime(TIMESTAMP '2026-01-01' + to_seconds(i), '%Y-%m-%dT%H:%M:%S.000Z') AS timestamp,
+                    strftime(TIMESTAMP '2026-01-01' + to_seconds(i + 2), '%Y-%m-%dT%H:%M:%S.000Z') AS "receivedAt"
+                FROM (SELECT unnest(range(?)) AS i)
+            ) TO '"""
+            + str(target)
+            + "' (FORMAT json)",
+            [count],
+        )
+
+
+def _bare_json_to_parquet(source: Path, target: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * FROM read_json('{source}')) TO '{target}' (FORMAT parquet)")  # noqa: S608
+
+
+def _land_events(home: Path, source: Path) -> None:
+    from partner_warehouse.landing.catalog import load_catalog
+    from partner_warehouse.landing.store import ReceivedFile, land
+
+    received = ReceivedFile(path=source, name=source.name, sha256="", bytes=source.stat().st_size)
+    land(load_catalog("events").objects["events"], [received], load_settings(home=home))
+
+
+def landing(work: Path, events: int) -> Iterator[Cost]:
+    """Received JSON to landed Parquet, beside DuckDB's bare conversion of the same file."""
+    source = work / "events.ndjson"
+    _write_events(source, events)
+    yield _measure("bare DuckDB, JSON to Parquet", events, _bare_json_to_parquet, source, work / "bare.parquet")
+    yield _measure("landing: typed, checked, with the record as received", events, _land_events, work / "home", source)
+    source.unlink()
+
+
+def _fill_warehouse(settings: Settings, rows: int) -> None:
+    from partner_warehouse.warehouse import runner
+
+    runner.prepare(settings)
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        connection.execute("CREATE SCHEMA finance")
+        connection.execute(
+            "CREATE TABLE finance.commission_lines AS SELECT md5(i::VARCHAR) AS line_id, 'P' || (i % 10000) AS partner_id, "
+            "'2026-01' AS period, CAST(i % 100000 AS DECIMAL(18, 3)) / 100 AS amount, 'USD' AS currency, "
+            "DATE '2026-01-01' + CAST(i % 365 AS INTEGER) AS earned_on FROM (SELECT unnest(range(?)) AS i)",
+            [rows],
+        )
+
+
+def _bare_copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _publish(home: Path) -> None:
+    from partner_warehouse.publish import snapshot
+
+    settings = load_settings(home=home)
+    settings.published_path.parent.mkdir(parents=True, exist_ok=True)
+    candidate = settings.published_path.with_name(".candidate")
+    snapshot.copy_marts(settings, candidate)
+    snapshot.swap(candidate, settings.published_path)
+
+
+def publication(work: Path, rows: int) -> Iterator[Cost]:
+    """Warehouse to published file, beside a bare copy of the file."""
+    settings = load_settings(home=work / "home")
+    _fill_warehouse(settings, rows)
+    yield _measure("bare copy of the warehouse file", rows, _bare_copy, settings.warehouse_path, work / "bare.duckdb")
+    yield _measure("publication: tables copied, synced, swapped in", rows, _publish, settings.home)
+
+
+def _ingest(home: Path, connections: dict[str, str]) -> None:
+    from partner_warehouse import pipeline
+
+    os.environ.update(connections)
+    pipeline.ingest(load_settings(home=home))
+
+
+def _build(home: Path, layer: Any, as_of: str) -> None:
+    from partner_warehouse.warehouse import runner
+
+    settings = load_settings(home=home, as_of=as_of)
+    runner.prepare(settings)
+    runner.build(layer, settings)
+
+
+def company(work: Path) -> Iterator[Cost]:
+    """The sample company through every source, a second time with nothing new, and each layer of the warehouse."""
+    from partner_warehouse.sandbox.calendar import AS_OF
+    from partner_warehouse.sandbox.company import Company
+    from partner_warehouse.sandbox.servers.run import connection_variables, serve
+
+    home = work / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    with serve(Company.generate(), now=AS_OF, inbox=home / "inbox") as endpoints:
+        connections = connection_variables(endpoints.urls)
+        first = _measure("ingest the sample company, every source", 0, _ingest, home, connections)
+        records = _landed(load_settings(home=home))
+        yield Cost(first.name, first.seconds, first.peak_mb, records)
+        yield _measure("ingest it again, nothing new", records, _ingest, home, connections)
+    for layer in ("staging", "marts", "ledger"):
+        yield _measure(f"dbt layer {layer}", records, _build, home, layer, AS_OF.isoformat())
+
+
+def _landed(settings: Settings) -> int:
+    files = object_dir(settings.landing_dir, "*", "*") / "*" / "data.parquet"
+    with duckdb.connect() as connection:
+        row = connection.execute("SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(files)]).fetchone()
+    return int(row[0]) if row and row[0] else 0
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="partner-warehouse-bench-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+def main() -> None:
+    """Run all benchmarks, print them, and write them as JSON."""
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--rows", type=int, default=PUBLISHED_ROWS)
+    options = parser.parse_args()
+    costs: list[Cost] = []
+    for benchmark, arguments in ((landing, (options.events,)), (publication, (options.rows,)), (company, ())):
+        with _workplace() as work:
+            costs.extend(benchmark(work, *arguments))  # type: ignore[operator]
+    table = Table(title="What it costs")
+    for column in ("measurement", "seconds", "rows", "rows/s", "peak MiB"):
+        table.add_column(column, justify="left" if column == "measurement" else "right")
+    for cost in costs:
+        table.add_row(
+            cost.name, f"{cost.seconds:.1f}", f"{cost.rows:,}", f"{cost.rows_per_second:,}", f"{cost.peak_mb:,}"
+        )
+    Console().print(table)
+    target = load_settings().home / "bench.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps([asdict(cost) for cost in costs], indent=1), encoding="utf-8")
+    Console().print(f"also in {target}")
+
+
+if __name__ == "__main__":
+    main()
