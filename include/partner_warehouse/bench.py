@@ -128,7 +128,8 @@ def _fill_warehouse(settings: Settings, rows: int) -> None:
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         connection.execute("CREATE SCHEMA finance")
         connection.execute(
-            "CREATE TABLE finance.commission_lines AS SELECT md5(i::VARCHAR) AS line_id, 'P' || (i % 10000) AS partner_id, "
+            "CREATE TABLE finance.commission_lines AS "
+            "SELECT md5(i::VARCHAR) AS line_id, 'P' || (i % 10000) AS partner_id, "
             "'2026-01' AS period, CAST(i % 100000 AS DECIMAL(18, 3)) / 100 AS amount, 'USD' AS currency, "
             "DATE '2026-01-01' + CAST(i % 365 AS INTEGER) AS earned_on FROM (SELECT unnest(range(?)) AS i)",
             [rows],
@@ -218,7 +219,7 @@ def main() -> None:
     costs: list[Cost] = []
     for benchmark, arguments in ((landing, (options.events,)), (publication, (options.rows,)), (company, ())):
         with _workplace() as work:
-            costs.extend(benchmark(work, *arguments))  # type: ignore[operator]
+            costs.extend(benchmark(work, *arguments))
     table = Table(title="What it costs")
     for column in ("measurement", "seconds", "rows", "rows/s", "peak MiB"):
         table.add_column(column, justify="left" if column == "measurement" else "right")

@@ -98,8 +98,9 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
         GateFailedError: A dbt test failed; the message names the tests, their counts and where the failing rows are.
         PartnerWarehouseError: A model could not be built.
     """
-    # A unit test proves a model's logic, not the data: see `unit_test`.
-    return _dbt("build", layer, settings, "--select", select or f"tag:{layer}", "--exclude-resource-type", "unit_test")
+    # A unit test proves a model's logic, not the data: see `unit_test`. A seed whose columns changed is made anew.
+    options = ("--exclude-resource-type", "unit_test", "--full-refresh")
+    return _dbt("build", layer, settings, "--select", select or f"tag:{layer}", *options)
 
 
 def unit_test(settings: Settings) -> BuildResult:
