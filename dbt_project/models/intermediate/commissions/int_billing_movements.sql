@@ -270,7 +270,7 @@ collected as (
 
     select
         states.*,
-        greatest(least(cash_so_far, coalesce(owed_in_cash, cash_so_far)), 0) as collected_so_far,
+        greatest(least(states.cash_so_far, coalesce(states.owed_in_cash, states.cash_so_far)), 0) as collected_so_far,
         {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
         {{ to_units('coalesce(invoice_net, 1)', 3) }} as net_mills,
         {{ to_units('case when invoice_gross > 0 then invoice_gross else 1 end', 3) }} as gross_mills
