@@ -25,7 +25,7 @@ up: setup ## The same, left running with Airflow's pages open
 	@$(BIN)/python -m partner_warehouse.sandbox.main_job --keep
 
 test: setup lint ## Everything that CI runs
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy --strict, sqlfluff, dbt-bouncer
 	@scripts/lint $(BIN)
