@@ -120,7 +120,7 @@ def _dbt(verb: str, layer: Layer, settings: Settings, *selection: str) -> BuildR
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
         *("--target-path", str(target), "--log-path", str(target / "logs")),
         *selection,
-        "--quiet",
+        *("--quiet", "--log-level-file", "info"),
     ]
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
