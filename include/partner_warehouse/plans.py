@@ -186,8 +186,10 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
         seen.setdefault(row.plan, row)
         _whole_number(row, "version", findings, at_least=1, required=True)
         _one_of(row, "model", MODELS, findings)
-        _one_of(row, "tier_basis", TIER_BASES, findings)
-        _one_of(row, "tier_mode", TIER_MODES, findings)
+        # A fee per deal has no revenue tiers and no window of payments: only what earns on cash must declare them.
+        earns_on_cash = row["model"] != "fixed_fee"
+        _one_of(row, "tier_basis", TIER_BASES, findings, required=earns_on_cash)
+        _one_of(row, "tier_mode", TIER_MODES, findings, required=earns_on_cash)
         _one_of(row, "rounding", ROUNDINGS, findings, required=False)
         _one_of(row, "volume_period", VOLUME_PERIODS, findings, required=False)
         _one_of(row, "crediting_model", sorted(crediting), findings, required=False)
@@ -197,8 +199,9 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
             findings.add(
                 row, "timezone", f"unknown time zone {row['timezone']!r}; use an IANA name such as America/New_York"
             )
-        if not re.fullmatch(r"first_year|lifetime|months:[1-9][0-9]{0,3}", row["earn_window"]):
-            findings.add(row, "earn_window", f"{row['earn_window']!r} is not first_year, months:N or lifetime")
+        window = row["earn_window"]
+        if (window or earns_on_cash) and not re.fullmatch(r"first_year|lifetime|months:[1-9][0-9]{0,3}", window):
+            findings.add(row, "earn_window", f"{window!r} is not first_year, months:N or lifetime")
         _whole_number(row, "payment_terms_days", findings)
         _whole_number(row, "clawback_months", findings)
         _number(row, "min_payout", findings, decimals=3)

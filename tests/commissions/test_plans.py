@@ -130,6 +130,17 @@ def test_a_directory_may_have_no_bonuses_and_no_exclusions(plans: Path) -> None:
     validate(load_settings(plans=plans))
 
 
+@pytest.mark.parametrize(("model", "is_right"), [("fixed_fee", True), ("percentage", False)])
+def test_only_what_earns_on_cash_declares_tiers_and_a_window(plans: Path, model: str, is_right: bool) -> None:
+    with (plans / "commission_plans.csv").open(encoding="utf-8", newline="") as file:
+        row = next(number for number, record in enumerate(csv.DictReader(file), 2) if record["model"] == model)
+    edit(plans, "commission_plans", row, tier_basis="", tier_mode="", earn_window="")
+    if is_right:
+        validate(load_settings(plans=plans))
+    else:
+        assert "field earn_window: '' is not first_year, months:N or lifetime" in complaints(plans)
+
+
 def test_an_enrolment_with_no_plan_stops_before_the_build(settings: Settings) -> None:
     inbox = settings.inbox_dir / "enrolments"
     inbox.mkdir(parents=True)
