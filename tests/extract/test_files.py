@@ -116,6 +116,15 @@ def test_files_land_in_the_order_of_their_names(settings: Settings, drop: Drop) 
     assert newest_first == ["payments/b.csv", "payments/a.csv"]
 
 
+def test_a_further_file_comes_after_the_one_that_it_is_named_after(settings: Settings, drop: Drop) -> None:
+    names = ["march.csv", "march (2).csv", "march-again.csv", "march_b.csv"]
+    for number, name in enumerate(names):
+        drop(HEADER + ROW.replace("p1", f"p{number}"), name)
+    ingest("files", "payments", settings)
+    newest_first = [manifest.files[0].name for manifest in manifests(settings.landing_dir, "files", "payments")]
+    assert newest_first[::-1] == [f"payments/{name}" for name in names]
+
+
 def test_csv_as_spreadsheets_write_it(settings: Settings, drop: Drop, payments: Rows) -> None:
     content = (
         '\ufeff"payment_id",invoice_id , amount,currency,paid_at,note\r\n'

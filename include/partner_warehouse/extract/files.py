@@ -50,7 +50,8 @@ def ingest_files(
     refused: list[str] = []
     with exclusive(settings, SOURCE, object_name) as spool:
         taken = _read_taken(settings, object_name)
-        for path in sorted(folder.iterdir()):
+        # Without the ending, so that `march.csv` comes before `march-again.csv` and `march (2).csv`.
+        for path in sorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix)):
             if path.name.startswith((".", "~$")) or not path.is_file():
                 continue
             if path.suffix.lower() not in SUFFIXES:
