@@ -15,6 +15,7 @@ import duckdb
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.quality import gates
 from partner_warehouse.settings import Settings
+from partner_warehouse.warehouse.lock import exclusive
 
 SCHEMAS = ("finance", "attribution", "kpi", "partners", "ops")
 """What is published. Everything else in the warehouse stays private."""
@@ -49,7 +50,8 @@ def publish(settings: Settings) -> Path:
     _sweep(target)
     candidate = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.candidate")
     try:
-        copy_marts(settings, candidate)
+        with exclusive(settings):
+            copy_marts(settings, candidate)
         gates.check("publication", settings, database=candidate)
         _add_gate_results(settings, candidate)
         swap(candidate, target)

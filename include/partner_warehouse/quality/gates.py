@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from partner_warehouse.errors import BadInputError, GateFailedError
 from partner_warehouse.quality import subjects
 from partner_warehouse.quality.suites import Stage, Suite, load_suites
 from partner_warehouse.settings import Settings
+from partner_warehouse.warehouse.lock import exclusive
 
 SAMPLE = 5
 """How many keys of offending rows a result names."""
@@ -94,7 +95,8 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
     if not suites:
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
     database = database or subjects.prepare(stage, settings)
-    result = GateResult(stage, _validate(suites, database, data_docs(settings, stage).parent))
+    with exclusive(settings) if database == settings.warehouse_path else nullcontext():
+        result = GateResult(stage, _validate(suites, database, data_docs(settings, stage).parent))
     _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)

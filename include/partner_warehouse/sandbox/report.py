@@ -37,7 +37,7 @@ limit 16
 """
 
 _QUARANTINE = """
-select source, object, field, reason, count(distinct record_key) as records
+select source, object, field, reason, count(distinct (load_id, line, record_key)) as records
 from ops.quarantine
 group by all
 order by records desc, source, object, field, reason

@@ -22,6 +22,7 @@ from partner_warehouse import plans
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
 from partner_warehouse.landing.layout import ensure_schema
 from partner_warehouse.settings import DBT_PROJECT, Settings
+from partner_warehouse.warehouse.lock import exclusive
 
 Layer = Literal["staging", "marts", "ledger"]
 LAYERS: tuple[Literal["staging", "marts"], ...] = ("staging", "marts")
@@ -124,7 +125,10 @@ def _dbt(verb: str, layer: Layer, settings: Settings, *selection: str) -> BuildR
     ]
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
-    done = subprocess.run(command, env=_environment(settings), capture_output=True, text=True, check=False)  # noqa: S603
+    with exclusive(settings):
+        done = subprocess.run(  # noqa: S603
+            command, env=_environment(settings), capture_output=True, text=True, check=False
+        )
     if not results.exists():
         raise PartnerWarehouseError(f"dbt could not start on layer {layer}\n{done.stdout}{done.stderr}".strip())
     result = _read(layer, json.loads(results.read_text(encoding="utf-8")))
