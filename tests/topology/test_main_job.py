@@ -116,3 +116,40 @@ def test_what_was_broken_is_set_aside_and_said(done: Done) -> None:
 def test_nothing_is_left_running(done: Done) -> None:
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(done.settings.home) not in processes
+
+
+PUBLISHED = {
+    "finance": {
+        "approved_payouts",
+        "approved_payout_lines",
+        "commission_lines",
+        "exclusions",
+        "reconciliation",
+    },
+    "attribution": {"credits", "markov", "by_partner_monthly"},
+    "kpi": {"monthly", "daily", "weekly", "quarterly", "yearly"},
+    "partners": {
+        "scorecard_monthly",
+        "dim_partner",
+        "tier_history",
+        "recruitment",
+        "onboarding",
+        "activities",
+    },
+    "ops": {"gate_results", "loads", "quarantine"},
+}
+"""What others rely on."""
+
+
+def test_every_table_that_others_rely_on_is_published_and_filled(done: Done) -> None:
+    for schema, tables in PUBLISHED.items():
+        for table in tables:
+            assert done.rows(f'SELECT count(*) FROM "{schema}"."{table}"') > [(0,)], f"{schema}.{table}"
+
+
+def test_no_published_number_is_a_float(done: Done) -> None:
+    floats = done.rows(
+        "SELECT schema_name || '.' || table_name || '.' || column_name FROM duckdb_columns() "
+        "WHERE NOT internal AND data_type IN ('DOUBLE', 'FLOAT')"
+    )
+    assert floats == []
