@@ -12,9 +12,15 @@ contacts as (
 
 ),
 
+-- Without an instant, a device has been the contact's from the beginning.
 identities as (
 
-    select * from {{ ref('int_identities') }}
+    select
+        identity_id,
+        anonymous_id,
+        contact_id,
+        coalesce(identified_at, cast('-infinity' as timestamptz)) as identified_at
+    from {{ ref('int_identities') }}
 
 ),
 
@@ -76,11 +82,11 @@ identified as (
         identity_id,
         row_number() over (
             partition by anonymous_id
-            order by identified_at nulls first, identity_id
+            order by identified_at, identity_id
         ) as ordinal,
         lead(identified_at) over (
             partition by anonymous_id
-            order by identified_at nulls first, identity_id
+            order by identified_at, identity_id
         ) as next_identified_at
     from identities
 

@@ -51,9 +51,15 @@ addresses as (
 
 ),
 
+-- Without an instant, a device has been the contact's from the beginning.
 identities as (
 
-    select * from {{ ref('int_identities') }}
+    select
+        identity_id,
+        anonymous_id,
+        contact_id,
+        coalesce(identified_at, cast('-infinity' as timestamptz)) as identified_at
+    from {{ ref('int_identities') }}
 
 ),
 
@@ -111,7 +117,7 @@ turns as (
         row_number() over device as turn,
         lead(identified_at) over device as next_identified_at
     from identities
-    window device as (partition by anonymous_id order by identified_at nulls first, identity_id)
+    window device as (partition by anonymous_id order by identified_at, identity_id)
 
 ),
 
