@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -44,12 +44,19 @@ load from 1, and the record as received (JSON text)."""
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One declared field of an object."""
+    """One declared field of an object.
+
+    Attributes:
+        words: The closed list that a text is one of, in any case, blanks and hyphens as underscores; empty: any text.
+        bounds: The least and the greatest number that it may be, both included.
+    """
 
     name: str
     type: FieldType
     required: bool
     path: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    bounds: tuple[int, int] | None = None
 
     @property
     def sql_type(self) -> str:
@@ -90,7 +97,7 @@ class SourceCatalog:
     objects: dict[str, ObjectSchema]
 
 
-def _field(source: str, object_name: str, name: str, declaration: str) -> Field:
+def _field(source: str, object_name: str, name: str, declaration: str, limit: dict[str, list[Any]]) -> Field:
     kind, _, path = declaration.partition(" ")
     required = kind.endswith("!")
     kind = kind.removesuffix("!")
@@ -99,7 +106,14 @@ def _field(source: str, object_name: str, name: str, declaration: str) -> Field:
             f"catalog {source}.yml, object {object_name}, field {name}: unknown type {kind!r}; "
             f"use one of {', '.join(get_args(FieldType))}"
         )
-    return Field(name, kind, required, tuple((path.strip() or name).split(".")))  # type: ignore[arg-type]
+    return Field(
+        name,
+        kind,  # type: ignore[arg-type]
+        required,
+        tuple((path.strip() or name).split(".")),
+        tuple(limit.get("one_of", ())),
+        (limit["between"][0], limit["between"][1]) if "between" in limit else None,
+    )
 
 
 FILE_COMMON = {"updated_at": "instant", "is_deleted": "boolean"}
@@ -119,11 +133,15 @@ def load_catalog(source: str) -> SourceCatalog:
     declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     common = FILE_COMMON if source == "files" else {}
     envelope = frozenset(tuple(path.split(".")) for path in declared.get("envelope", ()))
+    limits = declared.get("limits", {})
     objects = {
         name: ObjectSchema(
             source,
             name,
-            tuple(_field(source, name, field, declaration) for field, declaration in (fields | common).items()),
+            tuple(
+                _field(source, name, field, declaration, limits.get(name, {}).get(field, {}))
+                for field, declaration in (fields | common).items()
+            ),
             envelope,
         )
         for name, fields in declared["objects"].items()

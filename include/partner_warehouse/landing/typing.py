@@ -11,8 +11,9 @@ from partner_warehouse.landing.catalog import Field, FieldType
 
 MISSING = "required value is missing"
 
-INTEGER_DIGITS, FRACTION_DIGITS = 20, 18
-"""What a landed decimal holds before and after its point: DECIMAL(38, 18)."""
+INTEGER_DIGITS, FRACTION_DIGITS = 15, 18
+"""What a decimal may have before and after its point. The landed DECIMAL(38, 18) would hold more before it; the
+warehouse's money, DECIMAL(18, 3), does not, and one such amount would stop every build."""
 
 _OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
@@ -45,7 +46,13 @@ def typed(field: Field, text: str, *, source: str) -> str:
         text: SQL of the value's text.
         source: The source; only an API's instants may be epoch milliseconds.
     """
-    return _TYPED[field.type](text, source)
+    value = _TYPED[field.type](text, source)
+    if field.words:
+        word = f"lower(regexp_replace(trim({text}), '[ -]+', '_', 'g'))"
+        return f"CASE WHEN {word} IN ({', '.join(map(quote, field.words))}) THEN {value} END"
+    if field.bounds:
+        return f"CASE WHEN {value} BETWEEN {field.bounds[0]} AND {field.bounds[1]} THEN {value} END"
+    return value
 
 
 def reason(field: Field, text: str, value: str, *, source: str) -> str:
@@ -58,7 +65,13 @@ def reason(field: Field, text: str, value: str, *, source: str) -> str:
         source: The source.
     """
     missing = f"WHEN {text} IS NULL THEN {quote(MISSING)} " if field.required else f"WHEN {text} IS NULL THEN NULL "
-    return f"CASE {missing}WHEN {value} IS NOT NULL THEN NULL {_WHY[field.type]} END".replace("{text}", text)
+    why = _WHY[field.type]
+    if field.words:
+        why = f"ELSE {quote('not one of ' + ', '.join(field.words))}"
+    if field.bounds:
+        outside = quote(f"not between {field.bounds[0]} and {field.bounds[1]}")
+        why = f"WHEN {_TYPED[field.type](text, source)} IS NOT NULL THEN {outside} {why}"
+    return f"CASE {missing}WHEN {value} IS NOT NULL THEN NULL {why} END".replace("{text}", text)
 
 
 def _matches(text: str, pattern: str) -> str:
@@ -82,7 +95,8 @@ def _integer(text: str, source: str) -> str:
 
 def _decimal(text: str, source: str) -> str:
     number = f"trim({text})"
-    cast = f"TRY_CAST({number} AS DECIMAL(38, {FRACTION_DIGITS}))"
+    within = f"TRY_CAST({number} AS DECIMAL({INTEGER_DIGITS + FRACTION_DIGITS}, {FRACTION_DIGITS}))"
+    cast = f"CAST({within} AS DECIMAL(38, {FRACTION_DIGITS}))"
     # A scientific number is exact when its mantissa's digits after the point, less the exponent, still fit.
     fraction = f"length(rtrim(regexp_extract({number}, '\\.(\\d*)', 1), '0'))"
     exponent = f"CAST(regexp_extract({number}, '[eE]([+-]?\\d+)$', 1) AS INTEGER)"
