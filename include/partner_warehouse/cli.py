@@ -150,8 +150,11 @@ def _instant(text: str) -> datetime:
 
 def _run(options: argparse.Namespace, settings: Settings) -> None:
     from partner_warehouse import pipeline
+    from partner_warehouse.ledger.status import set_aside
 
     pipeline.run(settings, as_of=options.as_of, progress=_progress)
+    for sentence in set_aside(settings):
+        _progress(sentence)
     _say(f"published {settings.published_path}")
 
 

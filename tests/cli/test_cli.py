@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 
+import duckdb
 import pytest
 
 from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import GateFailedError
+from partner_warehouse.settings import load_settings
 
 
 @pytest.fixture
@@ -163,3 +165,18 @@ def test_status_and_verify(run, approved):
     assert status == 0
     assert "2026-03  approved   107.000 USD" in out
     assert run("verify")[:2] == (0, "the ledger is whole: 3 events\n")
+
+
+def test_what_is_set_aside_is_said_after_every_run_and_in_the_status(run, refreshed, monkeypatch):
+    with duckdb.connect(str(load_settings().published_path)) as publication:
+        publication.execute(
+            "CREATE TABLE ops.quarantine AS FROM (VALUES "
+            "('l1', 'files', 'payments', 'payments/b.csv', 2, 'pm_1', 'amount', '400.000 USD stays', 'set_aside'), "
+            "('l1', 'files', 'payments', 'payments/b.csv', 2, 'pm_1', 'currency', 'EUR', 'set_aside'), "
+            "('l2', 'files', 'invoice_lines', 'a.csv', 2, 'il_1', 'product_id', 'there is no product X', 'kept')"
+            ") AS t (load_id, source, object, file, line, record_key, field, reason, disposition)"
+        )
+    said = "set aside: 1 of files payments, as pm_1 (field amount); ops.quarantine says why\n"
+    monkeypatch.setattr(pipeline, "run", lambda *_, **__: None)
+    assert run("run")[::2] == (0, said)
+    assert said in run("status")[1]

@@ -8,7 +8,7 @@ from partner_warehouse.settings import Settings
 
 
 def published_status(settings: Settings) -> list[str]:
-    """When the publication was computed for, what was landed, set aside, and found by the gates."""
+    """When the publication was computed for, what was landed, found by the gates, and set aside."""
     try:
         with publication(settings.published_path) as duck:
             origin = basis(duck)
@@ -19,7 +19,6 @@ def published_status(settings: Settings) -> list[str]:
                 lines.append(f"newest load: {origin.known_at:%Y-%m-%d %H:%M:%S} UTC")
             counts = {
                 "landed records": ("loads", "SELECT coalesce(sum(landed), 0) FROM publication.ops.loads"),
-                "quarantined records": ("loads", "SELECT coalesce(sum(quarantined), 0) FROM publication.ops.loads"),
                 "expectations that failed": (
                     "gate_results",
                     "SELECT count(*) FILTER (NOT success) FROM publication.ops.gate_results",
@@ -28,6 +27,36 @@ def published_status(settings: Settings) -> list[str]:
             for name, (table, query) in counts.items():
                 if published_columns(duck, "ops", table):
                     lines.append(f"{name}: {duck.sql(query).fetchall()[0][0]}")
-            return lines
+        return lines + (set_aside(settings) or ["nothing is set aside"])
     except BadInputError as nothing:
         return [str(nothing)]
+
+
+def set_aside(settings: Settings) -> list[str]:
+    """A sentence for each kind of record that does not count until it is mended; none where all of them count.
+
+    Keys and fields only: a value may be personal.
+
+    Raises:
+        BadInputError: Nothing was published yet.
+    """
+    with publication(settings.published_path) as duck:
+        if "disposition" not in published_columns(duck, "ops", "quarantine"):
+            return []
+        found = duck.sql(
+            """
+            SELECT
+                source,
+                object,
+                count(DISTINCT (load_id, file, line, record_key)),
+                min_by((coalesce(record_key, '?'), field), (file, line))
+            FROM publication.ops.quarantine
+            WHERE disposition = 'set_aside'
+            GROUP BY source, object
+            ORDER BY source, object
+            """
+        ).fetchall()
+    return [
+        f"set aside: {count} of {source} {name}, as {key} (field {field}); ops.quarantine says why"
+        for source, name, count, (key, field) in found
+    ]
