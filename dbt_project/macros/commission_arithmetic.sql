@@ -65,6 +65,14 @@
     )
 {%- endmacro %}
 
+{# numerator * scale / denominator to the nearest whole number, a half away from zero, where the product would not fit. #}
+{% macro round_scaled_ratio(numerator, scale, denominator) -%}
+    (
+        {{ truncated_ratio(numerator, denominator) }} * {{ scale }}
+        + {{ round_ratio('((' ~ numerator ~ ') % (' ~ denominator ~ ') * ' ~ scale ~ ')', denominator) }}
+    )
+{%- endmacro %}
+
 {# numerator / denominator, rounded down; the denominator is above zero. #}
 {% macro floor_ratio(numerator, denominator) -%}
     (

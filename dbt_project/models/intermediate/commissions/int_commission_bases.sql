@@ -217,10 +217,10 @@ measured as (
 
     select
         rated.*,
-        {{ round_ratio('mills_so_far * net_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_net_so_far,
-        {{ round_ratio('mills_before * net_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_net_before,
-        {{ round_ratio('mills_so_far * eligible_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_base_so_far,
-        {{ round_ratio('mills_before * eligible_mills * ' ~ 10 ** 9, 'gross_mills') }} as order_base_before,
+        {{ round_scaled_ratio('mills_so_far * net_mills', 10 ** 9, 'gross_mills') }} as order_net_so_far,
+        {{ round_scaled_ratio('mills_before * net_mills', 10 ** 9, 'gross_mills') }} as order_net_before,
+        {{ round_scaled_ratio('mills_so_far * eligible_mills', 10 ** 9, 'gross_mills') }} as order_base_so_far,
+        {{ round_scaled_ratio('mills_before * eligible_mills', 10 ** 9, 'gross_mills') }} as order_base_before,
         {{ to_units('fx_rate', 10) }} as fx_units
     from rated
 
