@@ -70,6 +70,7 @@ def _land(warehouse: Warehouse) -> None:
         {"fx_rate_id": "f1", "rate_date": "2026-01-05", "from_currency": "eur", "to_currency": "usd", "rate": "1.08"},
         {"fx_rate_id": "f2", "rate_date": "2026-01-05", "from_currency": "EUR", "to_currency": "USD", "rate": "1.09"},
         {"fx_rate_id": "f3", "rate_date": "2026-01-06", "from_currency": "EUR", "to_currency": "USD", "rate": "0"},
+        {"fx_rate_id": "f4", "rate_date": "2026-01-07", "from_currency": "EUR", "to_currency": "USD", "rate": "-1.1"},
     )
 
 
@@ -130,6 +131,7 @@ def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
     assert told == [
         ("fx_rates", "f1", "rate", "set_aside"),
         ("fx_rates", "f3", "rate", "set_aside"),
+        ("fx_rates", "f4", "rate", "set_aside"),
         ("invoice_lines", "L2", "invoice_id", "set_aside"),
         ("payments", "pm_1", "amount", "set_aside"),
         ("payments", "pm_2", "invoice_id", "set_aside"),
