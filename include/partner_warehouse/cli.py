@@ -154,13 +154,15 @@ def _run(options: argparse.Namespace, settings: Settings) -> None:
 
     pipeline.run(settings, as_of=options.as_of, progress=_progress)
     for sentence in set_aside(settings):
-        _progress(sentence)
+        sys.stderr.write(f"{sentence}\n")
     _say(f"published {settings.published_path}")
 
 
 def _progress(step: str) -> None:
-    sys.stderr.write(f"{step}\n")
-    sys.stderr.flush()
+    """For who watches. A script finds errors alone on stderr, the first line first."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{step}\n")
+        sys.stderr.flush()
 
 
 def _payouts(options: argparse.Namespace, settings: Settings) -> None:

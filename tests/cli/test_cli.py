@@ -97,7 +97,8 @@ def test_who_prepared_it_may_not_approve_it(run, refreshed):
 
 
 def test_a_failed_gate_is_3_and_a_fault_is_1_without_data(run, refreshed, monkeypatch):
-    def gate(*_, **__):
+    def gate(*_, progress, **__):
+        progress("gate marts")
         raise GateFailedError("gate marts: 3 rows")
 
     monkeypatch.setattr(pipeline, "run", gate)
