@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -35,46 +36,74 @@ def _warehouse(settings: Settings) -> Path:
 def _landing(settings: Settings) -> Path:
     """Loads as their manifests say, beside the records that their files hold.
 
-    The row counts come from the Parquet footers, so the cost is per load, not per record.
+    The row counts come from the Parquet footers, so the cost is per load, not per record. What cannot be read counts as
+    missing, so that the gate names the load.
     """
     target = fresh_database(settings, "landing")
-    loads = settings.landing_dir / "*" / "*" / "*"
     with duckdb.connect(str(target)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE SCHEMA landing")
         connection.execute(
-            "CREATE TABLE landing.files AS "
+            "CREATE TABLE landing.files (load_id VARCHAR, object VARCHAR, source VARCHAR, records BIGINT)"
+        )
+        _insert(
+            connection,
+            "INSERT INTO landing.files "
             "SELECT parts[-2] AS load_id, parts[-3] AS object, parts[-4] AS source, num_rows AS records "
             "FROM (SELECT string_split(file_name, '/') AS parts, num_rows FROM parquet_file_metadata(?))",
-            [str(loads / "data.parquet")],
-        )
-        manifests = [
-            str(path)
-            for path in settings.landing_dir.glob("*/*/*/manifest.json")
-            if path.parent.name != SCHEMA_LOAD and not path.parts[-4].startswith(".")
-        ]
-        columns = (
-            "{load_id: 'VARCHAR', source: 'VARCHAR', object: 'VARCHAR', loaded_at: 'TIMESTAMPTZ', received: 'BIGINT', "
-            "landed: 'BIGINT', quarantined: 'BIGINT', duplicates: 'BIGINT'}"
+            _of_loads(settings, "data.parquet"),
         )
         connection.execute(
             "CREATE TABLE landing.manifests (load_id VARCHAR, source VARCHAR, object VARCHAR, loaded_at TIMESTAMPTZ, "
             "received BIGINT, landed BIGINT, quarantined BIGINT, duplicates BIGINT)"
         )
-        if manifests:
-            connection.execute(
-                f"INSERT INTO landing.manifests SELECT * FROM read_json(?, columns = {columns})",  # noqa: S608
-                [manifests],
-            )
+        columns = (
+            "{load_id: 'VARCHAR', source: 'VARCHAR', object: 'VARCHAR', loaded_at: 'TIMESTAMPTZ', received: 'BIGINT', "
+            "landed: 'BIGINT', quarantined: 'BIGINT', duplicates: 'BIGINT'}"
+        )
+        _insert(
+            connection,
+            f"INSERT INTO landing.manifests SELECT * FROM read_json(?, columns = {columns})",  # noqa: S608
+            _of_loads(settings, "manifest.json"),
+        )
+        connection.execute("CREATE TABLE landing.directories (load_id VARCHAR, source VARCHAR, object VARCHAR)")
+        directories = [(path.name, path.parts[-3], path.parts[-2]) for path in _loads(settings)]
+        if directories:
+            connection.executemany("INSERT INTO landing.directories VALUES (?, ?, ?)", directories)
         connection.execute(
             "CREATE TABLE landing.loads AS "
-            "SELECT files.load_id, files.source, files.object, manifests.loaded_at, manifests.received, "
+            "SELECT load_id, source, object, manifests.loaded_at, manifests.received, "
             "manifests.landed, manifests.quarantined, manifests.duplicates, files.records "
-            "FROM landing.files LEFT JOIN landing.manifests USING (load_id, source, object) "
-            "WHERE files.load_id <> ?",
-            [SCHEMA_LOAD],
+            "FROM landing.directories LEFT JOIN landing.files USING (load_id, source, object) "
+            "LEFT JOIN landing.manifests USING (load_id, source, object)"
         )
     return target
+
+
+def _loads(settings: Settings) -> list[Path]:
+    """The directories of visible loads, without the empty ones."""
+    return [
+        path
+        for path in sorted(settings.landing_dir.glob("*/*/*"))
+        if path.is_dir() and path.name != SCHEMA_LOAD and not any(part.startswith(".") for part in path.parts[-3:])
+    ]
+
+
+def _of_loads(settings: Settings, name: str) -> list[str]:
+    """The files of that name that loads have."""
+    return [str(path / name) for path in _loads(settings) if (path / name).exists()]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, statement: str, paths: list[str]) -> None:
+    """Read all files at once; where one of them is damaged, each by itself, and leave out those that are."""
+    if not paths:
+        return
+    try:
+        connection.execute(statement, [paths])
+    except duckdb.Error:
+        for path in paths:
+            with suppress(duckdb.Error):
+                connection.execute(statement, [[path]])
 
 
 def _payouts(settings: Settings) -> Path:

@@ -1,0 +1,47 @@
+"""The landing gate names a load whose files are not what was landed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from partner_warehouse.errors import ExitStatus, GateFailedError
+from partner_warehouse.extract.ingest import ingest
+from partner_warehouse.quality import gates
+from partner_warehouse.settings import Settings
+
+
+@pytest.fixture
+def load(settings: Settings) -> Path:
+    """The directory of one landed load, beside another one that stays whole."""
+    for name, product in (("a", "P1"), ("b", "P2")):
+        target = settings.inbox_dir / "products" / f"{name}.csv"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"product_id,name\n{product},x\n", encoding="utf-8")
+    loads = ingest("files", "products", settings).load_ids
+    assert len(loads) == 2
+    return settings.landing_dir / "files" / "products" / loads[0]
+
+
+def test_whole_loads_pass(settings: Settings, load: Path) -> None:
+    assert not gates.check("landing", settings).failed
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "about"),
+    [
+        ("data.parquet", Path.unlink, "damaged or removed"),
+        ("data.parquet", lambda path: path.write_bytes(path.read_bytes()[:40]), "damaged or removed"),
+        ("manifest.json", Path.unlink, "without a manifest"),
+        ("manifest.json", lambda path: path.write_bytes(b"{"), "without a manifest"),
+    ],
+)
+def test_a_load_that_lost_a_file_is_named(
+    settings: Settings, load: Path, name: str, damage: Callable[[Path], object], about: str
+) -> None:
+    damage(load / name)
+    with pytest.raises(GateFailedError, match=rf"landing\.loads.*1 rows.*load_id={load.name}.*{about}") as failed:
+        gates.check("landing", settings)
+    assert failed.value.exit_status == ExitStatus.GATE_FAILED
