@@ -10,6 +10,7 @@ from ledger_publication import line, plans, publish
 
 from partner_warehouse.errors import BadInputError, NotAllowedError
 from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.quality import gates
 from partner_warehouse.settings import load_settings
 
 
@@ -176,3 +177,14 @@ def test_an_empty_month_is_closed_all_the_same(settings, service, approve):
     assert approve("2026-03").line_count == 0
     with pytest.raises(NotAllowedError, match="closed"):
         service.draft("2026-03", "ana")
+
+
+def test_drafts_of_several_months_may_wait_with_the_same_line(settings, service):
+    publish(settings, [line("a", "100.00", "2026-03-05")])
+    for month in ("2026-03", "2026-04"):
+        service.draft(month, "ana")
+    assert not gates.check("payouts", settings).failed
+    service.submit("2026-04", "ana")
+    service.approve("2026-04", "ben")
+    assert [row["payable"] for row in service.payouts("2026-04")] == [100]
+    assert not gates.check("payouts", settings).failed
