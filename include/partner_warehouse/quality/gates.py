@@ -193,7 +193,9 @@ def _gx_suite(gx: Any, suite: Suite) -> Any:
     built = gx.ExpectationSuite(name=suite.name, expectations=[])
     for entry in suite.expectations:
         built.add_expectation_configuration(
-            ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=entry["meta"])
+            ExpectationConfiguration(type=entry["type"], kwargs=entry["kwargs"], meta=entry["meta"]),
+            # By domain, the default, the second query on a table would replace the first one.
+            match_type="success",
         )
     return built
 
