@@ -188,3 +188,14 @@ def test_drafts_of_several_months_may_wait_with_the_same_line(settings, service)
     service.approve("2026-04", "ben")
     assert [row["payable"] for row in service.payouts("2026-04")] == [100]
     assert not gates.check("payouts", settings).failed
+
+
+def test_a_month_that_was_passed_over_is_not_submitted_any_more(settings, service):
+    publish(settings, [line("a", "100.00", "2026-03-05")])
+    for month in ("2026-03", "2026-04"):
+        service.draft(month, "ana")
+    service.submit("2026-04", "ana")
+    service.approve("2026-04", "ben")
+    with pytest.raises(NotAllowedError, match="2026-04 is approved already"):
+        service.submit("2026-03", "ana")
+    service.draft("2026-05", "ana")

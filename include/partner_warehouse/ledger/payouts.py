@@ -111,7 +111,7 @@ class PayoutService:
 
         Raises:
             BadInputError: Not a period, no user, or nothing is drafted.
-            NotAllowedError: The period is approved.
+            NotAllowedError: The period is approved, a later one is, or an earlier one waits for approval.
         """
         month, actor = Period.parse(period), _person(user)
         with self._store.writing() as connection:
@@ -119,6 +119,7 @@ class PayoutService:
             if last.to_status == "submitted":
                 return self._state(connection, last, f"{month}: submitted already")
             _refuse_unless(last, "draft", "submitted")
+            self._refuse_out_of_order(month, events.newest_events(connection))
             added = self._follow(connection, last, "submit", "submitted", actor, reason)
             return self._state(connection, added, f"{month}: submitted, waits for approval")
 
