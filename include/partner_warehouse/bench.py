@@ -2,7 +2,8 @@
 
     make bench            a table, and HOME/bench.json
 
-Every measurement runs in a process of its own, so that its peak memory is its own.
+Every measurement runs in a process of its own, so that its peak memory is its own; so does what prepares it, because a
+process inherits the peak of the one that started it.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def _child(sender: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -
 def _write_events(target: Path, count: int) -> None:
     """Events in Segment's shape as newline JSON, from a formula: the same bytes each time."""
     with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             """
@@ -115,17 +117,19 @@ def _land_events(home: Path, source: Path) -> None:
 def landing(work: Path, events: int) -> Iterator[Cost]:
     """Received JSON to landed Parquet, beside DuckDB's bare conversion of the same file."""
     source = work / "events.ndjson"
-    _write_events(source, events)
+    _measure("write the events", events, _write_events, source, events)
     yield _measure("bare DuckDB, JSON to Parquet", events, _bare_json_to_parquet, source, work / "bare.parquet")
     yield _measure("landing: typed, checked, with the record as received", events, _land_events, work / "home", source)
     source.unlink()
 
 
-def _fill_warehouse(settings: Settings, rows: int) -> None:
+def _fill_warehouse(home: Path, rows: int) -> None:
     from partner_warehouse.warehouse import runner
 
+    settings = load_settings(home=home)
     runner.prepare(settings)
     with duckdb.connect(str(settings.warehouse_path)) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("CREATE SCHEMA finance")
         connection.execute(
             "CREATE TABLE finance.commission_lines AS "
@@ -153,7 +157,7 @@ def _publish(home: Path) -> None:
 def publication(work: Path, rows: int) -> Iterator[Cost]:
     """Warehouse to published file, beside a bare copy of the file."""
     settings = load_settings(home=work / "home")
-    _fill_warehouse(settings, rows)
+    _measure("fill the warehouse", rows, _fill_warehouse, settings.home, rows)
     yield _measure("bare copy of the warehouse file", rows, _bare_copy, settings.warehouse_path, work / "bare.duckdb")
     yield _measure("publication: tables copied, synced, swapped in", rows, _publish, settings.home)
 

@@ -70,6 +70,7 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
     """Write every published table of the warehouse into a new file."""
     with duckdb.connect(str(candidate)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
         # The order of rows is the warehouse's own, so the same marts give the same file content.
         connection.execute("SET preserve_insertion_order = true")
         connection.execute(f"ATTACH {_literal(settings.warehouse_path)} AS warehouse (READ_ONLY)")
