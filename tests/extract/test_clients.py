@@ -92,7 +92,7 @@ class Org:
 def pull_products(settings: Settings, org: Org) -> LoadOutcome:
     schema = load_catalog("salesforce").objects["Product2"]
     with Salesforce(CONNECTION, **options(org)) as client:
-        return ingest_api(schema, settings, client.fetch)
+        return ingest_api(schema, settings, client)
 
 
 def stamp(minute: int) -> str:
@@ -147,7 +147,7 @@ def test_a_failed_extraction_lands_nothing_and_moves_nothing(settings: Settings)
 
     schema = load_catalog("salesforce").objects["Product2"]
     with Salesforce(CONNECTION, **options(failing)) as client, pytest.raises(TransientError):
-        ingest_api(schema, settings, client.fetch)
+        ingest_api(schema, settings, client)
     assert list(manifests(settings.landing_dir, "salesforce", "Product2")) == []
     assert read_cursor(settings, "salesforce", "Product2") is None
 
@@ -166,7 +166,7 @@ def test_wrong_credentials_are_permanent_and_not_repeated(settings: Settings) ->
 
     schema = load_catalog("salesforce").objects["Product2"]
     with Salesforce(CONNECTION, **options(refuse)) as client, pytest.raises(PermanentError) as refused:
-        ingest_api(schema, settings, client.fetch)
+        ingest_api(schema, settings, client)
     assert "invalid_client" in str(refused.value)
     assert "marked" not in str(refused.value)
 
@@ -241,7 +241,7 @@ def test_hubspot_search_delivers_every_record_once(settings: Settings, stamp_of:
     portal = Portal(950, stamp_of)
     write_state(settings, "hubspot", "companies", {"cursor": _iso(BASE)})
     with HubSpot(CONNECTION, **options(portal)) as client:
-        outcome = ingest_api(schema, settings, client.fetch)
+        outcome = ingest_api(schema, settings, client)
     assert (outcome.received, outcome.duplicates) == (950, 0)
     assert sorted(map(int, landed(settings, "hubspot", "companies", "id"))) == list(range(1, 951))
 
@@ -251,11 +251,11 @@ def test_hubspot_lists_all_at_first_and_archived_records_always(settings: Settin
     portal = Portal(250, lambda n: BASE + n)
     portal.archived = [portal.records.pop() | {"archived": True, "archivedAt": _iso(BASE + 500)}]
     with HubSpot(CONNECTION, **options(portal)) as client:
-        assert ingest_api(schema, settings, client.fetch).landed == 250
+        assert ingest_api(schema, settings, client).landed == 250
         assert portal.searches == 0
         gone = portal.records.pop(0) | {"archived": True, "archivedAt": _iso(BASE + 900)}
         portal.archived.append(gone)
-        assert ingest_api(schema, settings, client.fetch).landed == 1
+        assert ingest_api(schema, settings, client).landed == 1
     assert landed(settings, "hubspot", "companies", "id, archived")[-1] == ("1", True)
 
 
@@ -276,10 +276,10 @@ def test_hubspot_associations_land_whole_when_any_of_them_changed(settings: Sett
         return httpx.Response(207, json={"status": "COMPLETE", "results": results})
 
     with HubSpot(CONNECTION, **options(answer)) as client:
-        assert ingest_api(schema, settings, client.fetch).landed == 3
-        assert not ingest_api(schema, settings, client.fetch).is_new
+        assert ingest_api(schema, settings, client).landed == 3
+        assert not ingest_api(schema, settings, client).is_new
         pairs["1"] = ["11"]
-        assert ingest_api(schema, settings, client.fetch).landed == 3
+        assert ingest_api(schema, settings, client).landed == 3
     assert landed(settings, "hubspot", "contacts_to_companies", "from_id, to_id, association_type")[3:] == [
         ("1", "11", "279"),
         ("2", "10", "279"),
@@ -326,7 +326,7 @@ class Account:
 def pull_refunds(settings: Settings, account: Account) -> LoadOutcome:
     schema = load_catalog("stripe").objects["refund"]
     with Stripe(CONNECTION, **options(account)) as client:
-        return ingest_api(schema, settings, client.fetch)
+        return ingest_api(schema, settings, client)
 
 
 DAY = 86_400

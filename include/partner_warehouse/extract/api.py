@@ -7,7 +7,7 @@ stamps say. What that re-reads is known by content and not landed again. The cur
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,12 +37,14 @@ class Fetched:
         remember: What the source wants to find again in its state.
         warnings: What a person should look at.
         is_snapshot: The records stand for the whole object, so none of them is left out for being known.
+        missing: Declared fields that the source does not have, or may not show; they stay empty.
     """
 
     cursor_to: str | None
     remember: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     is_snapshot: bool = False
+    missing: tuple[str, ...] = ()
 
 
 class Spool:
@@ -93,30 +95,59 @@ class Spool:
         return ReceivedFile(self._path, name, self._digest.hexdigest(), self._size, records=self.records)
 
 
-class Fetch(Protocol):
-    """Fetches an object's records from a cursor on into a spool."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range that is fetched once more, `[since, until)`, whatever the cursor says; it leaves the cursor alone."""
 
-    def __call__(self, schema: ObjectSchema, cursor: str | None, state: Mapping[str, Any], spool: Spool) -> Fetched:
-        """Fetch.
+    since: datetime
+    until: datetime
+
+
+class Client(Protocol):
+    """What an API source's client does for `ingest_api`."""
+
+    def fetch(
+        self,
+        schema: ObjectSchema,
+        cursor: str | None,
+        state: Mapping[str, Any],
+        spool: Spool,
+        *,
+        until: datetime | None = None,
+    ) -> Fetched:
+        """Fetch an object's records from a cursor on into a spool.
 
         Args:
             schema: The declared object.
             cursor: Where to start; None for everything.
             state: What it remembered last time.
             spool: Where to put the records.
+            until: Leave out what was modified at or after this instant, where the source can tell.
         """
+        ...
+
+    def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
+        """The id of every record that the source has now, to find those deleted without a trace.
+
+        None where a comparison says nothing: every run fetches the whole object, or its records never go.
+        """
+        ...
+
+    def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
+        """The record, as JSON text, that says a key was found to be gone at an instant (UTC)."""
         ...
 
 
 def ingest_api(
     schema: ObjectSchema,
     settings: Settings,
-    fetch: Fetch,
+    client: Client,
     *,
     connection: duckdb.DuckDBPyConnection | None = None,
     overlap: timedelta = OVERLAP,
+    window: Window | None = None,
 ) -> LoadOutcome:
-    """Fetch an object's new records and land them as one load.
+    """Fetch an object's new records, or those of a window, and land them as one load.
 
     Raises:
         TransientError: The source failed in a way that passes; nothing was landed.
@@ -124,10 +155,12 @@ def ingest_api(
     """
     source, name = schema.source, schema.name
     with exclusive(settings, source, name) as directory:
+        if window is not None:
+            return _ingest_window(schema, settings, client, window, directory, connection=connection)
         state = read_state(settings, source, name)
         cursor = read_cursor(settings, source, name)
         spool = Spool(directory / "records.ndjson", frozenset(state.get("seen", ())))
-        fetched = fetch(schema, cursor, state.get("remember", {}), spool)
+        fetched = client.fetch(schema, cursor, state.get("remember", {}), spool)
         received = spool.close(name)
         cursor_to = fetched.cursor_to if fetched.cursor_to is not None else cursor
         outcome = LoadOutcome(source, name, cursor_to=cursor_to, warnings=fetched.warnings)
@@ -142,6 +175,24 @@ def ingest_api(
         document = {"cursor": cursor_to, "load": load, "seen": seen, "remember": dict(fetched.remember)}
         write_state(settings, source, name, document)
         return outcome
+
+
+def _ingest_window(
+    schema: ObjectSchema,
+    settings: Settings,
+    client: Client,
+    window: Window,
+    directory: Path,
+    *,
+    connection: duckdb.DuckDBPyConnection | None,
+) -> LoadOutcome:
+    """Fetch a window and land it without a cursor: the next ordinary run goes on from where the last one ended."""
+    spool = Spool(directory / "records.ndjson", frozenset())
+    # The clients go back by an overlap from a cursor; a window may begin earlier than asked, never later.
+    fetched = client.fetch(schema, instant_text(window.since), {}, spool, until=window.until)
+    received = spool.close(schema.name)
+    outcome = LoadOutcome(schema.source, schema.name, warnings=fetched.warnings)
+    return outcome + land(schema, [received], settings, connection=connection) if spool.records else outcome
 
 
 def _overlap_of(marks: Mapping[str, datetime | None], cursor: str | None, overlap: timedelta) -> list[str]:

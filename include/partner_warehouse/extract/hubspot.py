@@ -6,6 +6,7 @@ https://developers.hubspot.com/docs/api-reference/crm
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -56,7 +57,23 @@ class HubSpot:
     def __exit__(self, *_: object) -> None:
         self._client.__exit__()
 
-    def fetch(self, schema: ObjectSchema, cursor: str | None, state: Mapping[str, Any], spool: Spool) -> Fetched:
+    def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
+        """The id of every record that there is now."""
+        return None
+
+    def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
+        """The record that says a key is gone."""
+        raise NotImplementedError
+
+    def fetch(
+        self,
+        schema: ObjectSchema,
+        cursor: str | None,
+        state: Mapping[str, Any],
+        spool: Spool,
+        *,
+        until: datetime | None = None,
+    ) -> Fetched:
         """Records (all, or those modified since the cursor less the overlap) and archived ones; or associations."""
         if "_to_" in schema.name:
             return self._fetch_associations(schema.name, cursor, spool)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.extract.api import ingest_api
+from partner_warehouse.extract.api import Window, ingest_api
 from partner_warehouse.extract.connections import get_connection
 from partner_warehouse.extract.events import Events
 from partner_warehouse.extract.files import check_inbox, ingest_files
@@ -38,7 +38,12 @@ def objects(source: str) -> tuple[str, ...]:
 
 
 def ingest(
-    source: str, object_name: str, settings: Settings, *, connection: duckdb.DuckDBPyConnection | None = None
+    source: str,
+    object_name: str,
+    settings: Settings,
+    *,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    window: Window | None = None,
 ) -> LoadOutcome:
     """Fetch and land what is new of one object.
 
@@ -47,6 +52,7 @@ def ingest(
         object_name: One of `objects(source)`.
         settings: The installation.
         connection: A loading connection to reuse.
+        window: Fetch this range once more instead, and leave the cursor alone.
 
     Returns:
         The counts; without a load id when there was nothing new.
@@ -66,7 +72,7 @@ def ingest(
         with Events(account) as collector:
             return collector.ingest(schema, settings, connection=connection)
     with _CLIENTS[source](account) as client:
-        return ingest_api(schema, settings, client.fetch, connection=connection)
+        return ingest_api(schema, settings, client, connection=connection, window=window)
 
 
 def ingest_source(

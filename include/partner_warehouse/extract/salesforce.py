@@ -6,6 +6,7 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -69,7 +70,23 @@ class Salesforce:
             self._token = orjson.loads(answer.content)["access_token"]
         return {"Authorization": f"Bearer {self._token}"}
 
-    def fetch(self, schema: ObjectSchema, cursor: str | None, state: Mapping[str, Any], spool: Spool) -> Fetched:
+    def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
+        """The id of every record that there is now."""
+        return None
+
+    def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
+        """The record that says a key is gone."""
+        raise NotImplementedError
+
+    def fetch(
+        self,
+        schema: ObjectSchema,
+        cursor: str | None,
+        state: Mapping[str, Any],
+        spool: Spool,
+        *,
+        until: datetime | None = None,
+    ) -> Fetched:
         """Everything modified since the cursor less the overlap, oldest first, deleted rows too."""
         available = self._fields(schema.name)
         declared = [field.path[0] for field in schema.fields]

@@ -81,7 +81,23 @@ class Stripe:
     def __exit__(self, *_: object) -> None:
         self._client.__exit__()
 
-    def fetch(self, schema: ObjectSchema, cursor: str | None, state: Mapping[str, Any], spool: Spool) -> Fetched:
+    def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
+        """The id of every record that there is now."""
+        return None
+
+    def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
+        """The record that says a key is gone."""
+        raise NotImplementedError
+
+    def fetch(
+        self,
+        schema: ObjectSchema,
+        cursor: str | None,
+        state: Mapping[str, Any],
+        spool: Spool,
+        *,
+        until: datetime | None = None,
+    ) -> Fetched:
         """All objects, or those changed and created since the cursor less the overlap.
 
         The versions of an object come in the order of time, its present state last.
