@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,15 +106,41 @@ def test_the_scripts_are_well_formed() -> None:
     assert not {role["resource"] for role in roles} & {"Connections", "Variables", "Configurations"}
 
 
-def test_compose_itself_accepts_the_file() -> None:
-    if (
-        shutil.which("docker") is None
-        or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
-    ):
+def compose_command() -> list[str] | None:
+    """Docker Compose: the one of `scripts/setup`, or the plugin of an installed Docker; None where neither runs."""
+    # Not its launcher, which answers 0 whatever happens.
+    package = importlib.util.find_spec("compose")
+    shipped = Path(package.origin).with_name("docker-compose") if package is not None and package.origin else None
+    for command in ([str(shipped)], ["docker", "compose"]):
+        if shutil.which(command[0]) is None:
+            continue
+        try:
+            if subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0:
+                return command
+        except OSError:
+            continue  # built for another machine
+    return None
+
+
+def test_compose_itself_accepts_the_file_and_refuses_a_broken_one(tmp_path: Path) -> None:
+    command = compose_command()
+    if command is None:
         pytest.skip("docker compose is not installed here")
     filled = {name: value or "x" for name, value in example().items()}
-    subprocess.run(
-        ["docker", "compose", "--file", str(COMPOSE), "--profile", "sandbox", "config", "--quiet"],
-        env={"PATH": "/usr/bin:/bin:/usr/local/bin"} | filled,
-        check=True,
-    )
+
+    def config(path: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, "--file", str(path), "--profile", "sandbox", "config", "--quiet"],
+            env={"PATH": "/usr/bin:/bin:/usr/local/bin"} | filled,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    accepted = config(COMPOSE)
+    assert (accepted.returncode, accepted.stderr) == (0, "")
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text("services: {one: {image: x, depends_on: [nobody]}}\n", encoding="utf-8")
+    refused = config(broken)
+    assert refused.returncode != 0
+    assert "nobody" in refused.stderr
