@@ -40,9 +40,8 @@ def test_no_row_can_be_changed_or_removed(posted, table):
             connection.execute(text(statement))
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_sqlite_refuses_replacement_on_a_connection_of_anyone(posted):
-    if posted.dialect.name != "sqlite":
-        pytest.skip("INSERT OR REPLACE is SQLite's")
     with sqlite3.connect(posted.url.database) as stranger, pytest.raises(sqlite3.DatabaseError, match="append-only"):
         stranger.execute("REPLACE INTO payouts SELECT * FROM payouts")
 
