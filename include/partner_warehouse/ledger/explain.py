@@ -22,6 +22,7 @@ _TABLES = (
     ("finance", "approved_payout_lines"),
     ("finance", "commission_lines"),
     ("finance", "exclusions"),
+    ("partners", "dim_partner"),
 )
 
 _PLAN_FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
@@ -95,6 +96,7 @@ class _Published:
     def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         self._duck = duck
         self._plans = settings.plans or DBT_PROJECT / "seeds"
+        self._names = {table: f"{schema}.{table}" for schema, table in _TABLES}
         self._columns = {table: published_columns(duck, schema, table) for schema, table in _TABLES}
 
     def payout(self, payout_id: str) -> Explanation:
@@ -139,6 +141,8 @@ class _Published:
         payouts = self._rows("approved_payouts", "partner_id = ? AND period = ?", [partner_id, str(month)])
         posted = self._rows("approved_payout_lines", "partner_id = ? AND period = ?", [partner_id, str(month)])
         live = self._rows("commission_lines", "partner_id = ?", [partner_id])
+        if not payouts.rows and not posted.rows and not live.rows and not self._is_known(partner_id):
+            raise BadInputError(f"partner {partner_id}: there is no such partner in what is published")
         summary = [self._balance(payouts)] if payouts.rows else []
         waiting = [row for row in _records(live) if row.get("status") != "posted"]
         ids = {row["line_id"] for row in waiting}
@@ -153,6 +157,11 @@ class _Published:
         if not live.rows and not posted.rows:
             summary.append("No commission line of this partner is published: look among finance.exclusions.")
         return Explanation(tuple(summary), (payouts, posted, open_lines, *self._origin(posted)))
+
+    def _is_known(self, partner_id: str) -> bool:
+        """Whether the partner is published, or was ever paid."""
+        tables = ("dim_partner", "approved_payouts", "approved_payout_lines")
+        return any(self._rows(table, "partner_id = ?", [partner_id]).rows for table in tables)
 
     def _balance(self, payouts: Section) -> str:
         return " ".join(
@@ -191,12 +200,12 @@ class _Published:
     def _rows(self, table: str, condition: str, parameters: Sequence[str]) -> Section:
         """Rows of a published table, in the order of its first columns."""
         if not self._columns[table]:
-            return Section(f"finance.{table}", (), ())
+            return Section(self._names[table], (), ())
         found = self._duck.execute(
-            f"SELECT * FROM publication.finance.{table} WHERE {condition} ORDER BY ALL",  # noqa: S608
+            f"SELECT * FROM publication.{self._names[table]} WHERE {condition} ORDER BY ALL",  # noqa: S608
             list(parameters),
         )
-        return _section(f"finance.{table}", found)
+        return _section(self._names[table], found)
 
 
 def _section(title: str, found: duckdb.DuckDBPyConnection) -> Section:
