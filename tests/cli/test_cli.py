@@ -155,6 +155,17 @@ def test_explain_says_why_a_partner_was_not_paid(run, refreshed):
     assert "payable later, on 2026-04-29" in out
 
 
+def test_a_partner_that_nobody_knows_is_refused_and_one_without_lines_is_not(run, refreshed):
+    status, _, err = run("explain", "--partner", "p404", "--period", "2026-03")
+    assert (status, err) == (2, "partner p404: there is no such partner in what is published\n")
+    with duckdb.connect(str(load_settings().published_path)) as publication:
+        publication.execute("CREATE SCHEMA IF NOT EXISTS partners")
+        publication.execute("CREATE TABLE partners.dim_partner AS SELECT 'p404' AS partner_id")
+    status, out, _ = run("explain", "--partner", "p404", "--period", "2026-03")
+    assert status == 0
+    assert "p404 has no approved payout in 2026-03." in out
+
+
 def test_explain_a_line_gives_its_derivation(run, refreshed):
     found = json.loads(run("explain", "--line", "a", "--format", "json")[1])
     assert "base 1000.000 USD x rate 0.100000000000 (tier Gold)" in found["summary"][0]
@@ -174,10 +185,16 @@ def test_what_is_set_aside_is_said_after_every_run_and_in_the_status(run, refres
             "CREATE TABLE ops.quarantine AS FROM (VALUES "
             "('l1', 'files', 'payments', 'payments/b.csv', 2, 'pm_1', 'amount', '400.000 USD stays', 'set_aside'), "
             "('l1', 'files', 'payments', 'payments/b.csv', 2, 'pm_1', 'currency', 'EUR', 'set_aside'), "
+            "('l3', 'files', 'invoices', 'i.csv', 3, NULL, NULL, 'the row has 4 values, the header 5', 'set_aside'), "
+            "('l4', 'files', 'refunds', 'r.csv', 3, NULL, 'refund_id', 'required value is missing', 'set_aside'), "
             "('l2', 'files', 'invoice_lines', 'a.csv', 2, 'il_1', 'product_id', 'there is no product X', 'kept')"
             ") AS t (load_id, source, object, file, line, record_key, field, reason, disposition)"
         )
-    said = "set aside: 1 of files payments, as pm_1 (field amount); ops.quarantine says why\n"
+    said = (
+        "set aside: 1 of files invoices, a record without a key; ops.quarantine says why\n"
+        "set aside: 1 of files payments, as pm_1 (field amount); ops.quarantine says why\n"
+        "set aside: 1 of files refunds, a record without a key (field refund_id); ops.quarantine says why\n"
+    )
     monkeypatch.setattr(pipeline, "run", lambda *_, **__: None)
     assert run("run")[::2] == (0, said)
     assert said in run("status")[1]

@@ -49,7 +49,7 @@ def set_aside(settings: Settings) -> list[str]:
                 source,
                 object,
                 count(DISTINCT (load_id, file, line, record_key)),
-                min_by((coalesce(record_key, '?'), field), (file, line))
+                min_by((record_key, field), (file, line))
             FROM publication.ops.quarantine
             WHERE disposition = 'set_aside'
             GROUP BY source, object
@@ -57,6 +57,13 @@ def set_aside(settings: Settings) -> list[str]:
             """
         ).fetchall()
     return [
-        f"set aside: {count} of {source} {name}, as {key} (field {field}); ops.quarantine says why"
-        for source, name, count, (key, field) in found
+        f"set aside: {count} of {source} {name}, {_example(*example)}; ops.quarantine says why"
+        for source, name, count, example in found
     ]
+
+
+def _example(key: str | None, field: str | None) -> str:
+    """Which record it is. One that could not be read at all has neither a key nor a field."""
+    if key is None:
+        return "a record without a key" if field is None else f"a record without a key (field {field})"
+    return f"as {key}" if field is None else f"as {key} (field {field})"
