@@ -1,4 +1,4 @@
-"""The gates' Data Docs as pages of Airflow, for those who are logged in to it."""
+"""The gates' results as pages of Airflow, for those who are logged in to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _application() -> Any:
 
     @application.get("/{path:path}")
     def page(path: str) -> Any:
-        """One file of the Data Docs; nothing outside of them."""
+        """One gate's page; nothing outside of them."""
         target = (_docs() / path).resolve()
         if not target.is_relative_to(_docs()) or not target.is_file():
             raise HTTPException(404, "no such page")

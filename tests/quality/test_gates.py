@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from partner_warehouse.errors import BadInputError, GateFailedError
-from partner_warehouse.quality import gates, suites
+from partner_warehouse.quality import docs_page, gates, suites
 from partner_warehouse.settings import Settings
 
 
@@ -72,6 +73,41 @@ def test_results_and_data_docs_are_kept_even_then(subject: Path, settings: Setti
     kept = json.loads((settings.home / "gates/results/marts.json").read_text(encoding="utf-8"))
     assert [entry["success"] for entry in kept] == [True, False, True, False]
     assert gates.data_docs(settings, "marts").exists()
+
+
+def test_the_page_of_a_gate_needs_nothing_but_itself_and_shows_keys_alone(subject: Path, settings: Settings) -> None:
+    page = gates.data_docs(settings, "marts")
+    stale = page.parent / "validations"
+    stale.mkdir(parents=True)
+    with pytest.raises(GateFailedError):
+        gates.check("marts", settings, database=subject)
+    text = page.read_text(encoding="utf-8")
+    assert "2 of 4 expectations failed" in text
+    assert "line_id=line 8" in text
+    assert "Five is the most." in text
+    assert "example.org" not in text
+    # Neither another host nor another file: what is shown is in the page.
+    assert not re.findall(r"https?:|//|<link|<script|\bsrc=|@import|url\(", text)
+    assert [entry.name for entry in page.parent.iterdir()] == ["index.html"]
+
+
+def test_what_a_suite_says_cannot_become_markup() -> None:
+    row = {
+        "table_schema": "finance",
+        "table_name": "<i>",
+        "expectation": "expect",
+        "column": None,
+        "success": False,
+        "checked": None,
+        "unexpected": 1,
+        "sample_keys": ["id=<script>alert(1)</script>"],
+        "about": "a < b & c",
+        "checked_at": "2026-04-01T00:00:00+00:00",
+    }
+    text = docs_page.render("marts", [row])
+    assert "<script>" not in text
+    assert "<i>" not in text
+    assert "a &lt; b &amp; c" in text
 
 
 def test_whole_data_passes(subject: Path, settings: Settings) -> None:

@@ -1,10 +1,11 @@
-"""Runs a stage's suites on its database, keeps the results, builds Data Docs, and stops the way when one fails."""
+"""Runs a stage's suites on its database, keeps the results and a page of them, and stops the way when one fails."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import duckdb
 import sqlalchemy as sa
 
 from partner_warehouse.errors import BadInputError, GateFailedError
-from partner_warehouse.quality import subjects
+from partner_warehouse.quality import docs_page, subjects
 from partner_warehouse.quality.suites import Stage, Suite, load_suites
 from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.lock import exclusive
@@ -67,12 +68,12 @@ class GateResult:
 
 
 def gates_dir(settings: Settings) -> Path:
-    """Where results and Data Docs lie."""
+    """Where the results and their pages lie."""
     return settings.home / "gates"
 
 
 def data_docs(settings: Settings, stage: Stage) -> Path:
-    """The first page of a stage's Data Docs."""
+    """The page of a stage's newest results."""
     return gates_dir(settings) / "docs" / stage / "index.html"
 
 
@@ -89,35 +90,44 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
 
     Raises:
         GateFailedError: The message names each broken expectation with its table, count and sample keys. The results
-            and Data Docs are kept in both cases.
+            and their page are kept in both cases.
     """
     suites = load_suites(stage)
     if not suites:
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
     database = database or subjects.prepare(stage, settings)
     with exclusive(settings) if database == settings.warehouse_path else nullcontext():
-        result = GateResult(stage, _validate(suites, database, data_docs(settings, stage).parent))
+        result = GateResult(stage, _validate(suites, database))
     _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)
         raise GateFailedError(
             f"gate {stage}: {len(result.failed)} of {len(result.results)} expectations failed\n{lines}\n"
-            f"  Data Docs: {data_docs(settings, stage)}"
+            f"  Page: {data_docs(settings, stage)}"
         )
     return result
 
 
 def _keep(result: GateResult, settings: Settings) -> None:
     """Write the stage's newest results; the publication shows them as `ops.gate_results`."""
-    directory = gates_dir(settings) / "results"
-    directory.mkdir(parents=True, exist_ok=True)
-    target = directory / f"{result.stage}.json"
+    rows = [asdict(entry) for entry in result.results]
+    _replace(gates_dir(settings) / "results" / f"{result.stage}.json", json.dumps(rows, indent=1))
+    # Great Expectations' own pages load their style and script from the internet, and show values of rows.
+    page = data_docs(settings, result.stage)
+    for entry in page.parent.iterdir() if page.parent.exists() else ():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+    _replace(page, docs_page.render(result.stage, rows))
+
+
+def _replace(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps([asdict(entry) for entry in result.results], indent=1), encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(target)
 
 
-def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> tuple[ExpectationResult, ...]:
+def _validate(suites: tuple[Suite, ...], database: Path) -> tuple[ExpectationResult, ...]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     # Great Expectations takes seconds to import and chats while it does: only a process that checks pays for it.
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -128,7 +138,6 @@ def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> tuple[Ex
     gx_duckdb.apply()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    context.add_data_docs_site("local", _docs_site(docs))
     checked_at = datetime.now(UTC).isoformat()
     runs = []
     found: list[ExpectationResult] = []
@@ -166,19 +175,10 @@ def _validate(suites: tuple[Suite, ...], database: Path, docs: Path) -> tuple[Ex
                 )
             )
             runs.append((suite, checkpoint.run()))
-        context.build_data_docs()
     for suite, run in runs:
         for validation in run.run_results.values():
             found.extend(_result(suite, entry, database, checked_at) for entry in validation.results)
     return tuple(found)
-
-
-def _docs_site(docs: Path) -> Any:
-    return {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-    }
 
 
 def _tables(database: Path) -> set[tuple[str, str]]:
