@@ -19,8 +19,10 @@ _OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
 _INSTANT = rf"{_CLOCK}{_OFFSET}"
 _MINUTES_ONLY = r"^(.{16})(Z|z|[+-])"
-_EPOCH_MILLIS = r"\d{11,14}"
-_EPOCH_SECONDS = r"-?\d{1,11}"
+_EPOCH_MILLIS = r"\d{11,15}"
+_EPOCH_SECONDS = r"-?\d{1,12}"
+_LAST_SECOND = 253402300799
+"""9999-12-31T23:59:59Z, which stands for "never" in records that exist. Beyond it no tool reads an instant."""
 _INTEGER = r"[+-]?\d{1,19}(?:\.0*)?"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _PLAIN_DECIMAL = rf"[+-]?(?:0*\d{{1,{INTEGER_DIGITS}}}(?:\.\d{{0,{FRACTION_DIGITS}}}0*)?|\.\d{{1,{FRACTION_DIGITS}}}0*)"
@@ -116,7 +118,8 @@ def _instant(text: str, source: str) -> str:
     millis = (
         ""
         if source == "files"
-        else f"WHEN {_matches(moment, _EPOCH_MILLIS)} THEN make_timestamptz(CAST({moment} AS BIGINT) * 1000) "
+        else f"WHEN {_matches(moment, _EPOCH_MILLIS)} AND TRY_CAST({moment} AS BIGINT) <= {_LAST_SECOND}999 "
+        f"THEN make_timestamptz(CAST({moment} AS BIGINT) * 1000) "
     )
     return f"CASE {iso}{millis}END"
 
@@ -127,7 +130,7 @@ def _date(text: str, source: str) -> str:
 
 def _epoch(text: str, source: str) -> str:
     return (
-        f"CASE WHEN {_matches(f'trim({text})', _EPOCH_SECONDS)} "
+        f"CASE WHEN {_matches(f'trim({text})', _EPOCH_SECONDS)} AND TRY_CAST(trim({text}) AS BIGINT) <= {_LAST_SECOND} "
         f"THEN make_timestamptz(CAST(trim({text}) AS BIGINT) * 1000000) END"
     )
 
