@@ -111,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
     reproduce.set_defaults(command=_reproduce)
 
+    simulate = commands.add_parser("simulate", help="what other plans would have paid over the real history")
+    simulate.add_argument("--plans", required=True, type=Path, metavar="DIR", help="a directory of plan files")
+    simulate.add_argument("--from", required=True, dest="first", metavar="PERIOD", help="the first month, YYYY-MM")
+    simulate.add_argument("--to", required=True, dest="last", metavar="PERIOD", help="the last month, YYYY-MM")
+    _add_format(simulate)
+    simulate.set_defaults(command=_simulate)
+
     commands.add_parser("status", help="what is published, and where the payouts stand").set_defaults(command=_status)
     commands.add_parser("verify", help="hold the ledger against itself").set_defaults(command=_verify)
     sandbox = commands.add_parser("sandbox", help="serve the sample company on loopback, until interrupted")
@@ -270,6 +277,22 @@ def _reproduce(options: argparse.Namespace, settings: Settings) -> None:
         rows = "\n".join(f"  {row['payout_id']}: posted {row['posted']}, now {row['now']}" for row in result.differing)
         raise PartnerWarehouseError(f"{options.period}: does not come out as it was approved\n{rows}".rstrip())
     _say(f"{options.period}: {result.line_count} lines come out as they were approved, to the cent")
+
+
+def _simulate(options: argparse.Namespace, settings: Settings) -> None:
+    from dataclasses import asdict, fields
+
+    from partner_warehouse.ledger.periods import Period
+    from partner_warehouse.ledger.simulation import Difference, simulate
+
+    first, last = Period.parse(options.first), Period.parse(options.last)
+    rows = [asdict(row) for row in simulate(options.plans.absolute(), first, last, settings, progress=_progress)]
+    _print_rows([field.name for field in fields(Difference)], rows, options.format)
+    if options.format == "table":
+        for currency in sorted({row["currency"] for row in rows}):
+            of_it = [row for row in rows if row["currency"] == currency]
+            earned, payable = (sum(row[name] for row in of_it) for name in ("earned_difference", "payable_difference"))
+            _say(f"\n{currency}: earned {earned:+f}, payable {payable:+f} from {first} to {last}")
 
 
 def _status(_: argparse.Namespace, settings: Settings) -> None:

@@ -157,7 +157,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _find_changes(duck)
     _read_reversed(duck, connection, period)
     store.load(connection, _balances(period), duck, "balances")
-    _read_minimums(duck, settings)
+    read_minimums(duck, settings)
     _make_lines(duck, period)
     _make_payouts(duck, period)
     return content(duck, str(period))
@@ -331,10 +331,17 @@ _DECIDED = {
 _PAYOUT_ID = "'PO-' || $period || '-' || partner_id || '-' || currency"
 
 
-def _read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """`minimums`: per partner and currency, the largest minimum among the plans of the partner's lines.
 
     A plan's newest version decides.
+
+    Args:
+        duck: Where `live`, the entitlement, is.
+        settings: Whose plan files say it.
+
+    Raises:
+        BadInputError: The plan file cannot be read.
     """
     path = (settings.plans or DBT_PROJECT / "seeds") / "commission_plans.csv"
     if not path.exists():

@@ -104,6 +104,20 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
     return _dbt("build", layer, settings, "--select", select or f"tag:{layer}", *options)
 
 
+def rebuild_commissions(settings: Settings) -> BuildResult:
+    """Build again what hangs on the commission plans, up to the entitlement and its control totals.
+
+    Everything else is taken as it stands in the warehouse file. Tests that reach beyond what is built are left out.
+
+    Raises:
+        GateFailedError: The control totals do not tie.
+        PartnerWarehouseError: A model could not be built.
+    """
+    selected = [f"path:models/staging/plans+,+{mart}" for mart in ("commission_lines", "exclusions", "reconciliation")]
+    options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
+    return _dbt("build", "marts", settings, "--select", *selected, *options)
+
+
 def unit_test(settings: Settings) -> BuildResult:
     """Run the models' unit tests, over a warehouse that is built (they read the columns of the models they feed).
 

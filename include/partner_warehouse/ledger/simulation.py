@@ -1,0 +1,200 @@
+"""What if: replays changed plans over the real history, and says what each partner's months would have paid.
+
+The warehouse is copied into a temporary home and only what hangs on the plans is built again there; nothing of the
+installation is touched. Both sides are replayed with what is known now, month by month, with the carry and the
+minimum that payouts have: so a difference comes from the plans alone, and not from what was late when it was paid.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from partner_warehouse import plans as plan_files
+from partner_warehouse.errors import BadInputError
+from partner_warehouse.ledger.drafting import literal, read_minimums
+from partner_warehouse.ledger.periods import Period
+from partner_warehouse.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One partner's month in one currency (major units), under the plans in force and under the changed ones.
+
+    Attributes:
+        earned: What becomes due in the month: the lines that are earned and payable by its end, held ones left out.
+        payable: What would be paid: the balance, once it reaches the minimum.
+    """
+
+    period: str
+    partner_id: str
+    currency: str
+    current_earned: Decimal
+    simulated_earned: Decimal
+    earned_difference: Decimal
+    current_payable: Decimal
+    simulated_payable: Decimal
+    payable_difference: Decimal
+
+
+def simulate(
+    plans: Path, first: Period, last: Period, settings: Settings, *, progress: Callable[[str], None]
+) -> tuple[Difference, ...]:
+    """Replay the history under other plans.
+
+    Args:
+        plans: A directory of plan files, as `PARTNER_WAREHOUSE_PLANS` takes it.
+        first: The first month to show; earlier ones are replayed too, since they set tiers and balances.
+        last: The last month to show.
+        settings: The installation.
+        progress: Told each step.
+
+    Returns:
+        A row per month, partner and currency that has anything due or paid on either side, in that order.
+
+    Raises:
+        BadInputError: The plans are wrong, the months are in the wrong order, or nothing was built yet.
+    """
+    from partner_warehouse.warehouse import runner
+    from partner_warehouse.warehouse.lock import exclusive
+
+    if last < first:
+        raise BadInputError(f"simulate: --from {first} is after --to {last}")
+    if not plans.is_dir():
+        raise BadInputError(f"simulate: {plans} is no directory; --plans takes a directory of plan files")
+    if not settings.warehouse_path.exists():
+        raise BadInputError("nothing is built yet: `partner-warehouse run` builds what a simulation starts from")
+    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
+        home = Path(directory)
+        (home / "landing").symlink_to(settings.landing_dir, target_is_directory=True)
+        changed = load_settings(**settings.model_dump() | {"home": home, "plans": plans})
+        plan_files.validate(changed)
+        progress("copy the warehouse")
+        changed.warehouse_path.parent.mkdir()
+        with exclusive(settings):
+            for name in (settings.warehouse_path.name, "run_parameters.parquet"):
+                shutil.copyfile(settings.warehouse_path.with_name(name), changed.warehouse_path.with_name(name))
+        with duckdb.connect() as duck:
+            duck.execute("SET TimeZone = 'UTC'")
+            _replay(duck, settings, changed.warehouse_path, "current", last)
+            progress("build what hangs on the plans")
+            runner.rebuild_commissions(changed)
+            _replay(duck, changed, changed.warehouse_path, "simulated", last)
+            return _compare(duck, first)
+
+
+def _replay(duck: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path, side: str, last: Period) -> None:
+    """A table named as the side: period, partner_id, currency, earned, payable; from the first line to the last month.
+
+    Args:
+        duck: Where the table is made.
+        settings: Whose plan files hold the minimums.
+        warehouse: The file with `finance.commission_lines`.
+        side: The table's name.
+        last: The last month that is replayed.
+    """
+    duck.execute(f"ATTACH {literal(str(warehouse))} AS warehouse (READ_ONLY)")
+    try:
+        duck.execute("CREATE OR REPLACE TEMP TABLE live AS FROM warehouse.finance.commission_lines")
+    except duckdb.CatalogException as error:
+        raise BadInputError("no commissions are built yet: `partner-warehouse run` builds them") from error
+    finally:
+        duck.execute("DETACH warehouse")
+    read_minimums(duck, settings)
+    duck.execute(
+        f"""
+        CREATE TEMP TABLE {side} AS
+        WITH RECURSIVE due AS (
+            SELECT
+                CAST(date_trunc('month', greatest(earned_on, payable_on)) AS DATE) AS month,
+                partner_id,
+                currency,
+                sum(amount) AS earned
+            FROM live
+            WHERE amount IS NOT NULL AND status <> 'held' AND greatest(earned_on, payable_on) <= $last_day
+            GROUP BY ALL
+        ),
+        owners AS (
+            SELECT partner_id, currency, min(month) AS month FROM due GROUP BY ALL
+        ),
+        balances AS (
+            SELECT
+                owners.month,
+                owners.partner_id,
+                owners.currency,
+                CAST(due.earned AS DECIMAL(18, 3)) AS earned,
+                CAST(due.earned AS DECIMAL(18, 3)) AS balance,
+                coalesce(minimums.min_payout, 0) AS min_payout
+            FROM owners
+            INNER JOIN due USING (month, partner_id, currency)
+            LEFT JOIN minimums USING (partner_id, currency)
+            UNION ALL
+            SELECT
+                CAST(balances.month + INTERVAL 1 MONTH AS DATE) AS month,
+                balances.partner_id,
+                balances.currency,
+                CAST(coalesce(due.earned, 0) AS DECIMAL(18, 3)) AS earned,
+                CAST(
+                    CASE
+                        WHEN balances.balance > 0 AND balances.balance >= balances.min_payout THEN 0
+                        ELSE balances.balance
+                    END + coalesce(due.earned, 0) AS DECIMAL(18, 3)
+                ) AS balance,
+                balances.min_payout
+            FROM balances
+            LEFT JOIN due
+                ON due.month = CAST(balances.month + INTERVAL 1 MONTH AS DATE)
+                AND balances.partner_id = due.partner_id AND balances.currency = due.currency
+            WHERE balances.month + INTERVAL 1 MONTH <= $last_day
+        )
+        SELECT
+            strftime(month, '%Y-%m') AS period,
+            partner_id,
+            currency,
+            earned,
+            CAST(CASE WHEN balance > 0 AND balance >= min_payout THEN balance ELSE 0 END AS DECIMAL(18, 3)) AS payable
+        FROM balances
+        """,  # noqa: S608 - the side is one of our two names
+        {"last_day": last.last_day},
+    )
+
+
+def _compare(duck: duckdb.DuckDBPyConnection, first: Period) -> tuple[Difference, ...]:
+    rows = duck.execute(
+        """
+        WITH paired AS (
+            SELECT
+                period,
+                partner_id,
+                currency,
+                coalesce(current.earned, 0) AS current_earned,
+                coalesce(simulated.earned, 0) AS simulated_earned,
+                coalesce(current.payable, 0) AS current_payable,
+                coalesce(simulated.payable, 0) AS simulated_payable
+            FROM current
+            FULL JOIN simulated USING (period, partner_id, currency)
+        )
+        SELECT
+            period,
+            partner_id,
+            currency,
+            current_earned,
+            simulated_earned,
+            CAST(simulated_earned - current_earned AS DECIMAL(18, 3)),
+            current_payable,
+            simulated_payable,
+            CAST(simulated_payable - current_payable AS DECIMAL(18, 3))
+        FROM paired
+        WHERE period >= $first
+            AND (current_earned <> 0 OR simulated_earned <> 0 OR current_payable <> 0 OR simulated_payable <> 0)
+        ORDER BY period, partner_id, currency
+        """,
+        {"first": str(first)},
+    ).fetchall()
+    return tuple(Difference(*row) for row in rows)
