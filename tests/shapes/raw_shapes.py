@@ -260,7 +260,8 @@ def put(record: dict[str, Any], path: FieldPath, value: Any) -> None:
 def remove(record: dict[str, Any], path: FieldPath) -> None:
     """Take a nested value away, if it is there."""
     for part in path[:-1]:
-        record = record.get(part) or {}
+        inner = record.get(part)
+        record = inner if isinstance(inner, dict) else {}
     record.pop(path[-1], None)
 
 
@@ -291,13 +292,8 @@ class Landing:
         with exclusive(self.settings, schema.source, schema.name) as directory:
             path = directory / "1.ndjson"
             path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            received = ReceivedFile(
-                path,
-                path.name,
-                hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-                path.stat().st_size,
-                records=len(lines),
-            )
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            received = ReceivedFile(path, path.name, sha256, path.stat().st_size, records=len(lines))
             return land(schema, [received], self.settings, connection=self._connection)
 
     def rows(self, outcome: LoadOutcome, kind: str = "data") -> list[dict[str, Any]]:
