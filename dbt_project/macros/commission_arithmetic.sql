@@ -40,6 +40,11 @@
     cast(cast({{ mills }} as decimal(18, 0)) * cast(0.001 as decimal(3, 3)) as {{ money() }})
 {%- endmacro %}
 
+{# Mills as a sum of money. #}
+{% macro mills_to_total(mills) -%}
+    cast(cast({{ mills }} as decimal(28, 0)) * cast(0.001 as decimal(3, 3)) as {{ money_total() }})
+{%- endmacro %}
+
 {# Mills in one minor unit of a currency with so many decimals. #}
 {% macro mills_per_minor_unit(minor_unit) -%}
     cast(case {{ minor_unit }} when 0 then 1000 when 3 then 1 else 10 end as {{ wide_integer() }})

@@ -25,8 +25,25 @@
 {#
     numerator / denominator to twelve decimals, half away from zero; null when the denominator is 0 or null. Counted in
     whole numbers, as the commissions are: an engine's division of decimals may pass through binary floating point.
+
+    Where a whole number would have more than its 38 digits, floating point takes over: some 15 digits are right, and the
+    build goes on. What no column holds, 10^18 and more, is null.
 #}
 {% macro exact_ratio(numerator, denominator) -%}
+    {{ return(adapter.dispatch('exact_ratio')(numerator, denominator)) }}
+{%- endmacro %}
+{% macro default__exact_ratio(numerator, denominator) -%} {{ whole_ratio(numerator, denominator) }} {%- endmacro %}
+{% macro duckdb__exact_ratio(numerator, denominator) -%}
+    coalesce(
+        try(cast({{ whole_ratio(numerator, denominator) }} as decimal(30, 12))),
+        try_cast(
+            try(cast({{ numerator }} as double)) / nullif(try(cast({{ denominator }} as double)), 0) as decimal(30, 12)
+        )
+    )
+{%- endmacro %}
+
+{# The same for numbers that are small, such as scores; the only one for aggregates, which cannot be tried. #}
+{% macro whole_ratio(numerator, denominator) -%}
     {%- set n = to_units('cast(' ~ numerator ~ ' as ' ~ exact() ~ ')', 10) -%}
     {%- set d = to_units('cast(' ~ denominator ~ ' as ' ~ exact() ~ ')', 10) -%}
     {#- Half the denominator is added before the one division: dividing wide integers is slow. -#}
@@ -83,6 +100,6 @@ select * from final
             when 0 then round({{ exact_amount }}, 0)
             when 3 then round({{ exact_amount }}, 3)
             else round({{ exact_amount }}, 2)
-        end as {{ money() }}
+        end as {{ money_total() }}
     )
 {%- endmacro %}

@@ -1,6 +1,9 @@
 {# Money in major units. Three decimals hold every currency's minor unit (0, 2 or 3); values are rounded to their own. #}
 {% macro money() -%} decimal(18, 3) {%- endmacro %}
 
+{# A sum of money, of a size that many amounts together reach. #}
+{% macro money_total() -%} decimal(28, 3) {%- endmacro %}
+
 {# A rate, share or credit: a part of one. #}
 {% macro fraction() -%} decimal(18, 12) {%- endmacro %}
 

@@ -197,7 +197,7 @@ scores as (
         month,
         partner_id,
         cast(
-            {{ exact_ratio('sum(cast(weight * mark as ' ~ exact() ~ '))', 'sum(weight)') }} as {{ exact() }}
+            {{ whole_ratio('sum(cast(weight * mark as ' ~ exact() ~ '))', 'sum(weight)') }} as {{ exact() }}
         ) as quality_score
     from marked
     group by month, partner_id

@@ -171,7 +171,7 @@ final as (
         rates.tier_number,
         rates.tier,
         rates.rate,
-        {{ mills_to_money(round_ratio('cast(placed.basis_fine as ' ~ wide_integer() ~ ')', 10 ** 9)) }}
+        {{ mills_to_total(round_ratio('cast(placed.basis_fine as ' ~ wide_integer() ~ ')', 10 ** 9)) }}
             as basis_revenue,
         rates.to_value as next_tier_from,
         next_rates.tier as next_tier

@@ -256,7 +256,7 @@ final as (
         revenue,
         total_cost,
         own_cost,
-        cast(total_cost - own_cost as {{ money() }}) as partner_cost,
+        cast(total_cost - own_cost as {{ money_total() }}) as partner_cost,
         cast(round({{ exact_ratio('100 * (revenue - own_cost)', 'own_cost') }}, 6) as {{ exact() }}) as roi
     from rounded
 

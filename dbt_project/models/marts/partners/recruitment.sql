@@ -46,7 +46,7 @@ weighted as (
 
     select
         prospect_id,
-        {{ exact_ratio('sum(cast(weight * score as ' ~ exact() ~ '))', 'sum(weight)') }} as weighted_score
+        {{ whole_ratio('sum(cast(weight * score as ' ~ exact() ~ '))', 'sum(weight)') }} as weighted_score
     from scored
     where score is not null
     group by prospect_id

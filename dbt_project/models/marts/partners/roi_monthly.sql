@@ -86,8 +86,8 @@ totals as (
 
     select
         *,
-        cast(revenue - direct_revenue as {{ money() }}) as indirect_revenue,
-        cast(commissions + co_marketing + programme_costs as {{ money() }}) as investment
+        cast(revenue - direct_revenue as {{ money_total() }}) as indirect_revenue,
+        cast(commissions + co_marketing + programme_costs as {{ money_total() }}) as investment
     from rounded
 
 ),

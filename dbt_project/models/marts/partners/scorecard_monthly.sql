@@ -52,7 +52,7 @@ rounded as (
         tiers.programme,
         tiers.tier,
         tiers.next_tier,
-        cast(tiers.next_tier_gap as {{ money() }}) as next_tier_gap,
+        cast(tiers.next_tier_gap as {{ money_total() }}) as next_tier_gap,
         cast(round(partner_months.quality_score, 6) as {{ exact() }}) as quality_score,
         partner_months.is_closed
     from partner_months
@@ -78,7 +78,7 @@ final as (
         currency,
         revenue,
         direct_revenue,
-        cast(revenue - direct_revenue as {{ money() }}) as indirect_revenue,
+        cast(revenue - direct_revenue as {{ money_total() }}) as indirect_revenue,
         influenced_revenue,
         growth,
         leads,

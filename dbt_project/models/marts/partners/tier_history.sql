@@ -21,14 +21,14 @@ final as (
         tiers.plan_id,
         cast(tiers.plan_version as varchar) as plan_version,
         tiers.tier,
-        cast(tiers.basis_revenue as {{ money() }}) as tier_revenue,
+        cast(tiers.basis_revenue as {{ money_total() }}) as tier_revenue,
         tiers.currency,
         cast(tiers.rate as {{ fraction() }}) as rate,
         tiers.next_tier,
         cast(
             case
                 when tiers.next_tier_from is not null then greatest(tiers.next_tier_from - tiers.basis_revenue, 0)
-            end as {{ money() }}
+            end as {{ money_total() }}
         ) as next_tier_gap,
         benefits.training_level,
         benefits.marketing_level,
