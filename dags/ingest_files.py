@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from partner_warehouse.orchestration import HOURLY, RETRIES, ingest_source
+from partner_warehouse.orchestration import HOURLY, RETRIES, ingest_params, ingest_source
 
 with DAG(
     "ingest_files",
@@ -13,6 +13,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=RETRIES,
+    params=ingest_params("files"),
     tags=["ingest"],
     doc_md=__doc__,
 ):

@@ -55,5 +55,9 @@ class TransientError(PartnerWarehouseError):
         self.retry_after = retry_after
 
 
+class BusyError(TransientError):
+    """Another run holds what this one needs. It lets go by itself."""
+
+
 class PermanentError(PartnerWarehouseError):
     """The other side refused in a way that no further try will change (credentials, rights, unknown object)."""

@@ -5,13 +5,15 @@ Imported by every DAG file, many times a minute: nothing heavy may be imported a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Asset, AssetAll, CronTriggerTimetable, RetryDecision, RetryPolicy, TaskGroup, task
+from airflow.sdk import Asset, AssetAll, CronTriggerTimetable, Param, RetryDecision, RetryPolicy, TaskGroup, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from partner_warehouse.errors import (
     BadInputError,
@@ -25,7 +27,10 @@ from partner_warehouse.settings import SOURCES, Source
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from partner_warehouse.extract.api import Window
     from partner_warehouse.ledger.payouts import PayoutState
+
+logger = logging.getLogger(__name__)
 
 WAREHOUSE_POOL = "warehouse"
 """One slot: DuckDB takes one writing process, and a reader in another process blocks it."""
@@ -36,8 +41,13 @@ LANDED: dict[Source, Asset] = {source: Asset(f"landing/{source}") for source in 
 ALL_LANDED = AssetAll(*LANDED.values())
 """Every source has come round since the last build. One build a round, not one a source."""
 
-HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=timedelta(0))
-"""At the full hour. Without a start date, a DAG begins with the next tick, not with the one that has passed."""
+HOUR = timedelta(hours=1)
+
+HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", interval=HOUR, run_immediately=timedelta(0))
+"""At the full hour, for the hour that ends there: the runs of a backfill cover a range without a gap.
+
+Without a start date, a DAG begins with the next tick, not with the one that has passed.
+"""
 
 PUBLICATION = Asset("publication")
 """The file that BI and finance read."""
@@ -67,12 +77,21 @@ class StepRetryPolicy(RetryPolicy):
         """Decide by the kind of the fault; called in the worker, with the exception at hand."""
         if isinstance(exception, TransientError):
             if exception.retry_after is None:
-                return RetryDecision.retry(reason="transient")
+                return RetryDecision.retry(reason=f"transient: {first_line(exception)}")
             delay = min(timedelta(seconds=exception.retry_after), _LONGEST_WAIT)
-            return RetryDecision.retry(delay, reason=f"the other side asked to wait {delay.total_seconds():g} s")
+            return RetryDecision.retry(
+                delay, reason=f"asked to wait {delay.total_seconds():g} s: {first_line(exception)}"
+            )
         if isinstance(exception, BadInputError | GateFailedError | NotAllowedError | PermanentError):
-            return RetryDecision.fail(reason=f"{type(exception).__name__}: no further try would change it")
+            return RetryDecision.fail(
+                reason=f"{type(exception).__name__}, no further try would change it: {first_line(exception)}"
+            )
         return RetryDecision.default()
+
+
+def first_line(exception: BaseException) -> str:
+    """What a fault of ours says, in its first line: it names neither a secret nor a person."""
+    return (str(exception).splitlines() or [""])[0][:200]
 
 
 RETRIES: dict[str, Any] = {
@@ -88,48 +107,126 @@ BUILD_RETRIES: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=
 """`default_args` of the DAGs that compute: what failed once by its data fails again."""
 
 
+def ingest_params(*sources: Source) -> dict[str, Param]:
+    """The parameters of a DAG that ingests: nothing given, it brings everything up to date.
+
+    Args:
+        sources: Those of the DAG.
+    """
+    instant: dict[str, Any] = {"type": ["null", "string"], "format": "date-time"}
+    return {
+        "since": Param(
+            None, **instant, description="Fetch once more what was modified from this instant on (with an offset)"
+        ),
+        "until": Param(None, **instant, description="Leave out what was modified at or after this instant"),
+        "sources": Param(
+            list(sources), type="array", items={"enum": list(sources)}, description="Only these sources of the DAG"
+        ),
+        "objects": Param([], type="array", items={"type": "string"}, description="Only these objects; empty: all"),
+    }
+
+
+def window_of(params: Mapping[str, Any], dag_run: Any) -> Window | None:
+    """The range that a run fetches once more; None for a run that goes on from the cursors.
+
+    It is what the run was triggered with, else, for a run of a backfill, its data interval.
+
+    Args:
+        params: The run's, as `ingest_params` declares them.
+        dag_run: The run.
+
+    Raises:
+        BadInputError: Half a range, an empty one, or one without an offset.
+    """
+    from partner_warehouse.extract.api import Window
+
+    given = params.get("since"), params.get("until")
+    if any(given):
+        return Window.parse(*given)
+    if dag_run is None or dag_run.run_type != "backfill":
+        return None
+    since, until = dag_run.data_interval_start, dag_run.data_interval_end
+    # Runs that were scheduled before intervals were given have one without length.
+    return Window(min(since, until - HOUR), until)
+
+
+def chosen_objects(source: Source, params: Mapping[str, Any], sources: Sequence[str]) -> list[str]:
+    """The objects of a source that a run is for.
+
+    Args:
+        source: The source.
+        params: The run's.
+        sources: Those that the installation uses.
+
+    Raises:
+        BadInputError: An object that none of the run's sources has.
+    """
+    from partner_warehouse.extract.ingest import objects as objects_of
+
+    among = [name for name in params.get("sources", [source]) if name in sources]
+    wanted = set(params.get("objects") or ())
+    unknown = wanted.difference(*(objects_of(name) for name in among))
+    if unknown:
+        raise BadInputError(f"no object {', '.join(sorted(unknown))} in {', '.join(among) or 'the sources in use'}")
+    return [name for name in objects_of(source) if not wanted or name in wanted] if source in among else []
+
+
 def ingest_source(source: Source) -> None:
-    """The tasks that bring one source up to date, in a group of its name.
+    """The tasks that bring one source up to date, in a group of its name, or that fetch a range once more.
 
     The objects are asked for when the DAG runs, so a source that is not configured maps to nothing; its asset is
     updated all the same, since there is nothing to wait for. When an object fails, the others land, and the asset
-    waits for a run that lands them all.
+    waits for a run that lands them all. A run for a range, or for some objects, leaves the asset alone.
     """
     with TaskGroup(group_id=source):
 
         @task(task_id="objects")
-        def objects() -> list[list[str]]:
-            """The source's objects, in as many shares as are ingested at once."""
+        def objects(params: dict[str, Any], dag_run: Any) -> list[list[str]]:
+            """The objects to ingest, in as many shares as are ingested at once."""
             from partner_warehouse.settings import load_settings
 
-            if source not in load_settings().sources:
-                return []
-            from partner_warehouse.extract.ingest import objects as objects_of
-
-            names = objects_of(source)
+            window_of(params, dag_run)
+            names = chosen_objects(source, params, load_settings().sources)
             shares = min(_SHARES, len(names))
-            return [list(names[offset::shares]) for offset in range(shares)]
+            return [names[offset::shares] for offset in range(shares)]
 
         @task(task_id="ingest", map_index_template="{{ task.op_kwargs['names'] | join(', ') }}")
-        def ingest(names: list[str]) -> list[dict[str, Any]]:
+        def ingest(names: list[str], **context: Any) -> list[dict[str, Any]]:
             """Land what is new of some objects; leaves an outcome record for each."""
             from partner_warehouse.extract.ingest import ingest_source
             from partner_warehouse.settings import load_settings
 
-            outcomes = ingest_source(source, load_settings(), only=names, workers=2)
+            window = window_of(context["params"], context["dag_run"])
+            outcomes = ingest_source(source, load_settings(), only=names, workers=2, window=window)
+            for outcome in outcomes:
+                for warning in outcome.warnings:
+                    logger.warning("%s.%s: %s", source, outcome.object, warning)
             return [
-                {"object": outcome.object} | {name: getattr(outcome, name) for name in COUNTS} for outcome in outcomes
+                {"object": outcome.object, "warnings": len(outcome.warnings)}
+                | {name: getattr(outcome, name) for name in COUNTS}
+                for outcome in outcomes
             ]
 
         @task(task_id="landed", outlets=[LANDED[source]], trigger_rule="none_failed")
         def landed(shares: Any, **context: Any) -> dict[str, int]:
             """Tell what was landed of the whole source, and that it is up to date."""
+            from partner_warehouse.extract.ingest import check_source, objects
+            from partner_warehouse.settings import load_settings
+
             outcomes = [outcome for share in shares or () for outcome in share]
             totals = {name: sum(outcome[name] for outcome in outcomes) for name in COUNTS}
+            settings, params = load_settings(), context["params"]
+            is_in_use = source in settings.sources
+            names = chosen_objects(source, params, settings.sources) if is_in_use else []
+            if window_of(params, context["dag_run"]) or (is_in_use and len(names) < len(objects(source))):
+                context["ti"].xcom_push("totals", totals)
+                raise AirflowSkipException(f"{source}: {totals}; a part alone does not bring the source up to date")
+            if is_in_use:
+                check_source(source, settings)
             context["outlet_events"][LANDED[source]].extra = totals
             return totals
 
-        landed(ingest.expand(names=objects()))
+        landed(ingest.expand(names=objects()))  # type: ignore[call-arg]
 
 
 class PayoutApproval(ApprovalOperator):

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import duckdb
 
+from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.raw_json import one_line
-from partner_warehouse.extract.state import read_cursor, read_state, write_state
+from partner_warehouse.extract.state import note_check, read_cursor, read_state, write_state
 from partner_warehouse.landing.catalog import ObjectSchema
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
 from partner_warehouse.settings import Settings
@@ -102,6 +103,21 @@ class Window:
     since: datetime
     until: datetime
 
+    @classmethod
+    def parse(cls, since: str | None, until: str | None) -> Window:
+        """A window as people write it: two instants, ISO 8601 with an offset.
+
+        Raises:
+            BadInputError: It is none.
+        """
+        low, high = parse_instant(since), parse_instant(until)
+        if low is None or high is None or low >= high:
+            raise BadInputError(
+                f"no range from {since} until {until}: give both, with an offset, as in since 2026-03-01T00:00:00Z, "
+                "until 2026-04-01T00:00:00Z"
+            )
+        return cls(low, high)
+
 
 class Client(Protocol):
     """What an API source's client does for `ingest_api`."""
@@ -166,14 +182,23 @@ def ingest_api(
         outcome = LoadOutcome(source, name, cursor_to=cursor_to, warnings=fetched.warnings)
         if spool.records:
             outcome += land(
-                schema, [received], settings, connection=connection, cursor_from=cursor, cursor_to=cursor_to
+                schema,
+                [received],
+                settings,
+                connection=connection,
+                cursor_from=cursor,
+                cursor_to=cursor_to,
+                missing=fetched.missing,
+                warnings=fetched.warnings,
             )
         elif cursor_to == cursor:
+            note_check(settings, source, name)
             return outcome
         seen = [] if fetched.is_snapshot else _overlap_of(spool.marks, cursor_to, overlap)
         load = outcome.load_ids[-1] if outcome.is_new else state.get("load")
         document = {"cursor": cursor_to, "load": load, "seen": seen, "remember": dict(fetched.remember)}
         write_state(settings, source, name, document)
+        note_check(settings, source, name)
         return outcome
 
 
@@ -192,7 +217,10 @@ def _ingest_window(
     fetched = client.fetch(schema, instant_text(window.since), {}, spool, until=window.until)
     received = spool.close(schema.name)
     outcome = LoadOutcome(schema.source, schema.name, warnings=fetched.warnings)
-    return outcome + land(schema, [received], settings, connection=connection) if spool.records else outcome
+    if not spool.records:
+        return outcome
+    noted = {"missing": fetched.missing, "warnings": fetched.warnings}
+    return outcome + land(schema, [received], settings, connection=connection, **noted)
 
 
 def _overlap_of(marks: Mapping[str, datetime | None], cursor: str | None, overlap: timedelta) -> list[str]:

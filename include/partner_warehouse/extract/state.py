@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,28 @@ def write_state(settings: Settings, source: str, object_name: str, state: dict[s
     sync(temporary)
     os.replace(temporary, path)
     sync(path.parent)
+
+
+def checked_path(settings: Settings, source: str, object_name: str) -> Path:
+    """Where it is noted when an object was last looked at."""
+    return settings.home / "state" / source / f"{object_name}.checked"
+
+
+def note_check(settings: Settings, source: str, object_name: str) -> None:
+    """Note that the source was asked for all that is new of an object, and answered; also when nothing was."""
+    path = checked_path(settings, source, object_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".checking")
+    temporary.write_text(datetime.now(UTC).isoformat(), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def checked_at(settings: Settings, source: str, object_name: str) -> datetime | None:
+    """When an object was last looked at; None where that was never, or is not known."""
+    try:
+        return datetime.fromisoformat(checked_path(settings, source, object_name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def read_cursor(settings: Settings, source: str, object_name: str) -> str | None:

@@ -41,6 +41,8 @@ class Manifest:
         cursor_to: Where the next one starts.
         undeclared: Fields that the catalog does not have, with the number of records that had them.
         bytes: Size of the landed files.
+        missing: Declared fields that the source does not have, or may not show.
+        warnings: What a person should look at.
     """
 
     load_id: str
@@ -56,6 +58,8 @@ class Manifest:
     files: tuple[ManifestFile, ...]
     undeclared: dict[str, int]
     bytes: int
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document that is written."""
@@ -71,7 +75,9 @@ class Manifest:
         try:
             document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             files = tuple(ManifestFile(**entry) for entry in document.pop("files"))
-            return cls(**document, files=files)
+            # Loads of before these were noted do not have them.
+            missing, warnings = tuple(document.pop("missing", ())), tuple(document.pop("warnings", ()))
+            return cls(**document, files=files, missing=missing, warnings=warnings)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise PartnerWarehouseError(f"{path}: not a manifest of a load: {type(error).__name__}") from error
 

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from partner_warehouse.errors import BadInputError, PartnerWarehouseError, TransientError
+from partner_warehouse.errors import BadInputError, BusyError, PartnerWarehouseError
 from partner_warehouse.landing.catalog import Field, ObjectSchema
 from partner_warehouse.landing.layout import QUARANTINE_COLUMNS, object_dir
 from partner_warehouse.landing.manifest import MANIFEST, Manifest, ManifestFile, load_ids
@@ -60,6 +60,8 @@ class ReceivedFile:
         bytes: Their number.
         header: For a spooled CSV file, its columns; a row that does not fit them arrives as a JSON array.
         records: How many were spooled, where that was counted: landing must find as many.
+        lines: Of a file that a person may open, how far records lie from where their numbers put them: `record,lines`,
+            an entry from each record on where that changes. Quarantine shows the line; None where they are the same.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class ReceivedFile:
     bytes: int
     header: tuple[str, ...] | None = None
     records: int | None = None
+    lines: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,7 @@ def exclusive(settings: Settings, source: str, object_name: str) -> Iterator[Pat
         A directory to spool into, removed at the end.
 
     Raises:
-        TransientError: Another run holds the object.
+        BusyError: Another run holds the object.
     """
     lock = settings.home / "state" / source / f"{object_name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +162,7 @@ def exclusive(settings: Settings, source: str, object_name: str) -> Iterator[Pat
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise TransientError(f"{source}.{object_name} is being ingested by another run") from error
+            raise BusyError(f"{source}.{object_name} is being ingested by another run") from error
         incoming = incoming_dir(settings, source, object_name)
         shutil.rmtree(incoming, ignore_errors=True)
         spool = incoming / "spool"
@@ -179,6 +182,8 @@ def land(
     cursor_from: str | None = None,
     cursor_to: str | None = None,
     cursor_field: str | None = None,
+    missing: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> LoadOutcome:
     """Land spooled records as one load.
 
@@ -190,6 +195,8 @@ def land(
         cursor_from: Where the extraction started.
         cursor_to: Where the next one starts.
         cursor_field: Take `cursor_to` from the largest landed value of this field (an instant) instead.
+        missing: Declared fields that the source lacks, for the manifest.
+        warnings: What a person should look at, for the manifest.
 
     Returns:
         The counts; without a load id when no record was received.
@@ -228,6 +235,8 @@ def land(
         files=counts.files,
         undeclared=counts.undeclared,
         bytes=sum(entry.stat().st_size for entry in incoming.iterdir()),
+        missing=tuple(missing),
+        warnings=tuple(warnings),
     )
     (incoming / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     _make_visible(incoming, target / load_id)
@@ -477,12 +486,12 @@ class _Load:
         self._copy(
             f"""
             SELECT {quote(source)} AS source, {quote(self._schema.name)} AS object, {quote(self._load_id)} AS load_id,
-                {self._loaded_at_sql} AS loaded_at, _file AS file, _row AS "row", t1 AS record_key,
+                {self._loaded_at_sql} AS loaded_at, _file AS file, {self._place} AS "row", t1 AS record_key,
                 broken.field AS field, broken.reason AS reason, _raw AS raw
             FROM (
                 SELECT *, unnest(CASE WHEN {is_object} THEN [{reasons}] ELSE {whole} END) AS broken
                 FROM broken WHERE nth = 1
-            )
+            ){self._moved}
             WHERE broken.reason IS NOT NULL ORDER BY _row""",  # noqa: S608
             self._quarantine,
         )
@@ -491,6 +500,19 @@ class _Load:
         ).fetchone()
         self._connection.execute("DROP TABLE broken")
         return row if row is not None else (0, 0)
+
+    @property
+    def _moved(self) -> str:
+        """Joins the lines that a record lies further down than its number says, where its file has such a list."""
+        lines = self._received[0].lines if len(self._received) == 1 else None
+        if lines is None:
+            return ""
+        columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
+        return f" ASOF LEFT JOIN read_csv({quote(str(lines))}, {columns}) AS moves ON _row >= moves.record"
+
+    @property
+    def _place(self) -> str:
+        return "_row + coalesce(moves.moved, 0)" if self._moved else "_row"
 
     @property
     def _no_object(self) -> str:
