@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.extract import state
+from partner_warehouse.extract import csv_records, state
 from partner_warehouse.extract.ingest import ingest, ingest_source
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import LoadOutcome
@@ -172,6 +172,13 @@ def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Setting
         ("payment_id,invoice_id,currency\np1,i1,USD\n", "required columns amount, paid_at missing"),
         ((HEADER + ROW).replace(",", ";"), "separated by semicolons"),
         ((HEADER + ROW).replace(",", "\t"), "separated by tabs"),
+        ((HEADER + ROW).replace(",", "|"), "separated by bars"),
+        ("sep=;\r\n" + (HEADER + ROW).replace(",", ";"), "sep="),
+        ("sep=,\r\n" + HEADER + ROW, "sep="),
+        (HEADER.upper() + ROW, "required columns payment_id, invoice_id, amount, currency, paid_at missing"),
+        ((HEADER + ROW).replace(",", "','").replace("payment_id", "'payment_id"), "missing"),
+        ((HEADER + ROW).encode("utf-16-le"), "line 1: a NUL character"),
+        ((HEADER + ROW).replace("\n", "\r"), "line 1"),
         ("", "the file is empty"),
         (HEADER.replace("currency", "amount") + ROW, "'amount' twice"),
         ((HEADER + ROW.replace("p1", "é")).encode("cp1252"), "line 2: not UTF-8"),
@@ -193,6 +200,80 @@ def test_a_file_that_cannot_be_taken_is_refused_and_the_others_are_not(
         assert [row["payment_id"] for row in payments()] == ["p1"]
     drop(HEADER + ROW.replace("p1", "p2"), "bad.csv")
     assert ingest("files", "payments", settings).landed == 1
+
+
+def test_the_line_of_a_bad_row_is_the_one_where_it_starts(settings: Settings, drop: Drop, payments: Rows) -> None:
+    bad = "p{0},i1,x,USD,2026-01-01T00:00:00Z\n"
+    fine = ROW.replace("i1", '"i\n1\r\n"')
+    lines = HEADER + bad.format(2) + fine + bad.format(6) + "\n,,,,\n" + bad.format(9) + ROW + bad.format(11)
+    drop(lines)
+    assert counts(ingest("files", "payments", settings)) == (6, 2, 4, 0)
+    # The warehouse adds the header's line.
+    assert [(f"p{row['row'] + 1}", row["field"]) for row in payments("quarantine")] == [
+        (row["record_key"], "amount") for row in payments("quarantine")
+    ]
+
+
+def test_the_line_of_a_bad_record_of_json_lines(settings: Settings, drop: Drop, payments: Rows) -> None:
+    fine = '{"payment_id": "p1", "invoice_id": "i1", "amount": 1, "currency": "USD", "paid_at": "2026-01-01T00:00:00Z"}'
+    drop(f"not json\n\n\r\n{fine}\n\nno json\n", "a.jsonl")
+    assert counts(ingest("files", "payments", settings)) == (3, 1, 2, 0)
+    assert [(row["row"], row["raw"]) for row in payments("quarantine")] == [(1, "not json"), (6, "no json")]
+
+
+@pytest.mark.parametrize("content", ["", "\n\r\n", "\ufeff"])
+def test_json_lines_without_a_record_are_refused_as_empty(settings: Settings, drop: Drop, content: str) -> None:
+    drop(content, "a.jsonl")
+    with pytest.raises(BadInputError, match=r"payments/a\.jsonl: the file is empty"):
+        ingest("files", "payments", settings)
+
+
+def test_a_header_alone_is_no_load_and_no_error(settings: Settings, drop: Drop) -> None:
+    drop(HEADER)
+    assert not ingest("files", "payments", settings).is_new
+
+
+def test_a_delimiter_at_the_end(settings: Settings, drop: Drop, payments: Rows) -> None:
+    drop((HEADER + ROW).replace("\n", ",\n"), "everywhere.csv")
+    assert counts(ingest("files", "payments", settings)) == (1, 1, 0, 0)
+    drop(HEADER + ROW.replace("\n", ",\n"), "in the rows.csv")
+    assert counts(ingest("files", "payments", settings)) == (1, 0, 1, 0)
+    assert payments("quarantine")[0]["reason"] == "the row has 6 values, the header 5 columns"
+
+
+@pytest.mark.parametrize("amount", ['"1,5"', '"1,234.50"', '"1.234,50"', "1 234.50", "1'234.50"])
+def test_an_amount_of_another_notation_is_set_aside(
+    settings: Settings, drop: Drop, payments: Rows, amount: str
+) -> None:
+    drop(HEADER + ROW.replace("100.50", amount))
+    assert counts(ingest("files", "payments", settings)) == (1, 0, 1, 0)
+    assert "write 1234.50" in payments("quarantine")[0]["reason"]
+
+
+def test_mixed_line_ends(settings: Settings, drop: Drop) -> None:
+    drop(HEADER + ROW.replace("\n", "\r\n") + ROW.replace("p1", "p2") + ROW.replace("p1", "p3").rstrip("\n"))
+    assert ingest("files", "payments", settings).landed == 3
+
+
+def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
+    settings: Settings, drop: Drop, payments: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = drop(HEADER + ROW)
+    real = csv_records.spool_csv
+
+    def written_meanwhile(*arguments: Any) -> Any:
+        spooled = real(*arguments)
+        with path.open("a") as handle:
+            handle.write(ROW.replace("p1", "p2"))
+        return spooled
+
+    with monkeypatch.context() as patched:
+        patched.setattr("partner_warehouse.extract.files.spool_csv", written_meanwhile)
+        outcome = ingest("files", "payments", settings)
+    assert not outcome.is_new
+    assert outcome.warnings == ("payments/a.csv: changed while it was read; the next run takes it",)
+    assert ingest("files", "payments", settings).landed == 2
+    assert [row["payment_id"] for row in payments()] == ["p1", "p2"]
 
 
 def test_jsonl(settings: Settings, drop: Drop, payments: Rows) -> None:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import orjson
 
@@ -22,6 +22,7 @@ MAX_VALUE_CHARACTERS = 4 * 1024 * 1024
 """The longest value that is accepted; a quote that is never closed would run to the end of the file."""
 
 _CHUNK = 1 << 20
+_EXCEL_HINT = "sep="
 _FOREIGN_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -37,6 +38,38 @@ class Fingerprint:
     def sha256(self) -> str:
         """Hexadecimal."""
         return self.digest.hexdigest()
+
+
+class LineNumbers:
+    """Where records start, for those whose line does not follow from their number.
+
+    A value with a line break, or an empty line, moves all that follow. Only where the distance changes is an entry
+    written, to a file: a file of any size takes no memory.
+
+    Args:
+        path: Where to write, `<record>,<lines that it lies further down>`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._out: TextIO | None = None
+        self._moved = 0
+
+    def see(self, record: int, line: int) -> None:
+        """Take down where a record starts, both counted from 1, a header not counted."""
+        moved = line - record
+        if moved != self._moved:
+            self._moved = moved
+            if self._out is None:
+                self._out = self._path.open("w", encoding="ascii")
+            self._out.write(f"{record},{moved}\n")
+
+    def close(self) -> Path | None:
+        """The file; None where every record lies on the line of its number."""
+        if self._out is None:
+            return None
+        self._out.close()
+        return self._path
 
 
 def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint) -> Iterator[str]:
@@ -100,6 +133,10 @@ def read_header(rows: Iterator[list[str]], name: str) -> tuple[str, ...]:
     if not header:
         raise BadInputError(f"{name}: the file is empty; expected a header line with the column names")
     columns = tuple(column.strip() for column in header)
+    if columns[0].lower().startswith(_EXCEL_HINT):
+        raise BadInputError(
+            f"{name}: the first line is a spreadsheet's hint, sep=; save the file with commas, without it"
+        )
     if len(columns) == 1:
         for delimiter, called in _FOREIGN_DELIMITERS.items():
             if delimiter in columns[0]:
@@ -110,7 +147,9 @@ def read_header(rows: Iterator[list[str]], name: str) -> tuple[str, ...]:
     return columns
 
 
-def spool_csv(source: Path, name: str, spool: Path, required: Iterable[str]) -> tuple[Fingerprint, tuple[str, ...]]:
+def spool_csv(
+    source: Path, name: str, spool: Path, required: Iterable[str], numbers: LineNumbers
+) -> tuple[Fingerprint, tuple[str, ...]]:
     """Write a CSV file as newline JSON. A row that does not fit the header becomes an array, which landing sets aside.
 
     Args:
@@ -118,6 +157,7 @@ def spool_csv(source: Path, name: str, spool: Path, required: Iterable[str]) -> 
         name: How errors name it.
         spool: Where to write.
         required: Columns that the header must have.
+        numbers: Filled on the way; the header's last line is line 0, where it has one line.
 
     Returns:
         The fingerprint of the bytes read, and the header.
@@ -139,6 +179,7 @@ def spool_csv(source: Path, name: str, spool: Path, required: Iterable[str]) -> 
                 if any(row):
                     record = dict(zip(header, row, strict=True)) if len(row) == width else row
                     fingerprint.records += 1
+                    numbers.see(fingerprint.records, started - 1)
                     out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
                 started = reader.line_num + 1
         except csv.Error as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import duckdb
 import orjson
 
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
-from partner_warehouse.extract.csv_records import Fingerprint, check_required, lines_of, spool_csv, text_of
+from partner_warehouse.extract.csv_records import Fingerprint, LineNumbers, check_required, lines_of, spool_csv, text_of
 from partner_warehouse.extract.state import read_state, write_state
 from partner_warehouse.landing.catalog import ObjectSchema, load_catalog
 from partner_warehouse.landing.layout import object_dir
@@ -58,12 +58,15 @@ def ingest_files(
                 if path.suffix.lower() in _DATA_BY_ANOTHER_NAME:
                     refused.append(f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl")
                 continue
-            stat = path.stat()
-            seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+            seen = _seen(path)
             if taken.stats.get(path.name) == seen:
                 continue
             try:
                 received = _spool(path, f"{object_name}/{path.name}", schema, spool)
+                if _seen(path) != seen:
+                    warning = f"{object_name}/{path.name}: changed while it was read; the next run takes it"
+                    outcome = replace(outcome, warnings=(*outcome.warnings, warning))
+                    continue
                 is_new = received.sha256 not in taken.by_content
                 loaded = land(schema, [received], settings, connection=connection) if is_new else None
             except BadInputError as error:
@@ -74,7 +77,7 @@ def ingest_files(
                 taken.loads.update(loaded.load_ids)
                 taken.by_content[received.sha256] = loaded.load_ids[0] if loaded.load_ids else ""
             received.path.unlink()
-            taken.stats[path.name] = seen
+            taken.stats[path.name] = seen or []
             _write_taken(settings, object_name, taken)
     if refused:
         raise BadInputError("\n".join(refused))
@@ -128,6 +131,15 @@ def _write_taken(settings: Settings, object_name: str, taken: _Taken) -> None:
     write_state(settings, SOURCE, object_name, document)
 
 
+def _seen(path: Path) -> list[int] | None:
+    """What tells whether a file is the one that was read; None when it is gone."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+
 def _required(schema: ObjectSchema) -> list[str]:
     return [field.name for field in schema.fields if field.required]
 
@@ -135,32 +147,36 @@ def _required(schema: ObjectSchema) -> list[str]:
 def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> ReceivedFile:
     spool = directory / "file.ndjson"
     header = None
+    numbers = LineNumbers(directory / "file.lines")
     suffix = path.suffix.lower()
     try:
         if suffix == ".csv":
-            fingerprint, header = spool_csv(path, name, spool, _required(schema))
+            fingerprint, header = spool_csv(path, name, spool, _required(schema), numbers)
         elif suffix == ".jsonl":
-            fingerprint = _spool_jsonl(path, name, spool, _required(schema))
+            fingerprint = _spool_jsonl(path, name, spool, _required(schema), numbers)
         else:
             fingerprint = _spool_parquet(path, name, spool, _required(schema))
     except OSError as error:
         raise PartnerWarehouseError(f"{name}: cannot be read: {error.strerror}") from error
-    return ReceivedFile(spool, name, fingerprint.sha256, fingerprint.size, header, fingerprint.records)
+    return ReceivedFile(spool, name, fingerprint.sha256, fingerprint.size, header, fingerprint.records, numbers.close())
 
 
-def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str]) -> Fingerprint:
+def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str], numbers: LineNumbers) -> Fingerprint:
     """Copy newline JSON, checked to be UTF-8.
 
     Raises:
-        BadInputError: Not UTF-8, or no record at all has a required field.
+        BadInputError: Not UTF-8, no record in it, or no record at all has a required field.
     """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle, spool.open("w", encoding="utf-8", newline="") as out:
-        for line in lines_of(text_of(handle, name, fingerprint)):
+        for number, line in enumerate(lines_of(text_of(handle, name, fingerprint)), start=1):
             record = line.rstrip("\r\n")
             if record:
                 fingerprint.records += 1
+                numbers.see(fingerprint.records, number)
                 out.write(f"{record}\n")
+    if not fingerprint.records:
+        raise BadInputError(f"{name}: the file is empty; expected a JSON object on every line")
     with spool.open("rb") as handle:
         lacking = _lacking(handle.readline(), required)
         if lacking:

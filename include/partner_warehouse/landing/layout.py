@@ -26,7 +26,7 @@ QUARANTINE_COLUMNS: dict[str, str] = {
     "load_id": "VARCHAR",
     "loaded_at": "TIMESTAMPTZ",
     "file": "VARCHAR",
-    "row": "BIGINT",
+    "row": "BIGINT",  # its line in the file, a CSV header's not counted; for what has no lines, its number
     "record_key": "VARCHAR",
     "field": "VARCHAR",
     "reason": "VARCHAR",
