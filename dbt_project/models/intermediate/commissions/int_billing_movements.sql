@@ -187,11 +187,13 @@ settled as (
 invoiced as (
 
     select
-        invoice_id,
-        sum(net) as net,
-        sum(net + coalesce(tax, 0)) as gross
+        invoice_lines.invoice_id,
+        invoices.currency,
+        sum(invoice_lines.net) as net,
+        sum(invoice_lines.net + coalesce(invoice_lines.tax, 0)) as gross
     from invoice_lines
-    group by invoice_id
+    inner join invoices using (invoice_id)
+    group by invoice_lines.invoice_id, invoices.currency
 
 ),
 
@@ -229,11 +231,10 @@ values_of_invoices as (
         coalesce(invoiced.net, paid_invoices.amount + coalesce(noted_before.amount, 0)) as net,
         coalesce(invoiced.gross, paid_invoices.amount + coalesce(noted_before.amount, 0)) as gross
     from paid_invoices
-    left join invoices using (invoice_id)
     left join invoiced
         on
             paid_invoices.invoice_id = invoiced.invoice_id
-            and paid_invoices.currency = invoices.currency
+            and paid_invoices.currency = invoiced.currency
     left join noted_before
         on
             paid_invoices.invoice_id = noted_before.invoice_id
