@@ -20,7 +20,8 @@ final as (
         cursor_from,
         cursor_to,
         undeclared,
-        bytes
+        bytes,
+        warnings
     from loads
 
 )

@@ -26,7 +26,9 @@ final as (
         cursor_from,
         cursor_to,
         cast(undeclared as varchar) as undeclared,
-        bytes
+        bytes,
+        coalesce(missing, []) as missing,
+        coalesce(len(warnings), 0) as warnings
     from manifests
     where loaded_at <= (select parameters.known_at from parameters)
 
