@@ -82,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
+    ingest = commands.add_parser("ingest", help="land what is new of one source, or fetch a range once more")
+    ingest.add_argument("--source", required=True, metavar="NAME")
+    ingest.add_argument("--object", metavar="NAME", help="one object; default: all of the source")
+    ingest.add_argument("--since", metavar="INSTANT", help="fetch once more from here on (ISO 8601 with offset)")
+    ingest.add_argument("--until", metavar="INSTANT", help="up to here, together with --since")
+    ingest.set_defaults(command=_ingest)
+
     payouts = commands.add_parser("payouts", help="draft, approve, export and show the payouts of a month")
     actions = payouts.add_subparsers(title="actions", required=True, metavar="ACTION")
     for action in ACTIONS:
@@ -163,6 +170,24 @@ def _run(options: argparse.Namespace, settings: Settings) -> None:
     for sentence in set_aside(settings):
         sys.stderr.write(f"{sentence}\n")
     _say(f"published {settings.published_path}")
+
+
+def _ingest(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.extract.api import Window
+    from partner_warehouse.extract.ingest import ingest_source, objects
+
+    known = objects(options.source)
+    if options.object is not None and options.object not in known:
+        raise BadInputError(f"source {options.source} has no object {options.object!r}: use one of {', '.join(known)}")
+    window = Window.parse(options.since, options.until) if options.since or options.until else None
+    only = [options.object] if options.object is not None else None
+    for outcome in ingest_source(options.source, settings, only=only, window=window):
+        _say(
+            f"{outcome.source} {outcome.object}: {outcome.received} received, {outcome.landed} landed, "
+            f"{outcome.quarantined} quarantined, {outcome.duplicates} duplicates"
+        )
+        for warning in outcome.warnings:
+            sys.stderr.write(f"{warning}\n")
 
 
 def _progress(step: str) -> None:
@@ -296,10 +321,11 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _status(_: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.extract.freshness import stale
     from partner_warehouse.ledger.payouts import PayoutService
     from partner_warehouse.ledger.status import published_status
 
-    for sentence in published_status(settings):
+    for sentence in [*published_status(settings), *stale(settings)]:
         _say(sentence)
     states = PayoutService(settings).states()
     _say("payouts: none drafted" if not states else "payouts:")
