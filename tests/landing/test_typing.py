@@ -141,6 +141,17 @@ def test_limits_of_a_field_are_kept(
     assert (row[1] is None) == (why is None)
 
 
+def test_the_last_instant_of_the_calendar_is_taken_and_what_follows_is_refused(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Records say "never" with the end of the year 9999."""
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert type_of(connection, "epoch", "253402300799", "stripe") == (last, None)
+    assert type_of(connection, "instant", "253402300799000", "hubspot") == (last, None)
+    assert type_of(connection, "epoch", "253402300800", "stripe") == (None, "not Unix seconds")
+    assert type_of(connection, "instant", "253402300800000", "hubspot")[0] is None
+
+
 def test_an_api_may_send_milliseconds(connection: duckdb.DuckDBPyConnection) -> None:
     assert type_of(connection, "instant", "1767225600123", "hubspot") == (
         datetime(2026, 1, 1, 0, 0, 0, 123000, tzinfo=UTC),
