@@ -11,7 +11,7 @@ import pytest
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract import hubspot, salesforce, stripe
-from partner_warehouse.extract.http import ATTEMPTS, RefusedError, SourceClient
+from partner_warehouse.extract.http import ATTEMPTS, LONGEST_CALL, RefusedError, SourceClient
 
 SECRET = "marked-secret"
 Answers = list[httpx.Response | Exception]
@@ -119,3 +119,25 @@ def test_sources_have_their_own_rules(rule: Callable[..., bool], answer: httpx.R
     source = Source([answer, httpx.Response(200)], rule)
     source.client.get("/things")
     assert source.calls == 2
+
+
+def test_a_source_that_fails_slowly_is_left_before_its_tries_are_up() -> None:
+    now, calls = [0.0], 0
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        now[0] += LONGEST_CALL / 2.5
+        return httpx.Response(503)
+
+    client = SourceClient(
+        "slow",
+        "https://slow.test",
+        authorise=lambda _: {},
+        transport=httpx.MockTransport(answer),
+        sleep=lambda _: None,
+        clock=lambda: now[0],
+    )
+    with pytest.raises(TransientError, match=r"HTTP 503 \(3 tries\)"):
+        client.get("/things")
+    assert calls == 3

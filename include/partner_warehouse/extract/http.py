@@ -25,6 +25,9 @@ ATTEMPTS = 8
 LONGEST_WAIT = 60.0
 """Seconds to wait inside a call; when a source asks for more, the task ends and is tried again later."""
 
+LONGEST_CALL = 900.0
+"""Seconds that one call may take with all of its tries: a source that fails slowly is left, and tried again later."""
+
 _FIRST_WAIT, _LONGEST_BACKOFF = 0.5, 30.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -61,6 +64,7 @@ class SourceClient:
         is_transient: The source's own rule.
         transport: For tests.
         sleep: For tests.
+        clock: For tests.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class SourceClient:
         is_transient: TransientRule = _no_rule,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise PermanentError(f"{source}: the connection's host is no URL: write https://…")
@@ -79,6 +84,7 @@ class SourceClient:
         self._authorise = authorise
         self._is_transient = is_transient
         self._sleep = sleep or pause
+        self._clock = clock
         self._http = httpx.Client(
             base_url=base_url, timeout=httpx.Timeout(60.0, connect=10.0), transport=transport, follow_redirects=False
         )
@@ -108,11 +114,12 @@ class SourceClient:
 
         Raises:
             RefusedError: The source refused in a way that stays.
-            TransientError: It failed in a way that passes, `ATTEMPTS` times or for longer than `LONGEST_WAIT`.
+            TransientError: It failed in a way that passes, `ATTEMPTS` times, or for too long.
         """
         headers = dict(kwargs.pop("headers", None) or {})
         refreshed = False
         backoff = _FIRST_WAIT
+        began = self._clock()
         for attempt in range(1, ATTEMPTS + 1):
             permit = dict(self._authorise(False)) if authorised else {}
             try:
@@ -128,7 +135,8 @@ class SourceClient:
                     continue
                 fault = self._fault(response, method, path)
             wait = fault.retry_after if fault.retry_after is not None else _jitter(backoff)
-            if attempt == ATTEMPTS or wait > LONGEST_WAIT:
+            too_long = self._clock() - began + wait > LONGEST_CALL
+            if attempt == ATTEMPTS or wait > LONGEST_WAIT or too_long:
                 raise TransientError(f"{fault} ({attempt} tries)", retry_after=fault.retry_after)
             self._sleep(wait)
             backoff = min(backoff * 2, _LONGEST_BACKOFF)
