@@ -175,6 +175,7 @@ decided as (
 
     select
         joined.*,
+        case when currency <> plan_currency then currency end as converted_from,
         case
             when order_reason is not null then order_reason
             when currency <> invoice_currency then 'currency_mismatch'
@@ -205,10 +206,9 @@ rated as (
     from decided
     left join fx_rates
         on
-            decided.currency = fx_rates.from_currency
+            decided.converted_from = fx_rates.from_currency
             and decided.plan_currency = fx_rates.to_currency
             and decided.paid_on = fx_rates.rate_date
-            and decided.currency <> decided.plan_currency
 
 ),
 

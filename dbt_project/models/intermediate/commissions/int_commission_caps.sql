@@ -20,7 +20,10 @@ bases as (
 
 fees as (
 
-    select * from {{ ref('int_commission_fees') }}
+    select
+        'deal' as movement_kind,
+        *
+    from {{ ref('int_commission_fees') }}
 
 ),
 
@@ -84,7 +87,7 @@ dated as (
     left join bases using (movement_kind, movement_id, payment_id, partner_id)
     left join fees
         on
-            movements.movement_kind = 'deal'
+            movements.movement_kind = fees.movement_kind
             and movements.movement_id = fees.deal_id
             and movements.partner_id = fees.partner_id
 

@@ -97,10 +97,9 @@ valued as (
     from counted
     left join fx_rates
         on
-            counted.currency = fx_rates.from_currency
+            case when counted.currency <> counted.plan_currency then counted.currency end = fx_rates.from_currency
             and counted.plan_currency = fx_rates.to_currency
             and counted.closed_on = fx_rates.rate_date
-            and counted.currency <> counted.plan_currency
 
 ),
 

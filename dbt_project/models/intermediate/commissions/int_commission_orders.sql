@@ -113,6 +113,8 @@ scaled as (
         end as whole_units,
         case
             when is_too_much = 1 then cast(0 as {{ fraction() }})
+            -- The usual case; dividing wide integers would take most of this model's time.
+            when share = total_share and abs(total_share - 1) <= 0.0005 then cast(1 as {{ fraction() }})
             when abs(total_share - 1) <= 0.0005 then {{ fraction_ratio('share', 'total_share') }}
             else share
         end as share
