@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     sources: Annotated[tuple[Source, ...], NoDecode] = Field(default=SOURCES, description="Sources to ingest.")
     inbox: Path | None = Field(default=None, description="The file drop; default HOME/inbox.")
     plans: Path | None = Field(default=None, description="Directory of plan files; default: the seeds.")
+    catalog: Path | None = Field(default=None, description="Directory of additions to the catalog, <source>.yml.")
+    reconcile_days: int = Field(
+        default=7, ge=0, description="Days between comparisons of ids that find hard deletions; 0: never."
+    )
     timezone: str = Field(default="UTC", description="Time zone of the reports; a plan names its own.")
     reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
     fx_lookback_days: int = Field(default=4, ge=0, le=31, description="How old an FX rate may be, in days.")
@@ -55,7 +59,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("home", "inbox", "plans", mode="after")
+    @field_validator("home", "inbox", "plans", "catalog", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

@@ -2,10 +2,14 @@
 
 A field is written `name: type[!] [path]`: `!` marks a value that every record must have; `path` says where it lies in
 the record as received, when that is not its name.
+
+An installation adds objects and fields of its own in `<source>.yml` of the directory `PARTNER_WAREHOUSE_CATALOG`: its
+custom objects and custom fields need no change of this package.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +18,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.settings import load_settings
 
 CATALOG = Path(__file__).parent / "catalog"
 
@@ -97,14 +102,29 @@ class SourceCatalog:
     objects: dict[str, ObjectSchema]
 
 
-def _field(source: str, object_name: str, name: str, declaration: str, limit: dict[str, list[Any]]) -> Field:
-    kind, _, path = declaration.partition(" ")
+_OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def _field(where: str, name: object, declaration: object, limit: dict[str, list[Any]]) -> Field:
+    """A field as declared.
+
+    Args:
+        where: The file and the object, for messages.
+        name: Its name.
+        declaration: `type[!] [path]`.
+        limit: `one_of` or `between`.
+    """
+    if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
+        raise BadInputError(f"{where}: {name!r} is no name of a field; use letters, digits and _, a letter first")
+    if not isinstance(declaration, str):
+        raise BadInputError(f"{where}, field {name}: write its type as text, such as {name}: text")
+    kind, _, path = declaration.strip().partition(" ")
     required = kind.endswith("!")
     kind = kind.removesuffix("!")
     if kind not in get_args(FieldType):
         raise BadInputError(
-            f"catalog {source}.yml, object {object_name}, field {name}: unknown type {kind!r}; "
-            f"use one of {', '.join(get_args(FieldType))}"
+            f"{where}, field {name}: unknown type {kind!r}; use one of {', '.join(get_args(FieldType))}"
         )
     return Field(
         name,
@@ -120,16 +140,32 @@ FILE_COMMON = {"updated_at": "instant", "is_deleted": "boolean"}
 """Every object of the file drop takes these."""
 
 
-@cache
 def load_catalog(source: str) -> SourceCatalog:
-    """Read a source's declaration.
+    """Read a source's declaration, and what the installation adds to it (`PARTNER_WAREHOUSE_CATALOG`).
 
     Raises:
-        BadInputError: No such source, a field of an unknown type, or a key that may be absent.
+        BadInputError: No such source, a declaration that cannot be used, or a key that may be absent.
     """
-    path = CATALOG / f"{source}.yml"
-    if not path.exists():
+    if not (CATALOG / f"{source}.yml").exists():
         raise BadInputError(f"no catalog for source {source!r}: expected one of {', '.join(catalogued_sources())}")
+    directory = load_settings().catalog
+    if directory is None:
+        return _catalog(source, None, 0)
+    if not directory.is_dir():
+        raise BadInputError(f"PARTNER_WAREHOUSE_CATALOG: {directory} is no directory; create it, or unset the variable")
+    for path in sorted(directory.iterdir()):
+        if path.suffix in (".yml", ".yaml") and path.name not in {f"{known}.yml" for known in catalogued_sources()}:
+            raise BadInputError(
+                f"{path}: no source of this name; name it <source>.yml, one of {', '.join(catalogued_sources())}"
+            )
+    addition = directory / f"{source}.yml"
+    return _catalog(source, addition, addition.stat().st_mtime_ns) if addition.exists() else _catalog(source, None, 0)
+
+
+@cache
+def _catalog(source: str, addition: Path | None, _changed: int) -> SourceCatalog:
+    """Read once what a file held at the time of its last change."""
+    path = CATALOG / f"{source}.yml"
     declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     common = FILE_COMMON if source == "files" else {}
     envelope = frozenset(tuple(path.split(".")) for path in declared.get("envelope", ()))
@@ -139,17 +175,62 @@ def load_catalog(source: str) -> SourceCatalog:
             source,
             name,
             tuple(
-                _field(source, name, field, declaration, limits.get(name, {}).get(field, {}))
+                _field(f"catalog {source}.yml, object {name}", field, declaration, limits.get(name, {}).get(field, {}))
                 for field, declaration in (fields | common).items()
             ),
             envelope,
         )
         for name, fields in declared["objects"].items()
     }
+    if addition is not None:
+        objects |= _added(addition, source, objects, envelope)
     for schema in objects.values():
         if not schema.fields[0].required:
-            raise BadInputError(f"catalog {source}.yml, object {schema.name}: its key {schema.key} must be required")
+            raise BadInputError(
+                f"{addition or f'catalog {source}.yml'}, object {schema.name}: its key {schema.key} must be required; "
+                f"write {schema.key}: {schema.fields[0].type}!"
+            )
     return SourceCatalog(source, declared["cursor"], objects)
+
+
+def _added(
+    path: Path, source: str, known: dict[str, ObjectSchema], envelope: frozenset[tuple[str, ...]]
+) -> dict[str, ObjectSchema]:
+    """The objects that an installation's file declares, each over the object that there is."""
+    try:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise BadInputError(f"{path}{line}: not YAML; indent with blanks and quote values with a colon") from error
+    listed = declared.get("objects") if isinstance(declared, dict) else None
+    if not isinstance(listed, dict) or (isinstance(declared, dict) and set(declared) - {"source", "objects"}):
+        raise BadInputError(f"{path}: write `objects:` with the objects below it, and nothing else")
+    if declared.get("source", source) != source:
+        raise BadInputError(f"{path}: it says source {declared['source']!r}; name the file after its source")
+    found: dict[str, ObjectSchema] = {}
+    for name, fields in listed.items():
+        where = f"{path}, object {name}"
+        if not isinstance(name, str) or not _OBJECT_NAME.fullmatch(name):
+            raise BadInputError(f"{path}: {name!r} is no name of an object; use letters, digits, _ and -")
+        if not isinstance(fields, dict) or not fields:
+            raise BadInputError(f"{where}: declare its fields, the key first, as `name: type`")
+        common = FILE_COMMON if source == "files" else {}
+        before = {field.name: field for field in known[name].fields} if name in known else {}
+        if not before:
+            fields = fields | {one: kind for one, kind in common.items() if one not in fields}
+        merged = before | {field: _field(where, field, declaration, {}) for field, declaration in fields.items()}
+        folded: dict[str, str] = {}
+        for field in merged:
+            # The engine that lands them tells names apart without regard to case.
+            if (other := folded.setdefault(field.lower(), field)) != field:
+                raise BadInputError(f"{where}, field {field}: there is {other} already; write it alike")
+        found[name] = ObjectSchema(source, name, tuple(merged.values()), envelope)
+    names: dict[str, str] = {}
+    for name in known | found:
+        if (other := names.setdefault(name.lower(), name)) != name:
+            raise BadInputError(f"{path}, object {name}: there is {other} already; write it alike")
+    return found
 
 
 def catalogued_sources() -> tuple[str, ...]:
