@@ -219,8 +219,9 @@ def _ingest_window(
     outcome = LoadOutcome(schema.source, schema.name, warnings=fetched.warnings)
     if not spool.records:
         return outcome
-    noted = {"missing": fetched.missing, "warnings": fetched.warnings}
-    return outcome + land(schema, [received], settings, connection=connection, **noted)
+    return outcome + land(
+        schema, [received], settings, connection=connection, missing=fetched.missing, warnings=fetched.warnings
+    )
 
 
 def _overlap_of(marks: Mapping[str, datetime | None], cursor: str | None, overlap: timedelta) -> list[str]:
