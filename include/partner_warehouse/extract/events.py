@@ -9,10 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +23,7 @@ import duckdb
 import orjson
 
 from partner_warehouse.errors import TransientError
+from partner_warehouse.extract.api import Window
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import SourceClient
 from partner_warehouse.extract.state import read_state, write_state
@@ -38,6 +41,10 @@ LOAD_BYTES = 256 * 1024 * 1024
 
 LOOK_BACK = 72
 """How many files before the cursor are listed again, for those that appeared late or were replaced."""
+
+
+_HOUR = re.compile(r"(20\d{2})[-_/]?(0[1-9]|1[0-2])[-_/]?(0[1-9]|[12]\d|3[01])(?:[-_/T]?([01]\d|2[0-3]))?(?!\d)")
+"""The UTC hour, or the day, in a file's name: `2026-03-01T05.ndjson.gz`, `2026/03/01/05.gz`, `20260301.gz`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,9 @@ class Events:
         *,
         connection: duckdb.DuckDBPyConnection | None = None,
         load_bytes: int = LOAD_BYTES,
+        window: Window | None = None,
     ) -> LoadOutcome:
-        """Land the files after the last one that was landed, oldest first.
+        """Land the files after the last one that was landed, oldest first; or those of a window's hours once more.
 
         Raises:
             TransientError: The collector failed in a way that passes; what was landed before stays.
@@ -81,6 +89,12 @@ class Events:
         """
         outcome = LoadOutcome(schema.source, schema.name)
         with exclusive(settings, schema.source, schema.name) as directory:
+            if window is not None:
+                for batch in _batches(
+                    [listed for listed in self._list("") if _lies_in(listed.name, window)], load_bytes
+                ):
+                    outcome += land(schema, self._download(batch, directory), settings, connection=connection)
+                return outcome
             known = self._known(settings, schema)
             load = read_state(settings, schema.source, schema.name).get("load")
             names = sorted(known)
@@ -147,6 +161,17 @@ class Events:
         target.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         return ReceivedFile(target, listed.name, digest, len(content), records=records)
+
+
+def _lies_in(name: str, window: Window) -> bool:
+    """Whether a file's hour, which is in its name, has a part in a window; a name without one never has."""
+    found = _HOUR.search(name)
+    if found is None:
+        return False
+    year, month, day, hour = (int(part or 0) for part in found.groups())
+    start = datetime(year, month, day, hour, tzinfo=UTC)
+    span = timedelta(hours=1) if found[4] is not None else timedelta(days=1)
+    return start < window.until and start + span > window.since
 
 
 def _count(content: bytes) -> int | None:

@@ -86,12 +86,14 @@ class HubSpot:
         else:
             records = self._changed(schema.name, properties, int((start - OVERLAP).timestamp() * 1000))
         for raw in records:
-            record = orjson.loads(raw)
-            spool.write(raw, newest.see(parse_instant((record.get("properties") or {}).get(stamp_name))))
+            stamp = parse_instant((orjson.loads(raw).get("properties") or {}).get(stamp_name))
+            if until is None or stamp is None or stamp < until:
+                spool.write(raw, newest.see(stamp))
         # Search does not find archived records, and their list has no filter.
         for raw in self._list(schema.name, properties, archived=True):
             archived_at = parse_instant(orjson.loads(raw).get("archivedAt"))
-            if start is None or archived_at is None or archived_at >= start - OVERLAP:
+            is_new = start is None or archived_at is None or archived_at >= start - OVERLAP
+            if is_new and (until is None or archived_at is None or archived_at < until):
                 spool.write(raw, archived_at)
         return Fetched(newest.after(cursor))
 

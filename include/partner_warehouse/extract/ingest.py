@@ -78,10 +78,8 @@ def ingest(
     schema = load_catalog(source).objects[object_name]
     account = get_connection(f"{source}_default")
     if source == "events":
-        if window is not None:
-            raise BadInputError("events: a range cannot be fetched once more yet; remove the object's loads instead")
         with Events(account) as collector:
-            outcome = collector.ingest(schema, settings, connection=connection)
+            outcome = collector.ingest(schema, settings, connection=connection, window=window)
         note_check(settings, source, object_name)
         return outcome
     with _CLIENTS[source](account) as client:

@@ -6,7 +6,7 @@ https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -23,6 +23,7 @@ VERSION = "v62.0"
 STAMP = "SystemModstamp"
 
 _TRANSIENT_CODES = frozenset({"REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT", "UNABLE_TO_LOCK_ROW"})
+_SOQL_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 _LOST_LOCATOR = "INVALID_QUERY_LOCATOR"
 _RESTARTS = 5
 """How often a query is started again from where it was, because the org gave up its locator."""
@@ -99,7 +100,7 @@ class Salesforce:
         newest = Newest()
         for _ in range(_RESTARTS):
             try:
-                for raw in self._query(schema.name, names, low.strftime("%Y-%m-%dT%H:%M:%SZ") if low else None):
+                for raw in self._query(schema.name, names, low, until):
                     stamp = newest.see(parse_instant(orjson.loads(raw).get(STAMP)))
                     low = stamp or low
                     spool.write(raw, stamp)
@@ -110,7 +111,7 @@ class Salesforce:
         else:
             raise PermanentError(f"salesforce: the query on {schema.name} was cut off {_RESTARTS} times")
         warnings = tuple(f"salesforce.{schema.name}: the org has no field {name}; it stays empty" for name in missing)
-        return Fetched(newest.after(cursor), warnings=warnings)
+        return Fetched(newest.after(cursor), warnings=warnings, missing=tuple(missing))
 
     def _fields(self, name: str) -> set[str]:
         """The fields of an object that the connection's user may read."""
@@ -124,9 +125,11 @@ class Salesforce:
             ) from error
         return {field["name"] for field in orjson.loads(answer.content)["fields"]}
 
-    def _query(self, name: str, fields: list[str], low: str | None) -> Iterator[str]:
-        # The names come from the catalog and the instant from a cursor: nothing in the query is given from outside.
-        condition = f" WHERE {STAMP} >= {low}" if low else ""
+    def _query(self, name: str, fields: list[str], low: datetime | None, until: datetime | None) -> Iterator[str]:
+        # The names come from the catalog and the instants are typed: nothing in the query is given from outside.
+        bounds = [f"{STAMP} >= {low:{_SOQL_INSTANT}}"] if low else []
+        bounds += [f"{STAMP} < {until.astimezone(UTC):{_SOQL_INSTANT}}"] if until else []
+        condition = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         query = f"SELECT {', '.join(fields)} FROM {name}{condition} ORDER BY {STAMP}, Id"  # noqa: S608
         answer = self._client.get(f"{self._api}/queryAll", params={"q": query})
         while True:

@@ -115,9 +115,11 @@ class Stripe:
         low = since - int(OVERLAP.total_seconds()) if since is not None else None
         changes: list[tuple[str, str, int]] = []
         if low is not None and schema.name in EVENT_TYPES:
-            changes = list(self._changes(schema.name, low))
+            changes = list(self._changes(schema.name, low, until))
             changes.reverse()
         bound = {"created[gte]": str(low)} if low is not None else {}
+        if until is not None:
+            bound["created[lt]"] = str(int(until.timestamp()))
         listed: list[tuple[str, str, int]] = []
         for record in self._pages(plural(schema.name), {"limit": str(PAGE)} | bound):
             if low is not None:
@@ -134,9 +136,11 @@ class Stripe:
         parameters = {"limit": "1", "created[lte]": str(since)}
         return any(True for _ in self._pages("/v1/events", parameters, only_first=True))
 
-    def _changes(self, name: str, low: int) -> Iterator[tuple[str, str, int]]:
+    def _changes(self, name: str, low: int, until: datetime | None) -> Iterator[tuple[str, str, int]]:
         """The versions of an object's records that events carry, newest first."""
         parameters = {"limit": str(PAGE), "type": EVENT_TYPES[name], "created[gte]": str(low)}
+        if until is not None:
+            parameters["created[lt]"] = str(int(until.timestamp()))
         for event in self._pages("/v1/events", parameters):
             raw = members(members(event.raw)["data"])["object"]
             record = orjson.loads(raw)
