@@ -191,13 +191,17 @@ def ingest_api(
                 missing=fetched.missing,
                 warnings=fetched.warnings,
             )
-        elif cursor_to == cursor:
-            note_check(settings, source, name)
-            return outcome
-        seen = [] if fetched.is_snapshot else _overlap_of(spool.marks, cursor_to, overlap)
-        load = outcome.load_ids[-1] if outcome.is_new else state.get("load")
-        document = {"cursor": cursor_to, "load": load, "seen": seen, "remember": dict(fetched.remember)}
-        write_state(settings, source, name, document)
+        if spool.records or cursor_to != cursor:
+            seen = [] if fetched.is_snapshot else _overlap_of(spool.marks, cursor_to, overlap)
+            load = outcome.load_ids[-1] if outcome.is_new else state.get("load")
+            document = {"cursor": cursor_to, "load": load, "seen": seen, "remember": dict(fetched.remember)}
+            if "reconciled_at" in state:
+                document["reconciled_at"] = state["reconciled_at"]
+            write_state(settings, source, name, document)
+        # It needs what is above: imported here, because the two know each other.
+        from partner_warehouse.extract.reconcile import reconcile
+
+        outcome += reconcile(schema, settings, client, directory, connection=connection)
         note_check(settings, source, name)
         return outcome
 

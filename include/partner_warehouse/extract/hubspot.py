@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import httpx
 import orjson
 
-from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, parse_instant
+from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import SourceClient
 from partner_warehouse.extract.raw_json import elements, members
@@ -58,12 +59,22 @@ class HubSpot:
         self._client.__exit__()
 
     def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
-        """The id of every record that there is now."""
-        return None
+        """The id of every record, archived ones too; associations come whole each time."""
+        if "_to_" in schema.name:
+            return None
+        records = chain.from_iterable(self._list(schema.name, [_ID], archived=archived) for archived in (False, True))
+        return (str(orjson.loads(raw)["id"]) for raw in records)
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
-        """The record that says a key is gone."""
-        raise NotImplementedError
+        """The record that says a key is gone, as the list of archived ones would have shown it."""
+        stamp = instant_text(at)
+        record = {
+            "id": key,
+            "archived": True,
+            "archivedAt": stamp,
+            "properties": {modified_property(schema.name): stamp},
+        }
+        return orjson.dumps(record).decode()
 
     def fetch(
         self,

@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from partner_warehouse.errors import PermanentError
-from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, parse_instant
+from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import RefusedError, SourceClient
 from partner_warehouse.extract.raw_json import elements, members
@@ -72,12 +72,14 @@ class Salesforce:
         return {"Authorization": f"Bearer {self._token}"}
 
     def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
-        """The id of every record that there is now."""
-        return None
+        """The id of every record that is not deleted. A listing that breaks off raises; it is never taken for whole."""
+        answer = self._client.get(f"{self._api}/query", params={"q": f"SELECT Id FROM {schema.name}"})  # noqa: S608
+        return (orjson.loads(raw)["Id"] for raw in self._records(answer))
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
-        """The record that says a key is gone."""
-        raise NotImplementedError
+        """The record that says a key is gone, as `queryAll` would have shown it."""
+        record = {"attributes": {"type": schema.name}, "Id": key, "IsDeleted": True, STAMP: instant_text(at)}
+        return orjson.dumps(record).decode()
 
     def fetch(
         self,
@@ -131,7 +133,10 @@ class Salesforce:
         bounds += [f"{STAMP} < {until.astimezone(UTC):{_SOQL_INSTANT}}"] if until else []
         condition = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         query = f"SELECT {', '.join(fields)} FROM {name}{condition} ORDER BY {STAMP}, Id"  # noqa: S608
-        answer = self._client.get(f"{self._api}/queryAll", params={"q": query})
+        yield from self._records(self._client.get(f"{self._api}/queryAll", params={"q": query}))
+
+    def _records(self, answer: httpx.Response) -> Iterator[str]:
+        """The records of a query's first page and of all that follow it."""
         while True:
             page = members(answer.text)
             yield from elements(page["records"])
