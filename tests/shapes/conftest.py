@@ -13,7 +13,7 @@ from partner_warehouse.landing.store import connect
 from partner_warehouse.settings import load_settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shape]]:
     """Every table, by `source.table`; what the product does not declare is added to its catalog."""
     found = read_shapes()
@@ -32,7 +32,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shape
         yield {f"{shape.source}.{shape.table}": shape for shape in found}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landing]:
     """An installation to land into."""
     settings = load_settings(home=tmp_path_factory.mktemp("shapes"), plans=None)
