@@ -59,6 +59,17 @@ def alive(settings: Settings, source: str, name: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def versions_share_a_stamp(settings: Settings, source: str, name: str, keys: set[str]) -> bool:
+    """Whether a tombstone is no newer than what it buries, so that any later version of the record counts more."""
+    files = settings.landing_dir / source / name / "*" / "data.parquet"
+    key, stamp = KEYS[source], {"salesforce": "SystemModstamp", "hubspot": "lastmodifieddate"}[source]
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"SELECT {key}, count(*), count(DISTINCT {stamp}) FROM read_parquet(?) GROUP BY ALL", [str(files)]
+        ).fetchall()
+    return {(row[1], row[2]) for row in rows if row[0] in keys} == {(2, 1)}
+
+
 def without(monkeypatch: pytest.MonkeyPatch, source: str, gone: set[str] | None) -> None:
     """Let a source no longer have some records; None: any at all."""
     shown = getattr(Snapshot, source)
@@ -82,6 +93,7 @@ def test_a_hard_deleted_record_goes(sources: Settings, monkeypatch: pytest.Monke
     assert alive(sources, source, name) == [key for key in before if key not in gone]
     long_ago(sources, source, name)
     assert not ingest(source, name, sources).is_new
+    assert versions_share_a_stamp(sources, source, name, gone)
 
 
 @pytest.mark.parametrize(("source", "name"), OBJECTS)

@@ -73,22 +73,23 @@ def reconcile(
 
 def _missing(
     session: duckdb.DuckDBPyConnection, schema: ObjectSchema, settings: Settings, listing: Path
-) -> tuple[int, list[str]]:
-    """How many keys are alive in the landing, and those of them that the source does not list, in order."""
+) -> tuple[int, list[tuple[str, datetime | None]]]:
+    """How many keys are alive in the landing; and those that the source does not list, with their newest stamps."""
     names = [field.name for field in schema.fields]
     deleted = next((identifier(name) for name in _DELETED if name in names), "false")
-    stamp = next((f"{identifier(name)} DESC NULLS LAST, " for name in _STAMPS if name in names), "")
+    stamp = next((identifier(name) for name in _STAMPS if name in names), "CAST(NULL AS TIMESTAMPTZ)")
     files = object_dir(settings.landing_dir, schema.source, schema.name) / "*" / "data.parquet"
     # The names come from the catalog and the paths are our own.
     session.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE live AS
-        SELECT record_key FROM (
+        SELECT record_key, stamp FROM (
             SELECT
                 {identifier(schema.key)} AS record_key,
+                {stamp} AS stamp,
                 coalesce({deleted}, false) AS is_deleted,
                 row_number() OVER (
-                    PARTITION BY {identifier(schema.key)} ORDER BY {stamp}_load_id DESC, _row DESC
+                    PARTITION BY {identifier(schema.key)} ORDER BY {stamp} DESC NULLS LAST, _load_id DESC, _row DESC
                 ) AS version
             FROM read_parquet({quote(str(files))})
         )
@@ -96,10 +97,10 @@ def _missing(
         """  # noqa: S608
     )
     listed = f"SELECT id FROM read_csv({quote(str(listing))}, columns = {{'id': 'VARCHAR'}}, header = false)"  # noqa: S608
-    gone = session.execute(f"SELECT record_key FROM live ANTI JOIN ({listed}) ON record_key = id ORDER BY 1").fetchall()  # noqa: S608
+    gone = session.execute(f"SELECT * FROM live ANTI JOIN ({listed}) ON record_key = id ORDER BY 1").fetchall()  # noqa: S608
     counted = session.execute("SELECT count(*) FROM live").fetchone()
     session.execute("DROP TABLE live")
-    return counted[0] if counted else 0, [row[0] for row in gone]
+    return counted[0] if counted else 0, gone
 
 
 def _bury(
@@ -108,7 +109,7 @@ def _bury(
     client: Client,
     directory: Path,
     live: int,
-    gone: list[str],
+    gone: list[tuple[str, datetime | None]],
     now: datetime,
     session: duckdb.DuckDBPyConnection,
 ) -> LoadOutcome:
@@ -122,6 +123,8 @@ def _bury(
         )
         return LoadOutcome(schema.source, schema.name, warnings=(warning,))
     spool = Spool(directory / "tombstones.ndjson", frozenset())
-    for key in gone:
-        spool.write(client.tombstone(schema, key, now))
+    for key, stamp in gone:
+        # It is as old as the version that it buries, and comes after it: a later version, such as a merge that is seen
+        # only now, or the record restored and changed, counts more.
+        spool.write(client.tombstone(schema, key, stamp or now))
     return outcome + land(schema, [spool.close(f"{schema.name}-deleted")], settings, connection=session)
