@@ -27,6 +27,7 @@ OBJECTS = {
     ("hubspot", "contacts"): "lastmodifieddate",
     ("hubspot", "tickets"): "hs_lastmodifieddate",
     ("stripe", "balance_transaction"): "created",
+    ("stripe", "charge"): "created",
     ("events", "events"): "receivedAt",
 }
 

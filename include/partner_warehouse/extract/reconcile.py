@@ -91,7 +91,7 @@ def _missing(
                 row_number() OVER (
                     PARTITION BY {identifier(schema.key)} ORDER BY {stamp} DESC NULLS LAST, _load_id DESC, _row DESC
                 ) AS version
-            FROM read_parquet({quote(str(files))})
+            FROM read_parquet({quote(str(files))}, union_by_name = true)
         )
         WHERE version = 1 AND NOT is_deleted
         """  # noqa: S608

@@ -106,7 +106,10 @@ class Stripe:
         reached = parse_instant(cursor)
         since = int(reached.timestamp()) if reached is not None else None
         warnings: tuple[str, ...] = ()
-        if since is not None and schema.name in EVENT_TYPES and not self._reaches(since):
+        # A window lands what the list shows, the present state: a version that an event tells of is older than what was
+        # landed before, and would come after it.
+        follows_events = schema.name in EVENT_TYPES and until is None
+        if since is not None and follows_events and not self._reaches(since):
             gap = "the events since the last run are gone (Stripe keeps 30 days), so everything was loaded again"
             warnings = (f"stripe.{schema.name}: {gap}",)
             since = None
@@ -114,8 +117,8 @@ class Stripe:
         newest = [event["created"] for event in self._pages("/v1/events", {"limit": "1"}, only_first=True)]
         low = since - int(OVERLAP.total_seconds()) if since is not None else None
         changes: list[tuple[str, str, int]] = []
-        if low is not None and schema.name in EVENT_TYPES:
-            changes = list(self._changes(schema.name, low, until))
+        if low is not None and follows_events:
+            changes = list(self._changes(schema.name, low))
             changes.reverse()
         bound = {"created[gte]": str(low)} if low is not None else {}
         if until is not None:
@@ -136,11 +139,9 @@ class Stripe:
         parameters = {"limit": "1", "created[lte]": str(since)}
         return any(True for _ in self._pages("/v1/events", parameters, only_first=True))
 
-    def _changes(self, name: str, low: int, until: datetime | None) -> Iterator[tuple[str, str, int]]:
+    def _changes(self, name: str, low: int) -> Iterator[tuple[str, str, int]]:
         """The versions of an object's records that events carry, newest first."""
         parameters = {"limit": str(PAGE), "type": EVENT_TYPES[name], "created[gte]": str(low)}
-        if until is not None:
-            parameters["created[lt]"] = str(int(until.timestamp()))
         for event in self._pages("/v1/events", parameters):
             raw = members(members(event.raw)["data"])["object"]
             record = orjson.loads(raw)
