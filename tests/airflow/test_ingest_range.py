@@ -21,7 +21,7 @@ from partner_warehouse.settings import Settings, load_settings
 
 pytestmark = pytest.mark.server
 
-RANGE = {"since": "2026-03-01T00:00:00Z", "until": "2026-04-01T00:00:00Z"}
+RANGE = {"since": "2026-03-01T00:00:00Z", "until": "2026-10-12T06:00:00Z"}
 ONE = {"sources": ["salesforce"], "objects": ["Account"]}
 
 
