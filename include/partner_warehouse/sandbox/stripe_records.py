@@ -563,3 +563,40 @@ def _tax(amount: int, taxable: int) -> Record:
         "taxable_amount": taxable,
         "type": "tax_rate_details",
     }
+
+
+class LongInvoices:
+    """Invoices that Stripe bills in more lines than it shows in them: each line in as many parts, to the same sums.
+
+    The company knows them by their few lines; their parts are the API's own.
+    """
+
+    def __init__(self, world: World, seed: int) -> None:
+        chance = Chance(seed, "long invoices")
+        invoices = [invoice for invoice in world.invoices if invoice.lines]
+        chosen = chance.some(invoices, max(2, len(invoices) // 100))
+        self._parts = {invoice.id: -(-chance.number(11, 230) // len(invoice.lines)) for invoice in chosen}
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._parts
+
+    def lines(self, record: Record) -> list[Record]:
+        """All lines of an invoice."""
+        parts = self._parts[record["id"]]
+        return [_part(line, number, parts) for line in record["lines"]["data"] for number in range(parts)]
+
+
+def _part(line: Record, number: int, parts: int) -> Record:
+    """A part of a line; the parts of every amount sum to the whole."""
+
+    def share(amount: int) -> int:
+        return amount * (number + 1) // parts - amount * number // parts
+
+    net = share(line["amount"])
+    return line | {
+        "id": f"{line['id']}{number:03d}",
+        "amount": net,
+        "pricing": line["pricing"] | {"unit_amount_decimal": str(net)},
+        "subtotal": net,
+        "taxes": [_tax(share(tax["amount"]), share(tax["taxable_amount"])) for tax in line["taxes"]],
+    }

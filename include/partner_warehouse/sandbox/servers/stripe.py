@@ -23,9 +23,12 @@ from partner_warehouse.sandbox.servers.common import (
     password_of,
     steering_routes,
 )
-from partner_warehouse.sandbox.stripe_records import API_VERSION
+from partner_warehouse.sandbox.stripe_records import API_VERSION, LongInvoices
 from partner_warehouse.sandbox.timeline import Record
 from partner_warehouse.sandbox.vocabulary import STRIPE_OBJECTS
+
+EMBEDDED = 10
+"""How many lines of an invoice are shown in it; the others are on pages of their own."""
 
 KEPT_EVENTS = timedelta(days=30)
 """How long Stripe keeps events."""
@@ -52,6 +55,7 @@ class StripeServer:
         self._plan = plan
         self._snapshot: Snapshot | None = None
         self._listings: dict[str, _Listing] = {}
+        self._long = LongInvoices(clock.snapshot.company.world, clock.snapshot.company.seed)
 
     def app(self) -> Starlette:
         """The application."""
@@ -90,15 +94,29 @@ class StripeServer:
                 records = [event for event in snapshot.stripe_events if event["created"] >= oldest]
             else:
                 records = snapshot.stripe(kind)
-            self._listings[kind] = _Listing(records)
+            self._listings[kind] = _Listing([self._shown(kind, record) for record in records])
         return self._listings[kind]
+
+    def _shown(self, kind: str, record: Record) -> Record:
+        """A record as the API shows it: of a long invoice the first lines, also where an event holds it."""
+        if kind == "event":
+            held = self._shown(record["data"]["object"].get("object"), record["data"]["object"])
+            return record if held is record["data"]["object"] else record | {"data": {"object": held}}
+        if kind != "invoice" or record["id"] not in self._long:
+            return record
+        lines = self._long.lines(record)
+        shown = {"data": lines[:EMBEDDED], "has_more": len(lines) > EMBEDDED, "total_count": len(lines)}
+        return record | {"lines": record["lines"] | shown}
 
     async def _list(self, request: Request) -> Response:
         path = request.path_params["path"]
         if path not in PATHS:
             message = f"Unrecognized request URL (GET: /v1/{path})."
             return _error(404, "invalid_request_error", None, message)
-        listing = self._listing(PATHS[path])
+        return self._page(request, f"/v1/{path}", PATHS[path], self._listing(PATHS[path]))
+
+    def _page(self, request: Request, url: str, kind: str, listing: _Listing) -> Response:
+        """One page of a list, by the parameters of the request."""
         query = request.query_params
         limit_text = query.get("limit", "10")
         if not limit_text.isdigit() or not 1 <= int(limit_text) <= 100:
@@ -108,11 +126,15 @@ class StripeServer:
             low, high = _created(request)
         except ValueError as error:
             return _error(400, "invalid_request_error", "parameter_invalid_integer", str(error))
-        equal = {name: query[name] for name in EQUALITY if name in query}
+        equal: dict[str, object] = {name: query[name] for name in EQUALITY if name in query}
+        if equal.get("status") == "all":
+            del equal["status"]
+        if "active" in query:
+            equal["active"] = query["active"] == "true"
         types = set(query.getlist("types[]")) | set(query.getlist("types")) | set(query.getlist("type"))
         for name in ("starting_after", "ending_before"):
             if name in query and query[name] not in listing.places:
-                message = f"No such {PATHS[path]}: '{query[name]}'"
+                message = f"No such {kind}: '{query[name]}'"
                 return _error(400, "invalid_request_error", "resource_missing", message)
         first, last = 0, len(listing.records)
         if "starting_after" in query:
@@ -121,9 +143,8 @@ class StripeServer:
             last = listing.places[query["ending_before"]]
 
         def passes(record: Record) -> bool:
-            created = record["created"]
             return (
-                low <= created < high
+                low <= record.get("created", low) < high
                 and all(record.get(name) == value for name, value in equal.items())
                 and (not types or any(_matches(record.get("type"), wanted) for wanted in types))
             )
@@ -140,7 +161,7 @@ class StripeServer:
                 found.append(listing.records[place])
         if backwards:
             found.reverse()
-        return Json({"object": "list", "data": found, "has_more": more, "url": f"/v1/{path}"})
+        return Json({"object": "list", "data": found, "has_more": more, "url": url})
 
     async def _single(self, request: Request) -> Response:
         path, key = request.path_params["path"], request.path_params["key"]
@@ -163,7 +184,12 @@ class StripeServer:
         key = request.path_params["key"]
         if key not in listing.places:
             return _error(404, "invalid_request_error", "resource_missing", f"No such invoice: '{key}'")
-        return Json(listing.records[listing.places[key]]["lines"])
+        shown = listing.records[listing.places[key]]["lines"]
+        lines = shown["data"]
+        if shown["has_more"]:
+            invoices = self._clock.snapshot.stripe("invoice")
+            lines = self._long.lines(next(invoice for invoice in invoices if invoice["id"] == key))
+        return self._page(request, shown["url"], "line_item", _Listing(lines[::-1]))
 
 
 def _created(request: Request) -> tuple[float, float]:
