@@ -575,7 +575,11 @@ class LongInvoices:
         chance = Chance(seed, "long invoices")
         invoices = [invoice for invoice in world.invoices if invoice.lines]
         chosen = chance.some(invoices, max(2, len(invoices) // 100))
-        self._parts = {invoice.id: -(-chance.number(11, 230) // len(invoice.lines)) for invoice in chosen}
+        # One at least is longer than a page of its lines.
+        self._parts = {
+            invoice.id: -(-chance.number(11 if place else 101, 230) // len(invoice.lines))
+            for place, invoice in enumerate(chosen)
+        }
 
     def __contains__(self, key: object) -> bool:
         return key in self._parts
