@@ -167,6 +167,24 @@ def test_only_required_values_may_not_be_absent(connection: duckdb.DuckDBPyConne
 SESSION = duckdb.connect()
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*range(4), 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22]), st.characters()),
+        max_size=3,
+    )
+    | st.lists(st.tuples(st.integers(0, 23), st.sampled_from("0123456789 +-.:TZz/")), max_size=3)
+)
+def test_an_instant_in_the_usual_form_is_held_to_the_same_rules(changes: list[tuple[int, str]]) -> None:
+    """The form that is told without the patterns takes nothing that they refuse, and refuses nothing that they take."""
+    text = list("2026-01-01T12:30:45.678Z")
+    for place, character in changes:
+        text[place] = character
+    usual = "".join(text)
+    # In front of a blank the patterns decide: a value is trimmed before they see it.
+    assert type_of(SESSION, "instant", usual)[0] == type_of(SESSION, "instant", f" {usual}")[0]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15) + 1, max_value=10**15 - 1, places=18))
 def test_every_decimal_that_fits_comes_back_exactly(number: Decimal) -> None:

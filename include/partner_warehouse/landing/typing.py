@@ -19,6 +19,7 @@ _OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
 _INSTANT = rf"{_CLOCK}{_OFFSET}"
 _MINUTES_ONLY = r"^(.{16})(Z|z|[+-])"
+_USUAL_INSTANT = "____-__-__T__:__:__.___Z"
 _EPOCH_MILLIS = r"\d{11,15}"
 _EPOCH_SECONDS = r"-?\d{1,12}"
 _LAST_SECOND = 253402300799
@@ -121,7 +122,10 @@ def _instant(text: str, source: str) -> str:
         else f"WHEN {_matches(moment, _EPOCH_MILLIS)} AND TRY_CAST({moment} AS BIGINT) <= {_LAST_SECOND}999 "
         f"THEN make_timestamptz(CAST({moment} AS BIGINT) * 1000) "
     )
-    return f"CASE {iso}{millis}END"
+    # Nearly all instants are written this way, which a comparison tells at a tenth of the cost of the patterns above.
+    # The cast refuses all that has this form and is none of theirs, but for blanks and a sign of the year.
+    usual = f"{text} LIKE {quote(_USUAL_INSTANT)} AND {text} >= '0' AND NOT contains({text}, ' ')"
+    return f"CASE WHEN {usual} THEN TRY_CAST({text} AS TIMESTAMPTZ) {iso}{millis}END"
 
 
 def _date(text: str, source: str) -> str:
