@@ -1,0 +1,32 @@
+"""A company with every defect, ingested and built by processes that are killed, ends in the marts of one that is not.
+
+The few kills of every test run; `test_kill_often.py` and `test_kill_build.py` are the many, of the slow leg.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from killing import INGESTION, PAYOUTS, assert_same, drafted, published, world
+
+pytestmark = pytest.mark.server
+
+DRAFT = PAYOUTS[0]
+STEPS = ("prepare", "build staging", "build marts", "publish", DRAFT)
+KILLS = (
+    {(0, step): 2 for step in INGESTION}
+    | {(1, step): 1 for step in INGESTION}
+    | {(2, "prepare"): 1, (2, "build staging"): 1, (2, "build marts"): 1, (2, "publish"): 1, (2, DRAFT): 1}
+)
+"""Twenty."""
+
+
+def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    with world(tmp_path, scale=0.02) as there:
+        whole = there.unkilled(STEPS)
+        killed = there.killed("killed", KILLS, STEPS, seed=1)
+    assert len(killed.killed) == 20
+    assert_same(published(killed), published(whole), killed.killed)
+    assert_same(drafted(killed), drafted(whole), killed.killed)
+    assert len(drafted(whole)["draft_lines"]) > 10
