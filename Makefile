@@ -7,7 +7,7 @@ BIN        := $(VENV)/bin
 STAMP      := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint format bench lock clean
+.PHONY: help setup run up test slow lint format bench lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ up: setup ## The same, left running with Airflow's pages open
 
 test: setup lint ## Everything that CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+slow: setup ## The tests that take long: two hundred kills of the main job
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: setup ## ruff, mypy --strict, sqlfluff, dbt-bouncer
 	@scripts/lint $(BIN)

@@ -43,6 +43,9 @@ _RUN_TIMES = ("ops",)
 """Published schemas that tell of the runs and not of the business: loads, their times, what each of them quarantined. A
 run that was killed after it had landed something fetches it once more, so they differ, and rightly."""
 
+_INSTANTS_OF_PEOPLE = ("submitted_at", "approved_at")
+"""When somebody did something in the ledger, by its own clock: two installations are never asked at one instant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kill:
@@ -251,7 +254,8 @@ def posted(home: Home) -> list[dict[str, object]]:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    relation = connection.sql(f"FROM {table}")
+    instants = ", ".join(f"'{name}'" for name in _INSTANTS_OF_PEOPLE)
+    relation = connection.sql(f"SELECT COLUMNS(name -> name NOT IN ({instants})) FROM {table}")
     header = "\t".join(f"{name} {kind}" for name, kind in zip(relation.columns, relation.types, strict=True))
     return [header, *sorted(repr(row) for row in relation.fetchall())]
 

@@ -8,9 +8,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from killer import Killer
+
+if TYPE_CHECKING:
+    from partner_warehouse.settings import Settings
+
+Act = Callable[[], object]
 
 USER, APPROVER = "airflow", "fiona"
 
@@ -18,59 +25,69 @@ USER, APPROVER = "airflow", "fiona"
 def main(step: str, at: int, noted: Path) -> None:
     """Do the step."""
     sys.dont_write_bytecode = True
-    import httpx
-    import sqlalchemy
-
-    from partner_warehouse import pipeline
-    from partner_warehouse.extract import http
-    from partner_warehouse.extract.ingest import ingest_source
-    from partner_warehouse.ledger.landing import land_ledger
-    from partner_warehouse.ledger.payouts import CLOSED, PayoutService
-    from partner_warehouse.publish.snapshot import publish
-    from partner_warehouse.quality import gates
     from partner_warehouse.settings import load_settings
-    from partner_warehouse.warehouse import runner
 
     settings = load_settings()
+    verb, _, what = step.partition(" ")
+    act = _ingestion(what, settings) if verb == "ingest" else _other(verb, what, settings)
+    killer = Killer(str(settings.home), at)
+    killer.install()
+    act()
+    noted.write_text(str(killer.seen), encoding="ascii")
+
+
+def _ingestion(source: str, settings: Settings) -> Act:
+    """Each request and each answer is a moment too: between them, pages are only appended to a file that is open."""
+    import httpx
+
+    from partner_warehouse.extract import http
+    from partner_warehouse.extract.ingest import ingest_source
+
     # The servers' faults ask for a second of patience each; whether it is waited is not what is looked at.
     http.pause = lambda _: None
     send = httpx.Client.send
 
-    def sent(client: httpx.Client, request: httpx.Request, **options: object) -> httpx.Response:
+    def sent(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
         sys.audit("chaos", "request")
-        response: httpx.Response = send(client, request, **options)  # type: ignore[arg-type]
+        response = send(client, request, **options)
         sys.audit("chaos", "response")
         return response
 
-    httpx.Client.send = sent  # type: ignore[assignment,method-assign]
+    httpx.Client.send = sent  # type: ignore[method-assign]
+    # One worker, so that the same moment is the same place whenever a failure is looked into.
+    return lambda: ingest_source(source, settings, workers=1)
+
+
+def _other(verb: str, what: str, settings: Settings) -> Act:
+    """Each statement and each commit of the ledger is a moment too."""
+    import sqlalchemy
+
+    from partner_warehouse import pipeline
+    from partner_warehouse.ledger.landing import land_ledger
+    from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+    from partner_warehouse.publish.snapshot import publish
+    from partner_warehouse.quality import gates
+    from partner_warehouse.warehouse import runner
+
     for name in ("before_cursor_execute", "commit"):
         sqlalchemy.event.listen(sqlalchemy.Engine, name, lambda *_: sys.audit("chaos", "sql"))
 
-    verb, _, what = step.partition(" ")
-    killer = Killer(str(settings.home), at)
-    killer.install()
-    if verb == "ingest":
-        # One worker, so that the same moment is the same place whenever a failure is looked into.
-        ingest_source(what, settings, workers=1)
-    elif verb == "prepare":
-        pipeline.prepare(settings)
-    elif verb == "build":
-        runner.build(what, settings)  # type: ignore[arg-type]
-    elif verb == "gate":
-        gates.check(what, settings)  # type: ignore[arg-type]
-    elif verb == "publish":
-        publish(settings)
-    elif verb == "draft":
-        PayoutService(settings).draft(what, USER)
-    elif verb == "post":
+    def post() -> None:
         service = PayoutService(settings)
         state = service.state(what)
         if state is None or state.status not in CLOSED:
             service.approve(what, APPROVER, content_hash=service.submit(what, USER).content_hash)
         land_ledger(settings)
-    else:
-        raise ValueError(step)
-    noted.write_text(str(killer.seen), encoding="ascii")
+
+    acts: dict[str, Act] = {
+        "prepare": lambda: pipeline.prepare(settings),
+        "build": lambda: runner.build(what, settings),  # type: ignore[arg-type]
+        "gate": lambda: gates.check(what, settings),  # type: ignore[arg-type]
+        "publish": lambda: publish(settings),
+        "draft": lambda: PayoutService(settings).draft(what, USER),
+        "post": post,
+    }
+    return acts[verb]
 
 
 if __name__ == "__main__":
