@@ -488,3 +488,34 @@ def test_a_lost_events_state_goes_on_from_the_manifests(settings: Settings, monk
     assert pull_events(settings, collector).landed == 1
     state_path(settings, "events", "events").unlink()
     assert not pull_events(settings, collector).is_new
+
+
+def test_a_file_replaced_after_a_run_was_killed_is_landed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Collector()
+    for hour in range(5):
+        collector.put(hour, f"m{hour}")
+    with monkeypatch.context() as patched:
+        patched.setattr(events_module, "write_state", lambda *_: None)  # killed between the load and its state
+        pull_events(settings, collector)
+    collector.put(3, "m3", "m3-late")
+    assert pull_events(settings, collector).landed == 2
+    collector.fetched.clear()
+    assert not pull_events(settings, collector).is_new
+    assert not collector.fetched
+
+
+def test_a_collector_without_tags_shows_its_new_files(settings: Settings) -> None:
+    collector = Collector()
+
+    def untagged(request: httpx.Request) -> httpx.Response:
+        answer = collector(request)
+        if request.url.path != "/v1/files":
+            return answer
+        document = answer.json()
+        return httpx.Response(200, json=document | {"files": [{**f, "etag": ""} for f in document["files"]]})
+
+    schema = load_catalog("events").objects["events"]
+    for hour in range(2):
+        collector.put(hour, f"m{hour}")
+        with Events(CONNECTION, **options(untagged)) as client:
+            assert client.ingest(schema, settings).landed == 1

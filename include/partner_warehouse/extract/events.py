@@ -42,6 +42,8 @@ LOAD_BYTES = 256 * 1024 * 1024
 LOOK_BACK = 72
 """How many files before the cursor are listed again, for those that appeared late or were replaced."""
 
+_NEVER = "never landed"
+"""In place of a tag; a collector need not give any."""
 
 _HOUR = re.compile(r"(20\d{2})[-_/]?(0[1-9]|1[0-2])[-_/]?(0[1-9]|[12]\d|3[01])(?:[-_/T]?([01]\d|2[0-3]))?(?!\d)")
 """The UTC hour, or the day, in a file's name: `2026-03-01T05.ndjson.gz`, `2026/03/01/05.gz`, `20260301.gz`."""
@@ -101,14 +103,17 @@ class Events:
             cursor = names[-1] if names else None
             # Empty while there are fewer files than the look-back: then all are listed.
             after = names[-LOOK_BACK - 1] if len(names) > LOOK_BACK else ""
-            new = [listed for listed in self._list(after) if known.get(listed.name, "") not in (None, listed.etag)]
+            new = [listed for listed in self._list(after) if known.get(listed.name, _NEVER) != listed.etag]
+            contents = _contents(settings, schema, {name for name, tag in known.items() if tag is None})
             for batch in _batches(new, load_bytes):
-                received = self._download(batch, directory)
+                fetched = self._download(batch, directory)
+                received = [entry for entry in fetched if contents.get(entry.name) != entry.sha256]
                 cursor_to = max(cursor or "", batch[-1].name)
-                outcome += land(
-                    schema, received, settings, connection=connection, cursor_from=cursor, cursor_to=cursor_to
-                )
-                for entry in received:
+                if received:
+                    outcome += land(
+                        schema, received, settings, connection=connection, cursor_from=cursor, cursor_to=cursor_to
+                    )
+                for entry in fetched:
                     entry.path.unlink()
                 cursor = cursor_to
                 known |= {listed.name: listed.etag for listed in batch}
@@ -121,7 +126,8 @@ class Events:
     def _known(self, settings: Settings, schema: ObjectSchema) -> dict[str, str | None]:
         """The newest files that were landed, with their tags.
 
-        Where the state is lost or behind, the manifests have the names; a tag that is not known counts as the same.
+        Where the state is lost or behind, the manifests have the names, and no tags: these files are fetched once more
+        and landed if their content is another one, because one may have been replaced since.
         """
         state = read_state(settings, schema.source, schema.name)
         known: dict[str, str | None] = dict(state.get("files", {}))
@@ -161,6 +167,18 @@ class Events:
         target.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         return ReceivedFile(target, listed.name, digest, len(content), records=records)
+
+
+def _contents(settings: Settings, schema: ObjectSchema, names: set[str]) -> dict[str, str]:
+    """The hashes of these files as they were last landed; of those that never were, none."""
+    found: dict[str, str] = {}
+    for manifest in manifests(settings.landing_dir, schema.source, schema.name):
+        if found.keys() >= names:
+            break
+        for file in manifest.files:
+            if file.name in names:
+                found.setdefault(file.name, file.sha256)
+    return found
 
 
 def _lies_in(name: str, window: Window) -> bool:
