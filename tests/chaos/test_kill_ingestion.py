@@ -5,6 +5,9 @@ The few kills of every test run; `test_kill_often.py` and `test_kill_build.py` a
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +33,24 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
     assert_same(published(killed), published(whole), killed.killed)
     assert_same(drafted(killed), drafted(whole), killed.killed)
     assert len(drafted(whole)["draft_lines"]) > 10
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from killer import Killer
+
+home = Path(sys.argv[1])
+Killer(str(home), int(sys.argv[2])).install()
+for name in "abc":
+    (home / "new").write_text(name)
+    (home / "new").rename(home / name)
+"""
+
+
+@pytest.mark.parametrize(("at", "there"), [(1, set()), (2, {"new"}), (4, {"a", "new"}), (6, {"a", "b", "new"})])
+def test_a_process_dies_just_before_the_moment_that_was_chosen(tmp_path: Path, at: int, there: set[str]) -> None:
+    command = [sys.executable, "-c", WRITER, str(tmp_path), str(at)]
+    code = subprocess.run(command, cwd=Path(__file__).parent, start_new_session=True, check=False).returncode
+    assert code == -signal.SIGKILL
+    assert {path.name for path in tmp_path.iterdir()} == there
