@@ -170,7 +170,9 @@ SESSION = duckdb.connect()
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from([*range(4), 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22]), st.characters()),
+        st.tuples(
+            st.sampled_from([*range(4), 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22]), st.characters(codec="utf-8")
+        ),
         max_size=3,
     )
     | st.lists(st.tuples(st.integers(0, 23), st.sampled_from("0123456789 +-.:TZz/")), max_size=3)

@@ -9,6 +9,7 @@ import pytest
 from salesforce_client import Org
 
 from partner_warehouse.sandbox.company import Company
+from partner_warehouse.sandbox.servers.common import SECRET
 from partner_warehouse.sandbox.servers.run import Endpoints, serve
 
 
@@ -34,7 +35,7 @@ def endpoints(flawless: Company) -> Iterator[Endpoints]:
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
     """A plain HTTP client, authorised with the sandbox's secret."""
-    with httpx.Client(headers={"Authorization": "Bearer sandbox"}, timeout=10) as opened:
+    with httpx.Client(headers={"Authorization": f"Bearer {SECRET}"}, timeout=10) as opened:
         yield opened
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from partner_warehouse.sandbox.servers.common import SECRET
+
 QUERY = "/services/data/v62.0/query"
 
 
@@ -18,7 +20,7 @@ class Org:
         self.login()
 
     def login(self) -> httpx.Response:
-        form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox"}
+        form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": SECRET}
         answer = self.http.post("/services/oauth2/token", data=form)
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return answer

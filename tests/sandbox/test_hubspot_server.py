@@ -13,6 +13,7 @@ import pytest
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.sandbox.company import Company
 from partner_warehouse.sandbox.profiles import Faults, Profile
+from partner_warehouse.sandbox.servers.common import SECRET
 from partner_warehouse.sandbox.servers.run import Endpoints, serve
 
 pytestmark = pytest.mark.server
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def hubspot(endpoints: Endpoints) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=endpoints.urls["hubspot"], headers={"Authorization": "Bearer sandbox"}) as client:
+    with httpx.Client(base_url=endpoints.urls["hubspot"], headers={"Authorization": f"Bearer {SECRET}"}) as client:
         yield client
 
 
@@ -149,7 +150,7 @@ def test_associations_are_read_in_batches(hubspot: httpx.Client) -> None:
 def messy(company: Company) -> Iterator[httpx.Client]:
     """The portal with its usual defects, that answers always."""
     profile = Profile("messy", company.profile.defects, Faults())
-    headers = {"Authorization": "Bearer sandbox"}
+    headers = {"Authorization": f"Bearer {SECRET}"}
     with (
         serve(replace(company, profile=profile)) as endpoints,
         httpx.Client(base_url=endpoints.urls["hubspot"], headers=headers) as client,

@@ -12,6 +12,7 @@ from salesforce_client import Org
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.sandbox.company import Company
 from partner_warehouse.sandbox.profiles import Faults, Profile
+from partner_warehouse.sandbox.servers.common import SECRET
 from partner_warehouse.sandbox.servers.run import Endpoints, serve
 from partner_warehouse.sandbox.servers.soql import SoqlError, parse
 
@@ -93,7 +94,7 @@ def test_credentials(org: Org) -> None:
     wrong = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "guess"}
     answer = org.http.post("/services/oauth2/token", data=wrong)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
-    refreshed = {**wrong, "grant_type": "refresh_token", "client_secret": "sandbox", "refresh_token": "sandbox"}
+    refreshed = {**wrong, "grant_type": "refresh_token", "client_secret": SECRET, "refresh_token": SECRET}
     token = org.http.post("/services/oauth2/token", data=refreshed).json()
     assert token["instance_url"] == org.url
     answer = org.http.get("/services/data/v62.0/limits", headers={"Authorization": "Bearer stranger"})
@@ -120,7 +121,7 @@ def mortal(company: Company) -> Iterator[httpx.Client]:
 
 
 def login(client: httpx.Client) -> None:
-    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox"}
+    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": SECRET}
     token = client.post("/services/oauth2/token", data=form).json()["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
 

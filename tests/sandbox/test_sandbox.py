@@ -19,7 +19,7 @@ import pytest
 from partner_warehouse.sandbox.__main__ import main
 from partner_warehouse.sandbox.company import Company
 from partner_warehouse.sandbox.profiles import PROFILES, Faults
-from partner_warehouse.sandbox.servers.common import FaultPlan
+from partner_warehouse.sandbox.servers.common import SECRET, FaultPlan
 from partner_warehouse.sandbox.servers.run import Endpoints, connection_variables, serve
 
 pytestmark = pytest.mark.server
@@ -140,7 +140,7 @@ def test_connections_for_airflow(endpoints: Endpoints) -> None:
     assert len(variables) == 4
     stripe = json.loads(variables["AIRFLOW_CONN_STRIPE_DEFAULT"])
     assert stripe["host"] == endpoints.urls["stripe"]
-    assert stripe["password"] == "sandbox"
+    assert stripe["password"] == SECRET
     assert stripe["extra"] == {"api_version": "2025-09-30.clover"}
     assert endpoints.description()["connections"] == variables
 

@@ -11,6 +11,7 @@ import pytest
 
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import Company
+from partner_warehouse.sandbox.servers.common import SECRET
 from partner_warehouse.sandbox.servers.run import Endpoints
 from partner_warehouse.sandbox.stripe_records import API_VERSION
 from partner_warehouse.sandbox.vocabulary import STRIPE_OBJECTS
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def stripe(endpoints: Endpoints) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=endpoints.urls["stripe"], auth=("sandbox", "")) as client:
+    with httpx.Client(base_url=endpoints.urls["stripe"], auth=(SECRET, "")) as client:
         yield client
 
 

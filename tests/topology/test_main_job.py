@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ import duckdb
 import psycopg
 import pytest
 from rich.console import Console
+from secrecy import leaks, personal_values, texts_of_duckdb, texts_of_home, texts_of_postgres
 
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.sandbox import calendar
 from partner_warehouse.sandbox.main_job import APPROVER, MainJob
+from partner_warehouse.sandbox.servers.common import SECRET
 from partner_warehouse.sandbox.steps import APPROVED_THROUGH_AIRFLOW, closed_months
 from partner_warehouse.settings import Settings, load_settings
 
@@ -24,6 +27,14 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 SCALE = 0.05
 """A twentieth of the sample company."""
+
+
+MARK = "zoe.marked@private.example"
+MARKED_CONTACTS = f"""contact_id,customer_id,email,created_at
+marked-1,nobody,{MARK},the day after {MARK}
+"{MARK}",nobody,{MARK}
+"""
+"""Rows that are set aside, with a person's address where an instant belongs, and in a row that is too short."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +57,7 @@ class Done:
 
     settings: Settings
     printed: str
+    airflow_database: str
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.settings.published_path), read_only=True) as marts:
@@ -64,10 +76,13 @@ def done(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Do
             approvers=(APPROVER,),
             ledger_url=_address(postgres, "postgresql+psycopg", "ledger"),
         )
+        marked = home / "inbox" / "contacts" / "marked.csv"
+        marked.parent.mkdir(parents=True)
+        marked.write_text(MARKED_CONTACTS, encoding="utf-8")
         output = io.StringIO()
         console = Console(file=output, width=160)
         MainJob(settings, console, database_url=_address(postgres, "postgresql+psycopg2", "airflow"), scale=SCALE).run()
-        yield Done(settings, output.getvalue())
+        yield Done(settings, output.getvalue(), _address(postgres, "postgresql", "airflow"))
 
 
 def _address(postgres: str, dialect: str, database: str) -> str:
@@ -153,3 +168,28 @@ def test_no_published_number_is_a_float(done: Done) -> None:
         "WHERE NOT internal AND data_type IN ('DOUBLE', 'FLOAT')"
     )
     assert floats == []
+
+
+def test_no_secret_and_no_person_is_in_a_log_an_xcom_or_a_publication(done: Done) -> None:
+    """Looks at all that a whole run leaves, but for the data themselves, for every value that was marked or landed."""
+    home = done.settings.home
+    people = personal_values(done.settings.landing_dir) | {MARK}
+    assert len(people) > 50
+    kept = [json.loads((home / "airflow" / name).read_text()) for name in ("passwords.json", "keys.json")]
+    # What begins an access token of the sandbox's Salesforce.
+    hidden = {SECRET, "00DgK0000000001!", *(value for secrets in kept for value in secrets.values())}
+
+    read = [("printed", done.printed), *texts_of_home(home)]
+    assert {"logs/airflow-scheduler.log", "logs/sandbox.log"} <= {place for place, _ in read}
+    assert any(place.startswith("airflow/logs/") for place, _ in read)
+    assert any(place.endswith("run_results.json") for place, _ in read)
+    assert any(place.startswith("gates/") for place, _ in read)
+    assert leaks(read, people | hidden) == []
+
+    stored = list(texts_of_postgres(done.airflow_database))
+    assert dict(stored)["public.xcom"]
+    assert leaks(stored, people | hidden) == []
+
+    published = list(texts_of_duckdb(done.settings.published_path))
+    assert "contacts/marked.csv" in dict(published)["ops.quarantine"]
+    assert leaks(published, people | hidden) == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -127,7 +127,7 @@ def read_header(rows: Iterator[list[str]], name: str) -> tuple[str, ...]:
     """The column names.
 
     Raises:
-        BadInputError: No header, another delimiter, or a name twice.
+        BadInputError: No header, or another delimiter.
     """
     header = next(rows, None)
     if not header:
@@ -141,9 +141,6 @@ def read_header(rows: Iterator[list[str]], name: str) -> tuple[str, ...]:
         for delimiter, called in _FOREIGN_DELIMITERS.items():
             if delimiter in columns[0]:
                 raise BadInputError(f"{name}: columns are separated by {called}; save the file with commas")
-    for column in columns:
-        if columns.count(column) > 1:
-            raise BadInputError(f"{name}: the header has the column {column!r} twice; every column needs its own name")
     return columns
 
 
@@ -172,6 +169,7 @@ def spool_csv(
         started = 1
         try:
             header = read_header(reader, name)
+            check_distinct(header, required, name)
             check_required(header, required, name)
             width = len(header)
             started = reader.line_num + 1
@@ -199,7 +197,22 @@ def check_required(columns: Iterable[str], required: Iterable[str], name: str) -
     present = set(columns)
     missing = [column for column in required if column not in present]
     if missing:
+        # Where no name fits, the first line is probably a record: what it holds is not for a message.
+        is_header = {column.lower() for column in present} & {column.lower() for column in required}
+        has = f"the file has {', '.join(sorted(present))}" if is_header else "the file names none of its columns"
         raise BadInputError(
             f"{name}: required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
-            f"the file has {', '.join(sorted(present))}. Add what is missing and save the file again"
+            f"{has}. Add what is missing and save the file again"
         )
+
+
+def check_distinct(header: Sequence[str], required: Iterable[str], name: str) -> None:
+    """Refuse a header with a name twice.
+
+    Raises:
+        BadInputError: Names file, column and remedy; a column that nobody requires by its place, since it may be a value.
+    """
+    for place, column in enumerate(header, start=1):
+        if header.index(column) + 1 < place:
+            called = repr(column) if column in required else f"of place {place}"
+            raise BadInputError(f"{name}: the header has the column {called} twice; every column needs its own name")

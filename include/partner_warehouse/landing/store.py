@@ -45,6 +45,9 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960"
 _INCOMING = ".incoming"
+_PLAIN_NAME = re.compile(r"[^@\n\r\t]{1,100}")
+_NO_NAME = "(no plain name)"
+"""Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -433,7 +436,7 @@ class _Load:
             for prefix, keys in zip(prefixes, shape or [()] * len(prefixes), strict=True):
                 for key in keys or ():
                     if (*prefix, key) not in known:
-                        name = ".".join((*prefix, key))
+                        name = ".".join((*prefix, key)) if _PLAIN_NAME.fullmatch(key) else _NO_NAME
                         undeclared[name] = undeclared.get(name, 0) + count
         return records, dict(sorted(undeclared.items()))
 

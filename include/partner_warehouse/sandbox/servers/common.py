@@ -27,7 +27,7 @@ from partner_warehouse.sandbox.profiles import Faults
 Handler = Callable[[Request], Awaitable[Response]]
 
 CLIENT_ID = "sandbox"
-SECRET = "sandbox"  # noqa: S105 - the fixed credential of a loopback server that holds invented data
+SECRET = "sandbox-only-9f3c2e71"  # noqa: S105 - the fixed credential of a loopback server that holds invented data
 """Client id, client secret, private-app token, API key and collector token of the sandbox."""
 
 
