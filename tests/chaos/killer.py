@@ -30,6 +30,11 @@ class Killer:
         self._at = at
         self._numbers = itertools.count(1)
         self.seen = 0
+        self.turns: list[int] = []
+
+    def report(self) -> str:
+        """How many moments there were, then which of them were renames: what was prepared becomes true there."""
+        return " ".join(map(str, [self.seen, *self.turns]))
 
     def install(self) -> None:
         """From now on, for the rest of the process's life: an audit hook cannot be taken away."""
@@ -40,6 +45,8 @@ class Killer:
             return
         # Drawn from an iterator, because threads meet here and a lock could be held by the thread that is interrupted.
         self.seen = number = next(self._numbers)
+        if event == "os.rename":
+            self.turns.append(number)
         if number == self._at:
             os.killpg(0, signal.SIGKILL)
 

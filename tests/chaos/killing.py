@@ -66,9 +66,10 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a step came to that lived to its end: its moments, those of its dbt, and its seconds."""
+    """What a step came to that lived to its end: its moments and its renames, the moments of its dbt, its seconds."""
 
     own: int
+    turns: tuple[int, ...]
     in_dbt: int
     seconds: float
 
@@ -92,7 +93,9 @@ class Home:
         began = time.monotonic()
         code, output = self._child(Kill(step))
         assert code == 0, f"{step} ended with {code}, seed {SEED}, after the kills {self.killed}\n{output}"
-        return Whole(self._count("noted"), self._count("noted_in_dbt"), time.monotonic() - began)
+        seconds = time.monotonic() - began
+        own, *turns = self._noted("noted")
+        return Whole(own, tuple(turns), self._noted("noted_in_dbt")[0], seconds)
 
     def kill(self, kill: Kill) -> bool:
         """Begin a step and kill it. It may come to its end before, since kills leave less to do."""
@@ -123,12 +126,12 @@ class Home:
         assert done == kills, f"{step} was killed {done} times only"
         self.run(step)
 
-    def _count(self, name: str) -> int:
+    def _noted(self, name: str) -> list[int]:
         path = self.path.parent / f"{self.path.name}.{name}"
         try:
-            return int(path.read_text(encoding="ascii"))
+            return [int(number) for number in path.read_text(encoding="ascii").split()]
         except FileNotFoundError:
-            return 0
+            return [0]
         finally:
             path.unlink(missing_ok=True)
 
@@ -155,12 +158,18 @@ class Home:
 
 
 def _drawn(step: str, whole: Whole, bound: int, chance: random.Random) -> Kill:
-    """A moment of the child, of its dbt, or a time: most of an engine's work shows no moments."""
+    """A moment of the child or of its dbt, a rename, or a time.
+
+    Renames are few among the moments and the most is lost by their order; an engine's work shows no moments at all.
+    """
     kind = chance.random()
     if bound == whole.own and kind < 0.25:
         return Kill(step, after=round(max(0.5, chance.uniform(0.3, 0.9) * whole.seconds), 2))
     if whole.in_dbt and kind < 0.9:
         return Kill(step, in_dbt=chance.randint(1, whole.in_dbt))
+    turns = [turn for turn in whole.turns if turn <= bound]
+    if turns and kind < 0.7:
+        return Kill(step, at=chance.choice(turns))
     return Kill(step, at=chance.randint(1, bound))
 
 
@@ -234,6 +243,21 @@ def published(home: Home) -> dict[str, list[str]]:
             for schema, table in tables
             if schema not in _RUN_TIMES
         }
+
+
+def landed(home: Home) -> dict[str, list[str]]:
+    """Every record of the landing as received, once: a run that was killed may land one again, and lose none."""
+    found = {}
+    with duckdb.connect() as connection:
+        for directory in sorted((home.path / "landing").glob("[a-z]*/*")):
+            for kind, raw in (("data", "_raw"), ("quarantine", "raw")):
+                files = f"{directory}/*/{kind}.parquet"
+                rows = connection.execute(f"SELECT DISTINCT {raw} FROM read_parquet(?)", [files]).fetchall()
+                found[f"{directory.parent.name}.{directory.name} {kind}"] = [
+                    "raw",
+                    *sorted(str(row[0]) for row in rows),
+                ]
+    return found
 
 
 def drafted(home: Home) -> dict[str, list[str]]:

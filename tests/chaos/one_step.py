@@ -2,7 +2,7 @@
 
     python one_step.py STEP KILL_AT NOTED
 
-`KILL_AT` 0 lives to the end. The moments that were seen are written to the file `NOTED` then.
+`KILL_AT` 0 lives to the end. The report of the killer is written to the file `NOTED` then.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(step: str, at: int, noted: Path) -> None:
     killer = Killer(str(settings.home), at)
     killer.install()
     act()
-    noted.write_text(str(killer.seen), encoding="ascii")
+    noted.write_text(killer.report(), encoding="ascii")
 
 
 def _ingestion(source: str, settings: Settings) -> Act:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from killing import INGESTION, PAYOUTS, assert_same, drafted, published, world
+from killing import INGESTION, PAYOUTS, assert_same, drafted, landed, published, world
 
 pytestmark = pytest.mark.server
 
@@ -30,6 +30,7 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
         whole = there.unkilled(STEPS)
         killed = there.killed("killed", KILLS, STEPS, seed=1)
     assert len(killed.killed) == 20
+    assert_same(landed(killed), landed(whole), killed.killed)
     assert_same(published(killed), published(whole), killed.killed)
     assert_same(drafted(killed), drafted(whole), killed.killed)
     assert len(drafted(whole)["draft_lines"]) > 10

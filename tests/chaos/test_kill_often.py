@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from killing import INGESTION, PAYOUTS, Home, World, assert_same, drafted, published, world
+from killing import INGESTION, PAYOUTS, Home, World, assert_same, drafted, landed, published, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]
 
@@ -32,5 +32,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
 def test_sixty_kills_of_ingestion_change_nothing(there: There, seed: int) -> None:
     killed = there.world.killed(f"killed-{seed}", KILLS, STEPS, seed)
     assert len(killed.killed) == 60
+    assert_same(landed(killed), landed(there.whole), killed.killed)
     assert_same(published(killed), published(there.whole), killed.killed)
     assert_same(drafted(killed), drafted(there.whole), killed.killed)

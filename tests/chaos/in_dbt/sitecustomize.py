@@ -25,7 +25,7 @@ def _begin() -> None:
     def _note() -> None:
         killer._at = 0
         with open(noted, "w", encoding="ascii") as file:
-            file.write(str(killer.seen))
+            file.write(killer.report())
 
 
 _begin()
