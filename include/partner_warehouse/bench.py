@@ -27,7 +27,10 @@ import duckdb
 from partner_warehouse.landing.layout import object_dir
 from partner_warehouse.settings import Settings, load_settings
 
-EVENTS = 1_000_000
+EVENTS = 10_000_000
+DAYS, A_DAY = 365, 3_000
+"""Files of a year of touchpoints, and the rows of each."""
+
 PUBLISHED_ROWS = 5_000_000
 
 
@@ -103,6 +106,7 @@ def _write_events(target: Path, count: int) -> None:
 
 def _bare_json_to_parquet(source: Path, target: Path) -> None:
     with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"COPY (SELECT * FROM read_json('{source}')) TO '{target}' (FORMAT parquet)")  # noqa: S608
 
 
@@ -121,6 +125,46 @@ def landing(work: Path, events: int) -> Iterator[Cost]:
     yield _measure("bare DuckDB, JSON to Parquet", events, _bare_json_to_parquet, source, work / "bare.parquet")
     yield _measure("landing: typed, checked, with the record as received", events, _land_events, work / "home", source)
     source.unlink()
+
+
+def _write_days(inbox: Path, first: int, last: int) -> None:
+    """A file of touchpoints for each day of `[first, last)`, as the file drop takes them."""
+    directory = inbox / "touchpoints"
+    directory.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        for day in range(first, last):
+            connection.execute(
+                f"""
+                COPY (
+                    SELECT
+                        '{day}-' || i AS touchpoint_id,
+                        strftime(TIMESTAMP '2025-01-01' + to_days({day}) + to_seconds(i * 20), '%Y-%m-%dT%H:%M:%SZ')
+                            AS occurred_at,
+                        'C' || (i % 1000) AS customer_id,
+                        'P' || (i % 60) AS partner_id,
+                        'partner_link' AS channel,
+                        'click' AS kind
+                    FROM (SELECT unnest(range({A_DAY})) AS i)
+                ) TO '{directory / f"{day:03d}.csv"}' (HEADER)
+                """  # noqa: S608
+            )
+
+
+def _take_days(home: Path) -> None:
+    from partner_warehouse.extract.ingest import ingest
+
+    ingest("files", "touchpoints", load_settings(home=home, inbox=home / "inbox"))
+
+
+def incremental(work: Path, days: int) -> Iterator[Cost]:
+    """All days but one from nothing, then that one day, then nothing new."""
+    home = work / "home"
+    _measure("write the days", days * A_DAY, _write_days, home / "inbox", 0, days - 1)
+    before = (days - 1) * A_DAY
+    yield _measure(f"ingest {days - 1} days, a file each", before, _take_days, home)
+    _measure("write one more", A_DAY, _write_days, home / "inbox", days - 1, days)
+    yield _measure("ingest one day more", A_DAY, _take_days, home)
+    yield _measure("ingest with nothing new", before + A_DAY, _take_days, home)
 
 
 def _fill_warehouse(home: Path, rows: int) -> None:
@@ -221,7 +265,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=PUBLISHED_ROWS)
     options = parser.parse_args()
     costs: list[Cost] = []
-    for benchmark, arguments in ((landing, (options.events,)), (publication, (options.rows,)), (company, ())):
+    benchmarks: tuple[tuple[Callable[..., Iterator[Cost]], tuple[int, ...]], ...] = (
+        (landing, (options.events,)),
+        (incremental, (DAYS,)),
+        (publication, (options.rows,)),
+        (company, ()),
+    )
+    for benchmark, arguments in benchmarks:
         with _workplace() as work:
             costs.extend(benchmark(work, *arguments))
     table = Table(title="What it costs")

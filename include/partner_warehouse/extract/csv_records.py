@@ -210,7 +210,7 @@ def check_distinct(header: Sequence[str], required: Iterable[str], name: str) ->
     """Refuse a header with a name twice.
 
     Raises:
-        BadInputError: Names file, column and remedy; a column that nobody requires by its place, since it may be a value.
+        BadInputError: Names file, column and remedy; one that nobody requires by its place, as it may be a value.
     """
     for place, column in enumerate(header, start=1):
         if header.index(column) + 1 < place:
