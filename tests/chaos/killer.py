@@ -22,7 +22,7 @@ class Killer:
 
     Args:
         home: Files elsewhere do not count: caches and bytecode are not the product's.
-        at: The moment that is not survived, from 1; 0 for none.
+        at: The moment that is not survived, from 1; 0 for none; below 0, the rename of that number.
     """
 
     def __init__(self, home: str, at: int) -> None:
@@ -47,7 +47,7 @@ class Killer:
         self.seen = number = next(self._numbers)
         if event == "os.rename":
             self.turns.append(number)
-        if number == self._at:
+        if number == self._at or (event == "os.rename" and -len(self.turns) == self._at):
             os.killpg(0, signal.SIGKILL)
 
     def _is_ours(self, event: str, args: tuple[Any, ...]) -> bool:

@@ -53,7 +53,7 @@ class Kill:
 
     Attributes:
         step: Which step.
-        at: The moment of the child itself, from 1; 0 for none.
+        at: The moment of the child itself, from 1; 0 for none; below 0, its rename of that number.
         in_dbt: The moment of the dbt process that it has started; 0 for none.
         after: Instead of these: seconds after the start; 0 for never. It meets the engine in its own code.
     """
@@ -69,7 +69,7 @@ class Whole:
     """What a step came to that lived to its end: its moments and its renames, the moments of its dbt, its seconds."""
 
     own: int
-    turns: tuple[int, ...]
+    turns: int
     in_dbt: int
     seconds: float
 
@@ -95,7 +95,7 @@ class Home:
         assert code == 0, f"{step} ended with {code}, seed {SEED}, after the kills {self.killed}\n{output}"
         seconds = time.monotonic() - began
         own, *turns = self._noted("noted")
-        return Whole(own, tuple(turns), self._noted("noted_in_dbt")[0], seconds)
+        return Whole(own, len(turns), self._noted("noted_in_dbt")[0], seconds)
 
     def kill(self, kill: Kill) -> bool:
         """Begin a step and kill it. It may come to its end before, since kills leave less to do."""
@@ -115,6 +115,9 @@ class Home:
             chance: The draw.
         """
         done, bound = 0, whole.own
+        if kills > 1 and step in INGESTION:
+            # What was landed is not done again: each kill goes on about as far as one of so many parts.
+            bound = max(10, 2 * whole.own // kills)
         for _ in range(kills + 8):
             if done == kills:
                 break
@@ -163,13 +166,13 @@ def _drawn(step: str, whole: Whole, bound: int, chance: random.Random) -> Kill:
     Renames are few among the moments and the most is lost by their order; an engine's work shows no moments at all.
     """
     kind = chance.random()
-    if bound == whole.own and kind < 0.25:
-        return Kill(step, after=round(max(0.5, chance.uniform(0.3, 0.9) * whole.seconds), 2))
+    if bound > 10 and kind < 0.2:
+        return Kill(step, after=round(max(0.5, chance.uniform(0.3, 0.9) * whole.seconds * bound / whole.own), 2))
     if whole.in_dbt and kind < 0.9:
         return Kill(step, in_dbt=chance.randint(1, whole.in_dbt))
-    turns = [turn for turn in whole.turns if turn <= bound]
-    if turns and kind < 0.7:
-        return Kill(step, at=chance.choice(turns))
+    renames = whole.turns * bound // whole.own
+    if renames and kind < 0.7:
+        return Kill(step, at=-chance.randint(1, renames))
     return Kill(step, at=chance.randint(1, bound))
 
 
