@@ -119,6 +119,20 @@ def test_references_of_salesforce_lead_somewhere(company: Company) -> None:
         ("CampaignMember", "CampaignId", "Campaign"),
         ("CampaignMember", "LeadId", "Lead"),
         ("CampaignMember", "ContactId", "Contact"),
+        ("OpportunityLineItem", "OpportunityId", "Opportunity"),
+        ("OpportunityLineItem", "Product2Id", "Product2"),
+        ("OpportunityContactRole", "OpportunityId", "Opportunity"),
+        ("OpportunityContactRole", "ContactId", "Contact"),
+        ("OpportunityPartner", "OpportunityId", "Opportunity"),
+        ("OpportunityPartner", "AccountToId", "Account"),
+        ("Partner", "AccountFromId", "Account"),
+        ("Partner", "AccountToId", "Account"),
+        ("Task", "WhatId", "Opportunity"),
+        ("Task", "WhoId", "Contact"),
+        ("Task", "OwnerId", "User"),
+        ("Event", "AccountId", "Account"),
+        ("User", "ManagerId", "User"),
+        ("User", "AccountId", "Account"),
     ):
         held = {record[field] for record in snapshot.salesforce(name)} - {None}
         assert held <= ids[target], f"{name}.{field}"
@@ -378,7 +392,7 @@ def test_the_default_defects_are_there(sample: Company) -> None:
 
 def test_clean_means_clean(flawless: Company) -> None:
     snapshot = flawless.as_of()
-    assert not any(record["IsDeleted"] for name in flawless.salesforce for record in snapshot.salesforce(name))
+    assert not any(record.get("IsDeleted") for name in flawless.salesforce for record in snapshot.salesforce(name))
     assert not any(record["archived"] for name in flawless.hubspot for record in snapshot.hubspot(name))
     assert not any(row["amount"] == "n/a" for row in rows(flawless, "costs"))
 

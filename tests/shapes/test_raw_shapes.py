@@ -27,6 +27,7 @@ NAMES = [f"{shape.source}.{shape.table}" for shape in read_shapes()]
 
 DECLARED = [
     *(f"salesforce.{name}" for name in ("account", "contact", "lead", "opportunity", "product_2")),
+    *(f"salesforce.{name}" for name in ("opportunity_line_item", "task", "event", "user")),
     *(f"hubspot.{name}" for name in ("company", "contact", "deal")),
     *(f"stripe.{name}" for name in ("balance_transaction", "charge", "credit_note", "customer", "dispute", "invoice")),
     *(f"stripe.{name}" for name in ("payment_intent", "price", "product", "refund", "subscription")),
@@ -160,6 +161,29 @@ STAGED: dict[str, tuple[str, dict[str, Callable[[Row], Any]]]] = {
     "salesforce.product_2": (
         "stg_salesforce__products",
         {"product_id": _text("id"), "name": _text("name"), "product_code": _text("product_code")},
+    ),
+    "salesforce.opportunity_line_item": (
+        "stg_salesforce__opportunity_line_items",
+        {
+            "opportunity_line_item_id": _text("id"),
+            "opportunity_id": _text("opportunity_id"),
+            "product_id": _text("product_2_id"),
+            "total_price": lambda row: Decimal(row["total_price"]) if row["total_price"] else None,
+        },
+    ),
+    "salesforce.task": (
+        "stg_salesforce__tasks",
+        {
+            "task_id": _text("id"),
+            "who_id": _text("who_id"),
+            "what_id": _text("what_id"),
+            "owner_id": _text("owner_id"),
+            "is_closed": _is("is_closed"),
+        },
+    ),
+    "salesforce.event": (
+        "stg_salesforce__events",
+        {"event_id": _text("id"), "owner_id": _text("owner_id"), "starts_at": _at("start_date_time")},
     ),
     "hubspot.company": (
         "stg_hubspot__companies",

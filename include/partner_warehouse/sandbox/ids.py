@@ -20,6 +20,13 @@ SALESFORCE_PREFIXES = {
     "Product2": "01t",
     "Campaign": "701",
     "CampaignMember": "00v",
+    "OpportunityLineItem": "00k",
+    "OpportunityContactRole": "00K",
+    "Partner": "00I",
+    "OpportunityPartner": "00J",
+    "Task": "00T",
+    "Event": "00U",
+    "User": "005",
     "Deal_Registration__c": "a0R",
     "Partner_Enrolment__c": "a0E",
 }

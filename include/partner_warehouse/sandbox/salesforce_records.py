@@ -26,6 +26,7 @@ class SalesforceOrg:
     def __init__(self, world: World, ids: Ids, seed: int, defects: Defects) -> None:
         self._world = world
         self._ids = ids
+        self._seed = seed
         self._chance = Chance(seed, "salesforce")
         self._defects = defects
         self.objects: dict[str, Timeline] = {name: Timeline() for name in SALESFORCE_OBJECTS}
@@ -48,6 +49,9 @@ class SalesforceOrg:
                 self._opportunity(deal, campaign_of.get(deal.number))
         self._duplicates()
         self._deletions()
+        # Last and by a stream of its own: the records above do not depend on what is drawn here.
+        self._chance = Chance(self._seed, "salesforce:activity")
+        self._activity()
         return self.objects
 
     def _track(
@@ -62,7 +66,7 @@ class SalesforceOrg:
         record: Record = {
             "Id": key,
             **fields,
-            "IsDeleted": False,
+            **({} if object_name == "User" else {"IsDeleted": False}),
             "CreatedDate": salesforce_instant(created_at),
             "SystemModstamp": salesforce_instant(created_at),
         }
@@ -283,6 +287,77 @@ class SalesforceOrg:
                 approvals = [(part.approved_at, {"Approved_At__c": salesforce_instant(part.approved_at)})]
             self._track("Deal_Registration__c", part.id, part.registered_at, registered, approvals)
 
+    def _activity(self) -> None:
+        """Users, and what hangs on the opportunities: lines, contact roles, partner roles, tasks and meetings."""
+        owners = [self._ids.salesforce("User") for _ in range(_SALES_PEOPLE)]
+        for owner in owners:
+            fields = {"AccountId": None, "ManagerId": owners[0] if owner != owners[0] else None}
+            self._track("User", owner, _FOUNDED, fields | {"UserType": "Standard", "IsActive": True})
+        for partner in self._world.partners:
+            login: dict[str, Any] = {"AccountId": partner.account_id, "ManagerId": None, "UserType": "PowerPartner"}
+            ended = [(partner.terminated_at, {"IsActive": False})] if partner.terminated_at else []
+            key = self._ids.salesforce("User")
+            self._track("User", key, partner.signed_at, login | {"IsActive": True}, ended)
+        for deal in self._world.deals:
+            if deal.salesforce_id:
+                self._around(deal, owners[deal.number % len(owners)])
+
+    def _around(self, deal: Deal, owner: str) -> None:
+        """What hangs on one opportunity."""
+        units = 10 ** DECIMALS[deal.currency]
+        for product, amount in deal.items:
+            line = {
+                "OpportunityId": deal.salesforce_id,
+                "Product2Id": product.salesforce_id,
+                "Quantity": 1.0,
+                "UnitPrice": amount / units,
+                "TotalPrice": amount / units,
+                "CurrencyIsoCode": deal.currency,
+                "ServiceDate": None,
+            }
+            self._track("OpportunityLineItem", self._ids.salesforce("OpportunityLineItem"), deal.opportunity_at, line)
+        known = [contact for contact in deal.customer.contacts if contact.salesforce_id]
+        for place, contact in enumerate(known):
+            since = max(deal.created_at, contact.created_at)
+            role = {"OpportunityId": deal.salesforce_id, "ContactId": contact.salesforce_id, "IsPrimary": place == 0}
+            role["Role"] = "Decision Maker" if place == 0 else "Influencer"
+            self._track("OpportunityContactRole", self._ids.salesforce("OpportunityContactRole"), since, role)
+        for place, part in enumerate(deal.registrations):
+            role = {"AccountToId": part.partner.account_id, "OpportunityId": deal.salesforce_id}
+            role |= {"Role": part.role.capitalize(), "IsPrimary": place == 0, "ReversePartnerId": None}
+            key = self._ids.salesforce("OpportunityPartner")
+            self._track("OpportunityPartner", key, part.registered_at, dict(role))
+            role["AccountFromId"] = deal.customer.salesforce_id
+            self._track("Partner", self._ids.salesforce("Partner"), part.registered_at, role)
+        about = {
+            "WhoId": known[0].salesforce_id if known else None,
+            "WhatId": deal.salesforce_id,
+            "AccountId": deal.customer.salesforce_id,
+            "OwnerId": owner,
+        }
+        task: dict[str, Any] = {
+            **about,
+            "Status": "Not Started",
+            "TaskSubtype": "Call",
+            "ActivityDate": deal.opportunity_at.date().isoformat(),
+            "IsClosed": False,
+            "CompletedDateTime": None,
+        }
+        done = {"Status": "Completed", "IsClosed": True, "CompletedDateTime": salesforce_instant(deal.opportunity_at)}
+        key = self._ids.salesforce("Task")
+        self._track("Task", key, deal.created_at, task, [(deal.opportunity_at, done)])
+        met_at = (deal.opportunity_at + (deal.closed_at - deal.opportunity_at) / 3).replace(
+            minute=0, second=0, microsecond=0
+        )
+        met_at = max(met_at, deal.opportunity_at)
+        meeting = {
+            **about,
+            "EventSubtype": "Event",
+            "StartDateTime": salesforce_instant(met_at),
+            "EndDateTime": salesforce_instant(met_at + timedelta(hours=1)),
+        }
+        self._track("Event", self._ids.salesforce("Event"), deal.opportunity_at, meeting)
+
     def _duplicates(self) -> None:
         """Accounts entered twice and merged a month later: the loser is deleted and names its master.
 
@@ -330,6 +405,7 @@ class SalesforceOrg:
                 self._change("Opportunity", deal.salesforce_id, deal.closed_at + timedelta(days=5), {"IsDeleted": True})
 
 
+_SALES_PEOPLE = 6
 _FOUNDED = datetime.fromisoformat("2020-01-15T09:00:00+00:00")
 
 

@@ -271,6 +271,13 @@ SALESFORCE_OBJECTS = (
     "Product2",
     "Campaign",
     "CampaignMember",
+    "OpportunityLineItem",
+    "OpportunityContactRole",
+    "Partner",
+    "OpportunityPartner",
+    "Task",
+    "Event",
+    "User",
 )
 HUBSPOT_OBJECTS = (
     "companies",

@@ -118,7 +118,7 @@ class SalesforceServer:
             return _errors(400, error.code, str(error))
         records = self._clock.snapshot.salesforce(query.object_name)
         if request.url.path.endswith("/query"):
-            records = [record for record in records if not record["IsDeleted"]]
+            records = [record for record in records if not record.get("IsDeleted")]
         found = query.run(records)
         if not query.fields:
             return Json({"totalSize": len(found), "done": True, "records": []})
