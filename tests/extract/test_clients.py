@@ -287,6 +287,36 @@ def test_hubspot_associations_land_whole_when_any_of_them_changed(settings: Sett
     ]
 
 
+def test_hubspot_pages_the_associations_of_one_record_and_refuses_half_an_answer(settings: Settings) -> None:
+    schema = load_catalog("hubspot").objects["contacts_to_companies"]
+    portal = Portal(2, lambda n: BASE)
+    ends = {"1": [10, 11, 12, 13, 14], "2": [10]}
+    kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None}]
+    errors: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "/associations/" not in request.url.path:
+            return portal(request)
+        results = []
+        for one in orjson.loads(request.content)["inputs"]:
+            start = int(one.get("after", 0))
+            page = [{"toObjectId": end, "associationTypes": kinds} for end in ends[one["id"]][start : start + 2]]
+            result: dict[str, Any] = {"from": {"id": one["id"]}, "to": page}
+            if start + 2 < len(ends[one["id"]]):
+                result["paging"] = {"next": {"after": str(start + 2)}}
+            results.append(result)
+        return httpx.Response(207, json={"status": "COMPLETE", "results": results, "errors": errors})
+
+    with HubSpot(CONNECTION, **options(answer)) as client:
+        errors.append({"category": "INTERNAL", "subCategory": "crm.associations.TIMEOUT", "message": "a record"})
+        with pytest.raises(TransientError, match="1 of 2 records were not answered") as refused:
+            ingest_api(schema, settings, client)
+        assert "a record" not in str(refused.value)
+        assert not list(settings.landing_dir.glob("hubspot/contacts_to_companies/*/data.parquet"))
+        errors[0]["subCategory"] = "crm.associations.NO_ASSOCIATIONS_FOUND"
+        assert ingest_api(schema, settings, client).landed == 6
+
+
 class Account:
     """A Stripe account: refunds and the events that tell of them, newest first."""
 

@@ -51,7 +51,7 @@ def test_pages_hold_every_record_once(hubspot: httpx.Client, flawless: Company) 
 
 def test_all_properties_are_strings_or_null(hubspot: httpx.Client) -> None:
     for name, schema in load_catalog("hubspot").objects.items():
-        if "_to_" in name:
+        if "_to_" in name or name in ("owners", "pipelines"):
             continue
         wanted = ",".join(field.path[1] for field in schema.fields if field.path[0] == "properties")
         records = listed(hubspot, name, properties=wanted)

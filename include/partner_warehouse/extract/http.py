@@ -194,7 +194,7 @@ def error_code(response: httpx.Response) -> str | None:
     if not isinstance(body, dict):
         return None
     error = body.get("error")
-    candidates = [body.get("errorCode"), body.get("category"), body.get("errorType"), error]
+    candidates = [body.get("policyName"), body.get("errorCode"), body.get("category"), body.get("errorType"), error]
     if isinstance(error, dict):
         candidates = [error.get("code"), error.get("type")]
     for candidate in candidates:

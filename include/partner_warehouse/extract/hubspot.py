@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import orjson
 
+from partner_warehouse.errors import TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import SourceClient
@@ -24,13 +25,23 @@ LIST_LIMIT, SEARCH_LIMIT, BATCH = 100, 200, 1000
 _ID = "hs_object_id"
 _LOCKED = 423
 _MIGRATING = 477
+_UNREACHABLE = frozenset(range(521, 525))
+_NOT_ASSOCIATED = "crm.associations.NO_ASSOCIATIONS_FOUND"
+
+PIPELINED = ("deals", "tickets")
+"""Objects that go through pipelines."""
+
+_OF_A_PERSON = ("email", "firstName", "lastName")
 
 Filter = dict[str, str]
 
 
 def is_transient(response: httpx.Response, code: str | None) -> bool:
-    """Besides the usual: a record that is locked, an account that is being moved."""
-    return response.status_code in {_LOCKED, _MIGRATING}
+    """Besides the usual: a record that is locked, an account that is being moved, a server that is not reached.
+
+    https://developers.hubspot.com/docs/api-reference/error-handling
+    """
+    return response.status_code in {_LOCKED, _MIGRATING} or response.status_code in _UNREACHABLE
 
 
 def modified_property(object_name: str) -> str:
@@ -59,8 +70,8 @@ class HubSpot:
         self._client.__exit__()
 
     def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
-        """The id of every record, archived ones too; associations come whole each time."""
-        if "_to_" in schema.name:
+        """The id of every record, archived ones too; what has no stamp comes whole each time."""
+        if "_to_" in schema.name or schema.name in ("owners", "pipelines"):
             return None
         records = chain.from_iterable(self._list(schema.name, [_ID], archived=archived) for archived in (False, True))
         return (str(orjson.loads(raw)["id"]) for raw in records)
@@ -87,7 +98,11 @@ class HubSpot:
     ) -> Fetched:
         """Records (all, or those modified since the cursor less the overlap) and archived ones; or associations."""
         if "_to_" in schema.name:
-            return self._fetch_associations(schema.name, cursor, spool)
+            return _snapshot(self._all_associations(schema.name), cursor, spool)
+        if schema.name == "owners":
+            return _snapshot(self._owners(), cursor, spool)
+        if schema.name == "pipelines":
+            return _snapshot(self._pipelines(), cursor, spool)
         properties = [field.path[1] for field in schema.fields if field.path[0] == "properties"]
         stamp_name = modified_property(schema.name)
         newest = Newest()
@@ -109,15 +124,38 @@ class HubSpot:
         return Fetched(newest.after(cursor))
 
     def _list(self, name: str, properties: Sequence[str], *, archived: bool) -> Iterator[str]:
-        parameters = {"limit": str(LIST_LIMIT), "archived": str(archived).lower(), "properties": ",".join(properties)}
+        return self._pages(
+            f"/crm/v3/objects/{name}",
+            {"limit": str(LIST_LIMIT), "archived": str(archived).lower(), "properties": ",".join(properties)},
+        )
+
+    def _pages(self, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
         after: str | None = None
         while True:
             paging = {"after": after} if after else {}
-            page = members(self._client.get(f"/crm/v3/objects/{name}", params=parameters | paging).text)
+            page = members(self._client.get(path, params={**parameters, **paging}).text)
             yield from elements(page["results"])
             after = _next(page)
             if after is None:
                 return
+
+    def _owners(self) -> Iterator[str]:
+        """Every owner, those that left too, without what tells of a person."""
+        for archived in (False, True):
+            parameters = {"limit": str(LIST_LIMIT), "archived": str(archived).lower()}
+            for raw in self._pages("/crm/v3/owners", parameters):
+                owner = {name: value for name, value in members(raw).items() if name not in _OF_A_PERSON}
+                yield _object(owner)
+
+    def _pipelines(self) -> Iterator[str]:
+        """The pipelines of each object that has them; a ticket's and a deal's may have the same id."""
+        for name in PIPELINED:
+            answer = members(self._client.get(f"/crm/v3/pipelines/{name}").text)
+            for raw in elements(answer["results"]):
+                pipeline = members(raw)
+                key = f"{name}:{orjson.loads(pipeline['id'])}"
+                made = {"key": orjson.dumps(key).decode(), "object_type": orjson.dumps(name).decode()}
+                yield _object(made | pipeline)
 
     def _changed(self, name: str, properties: Sequence[str], since: int) -> Iterator[str]:
         """Records modified since an instant (milliseconds), oldest first.
@@ -176,36 +214,58 @@ class HubSpot:
         page = members(self._client.post(f"/crm/v3/objects/{name}/search", json=body).text)
         return elements(page["results"]), _next(page) is None
 
-    def _fetch_associations(self, name: str, cursor: str | None, spool: Spool) -> Fetched:
-        """All associations of two objects, when they are not what they were: a change of them stamps no record."""
+    def _all_associations(self, name: str) -> Iterator[str]:
         left, _, right = name.partition("_to_")
-        rows: list[str] = []
         keys: list[str] = []
         for raw in self._list(left, [_ID], archived=False):
             keys.append(str(orjson.loads(raw)["id"]))
             if len(keys) == BATCH:
-                rows += self._associations(left, right, keys)
+                yield from self._associations(left, right, keys)
                 keys = []
         if keys:
-            rows += self._associations(left, right, keys)
-        rows = sorted(set(rows))
-        content = Spool.mark("\n".join(rows))
-        if content != cursor:
-            for row in rows:
-                spool.write(row)
-        return Fetched(content, is_snapshot=True)
+            yield from self._associations(left, right, keys)
 
     def _associations(self, left: str, right: str, keys: list[str]) -> Iterator[str]:
-        body = {"inputs": [{"id": key} for key in keys]}
-        answer = self._client.post(f"/crm/v4/associations/{left}/{right}/batch/read", json=body)
-        for result in orjson.loads(answer.content)["results"]:
-            start = str(result["from"]["id"])
-            for target in result["to"]:
-                end = str(target["toObjectId"])
-                for kind in target["associationTypes"]:
-                    named = kind.get("label") or str(kind["typeId"])
-                    row = {"key": f"{start}:{end}:{kind['typeId']}", "from_id": start, "to_id": end}
-                    yield orjson.dumps(row | {"association_type": named}).decode()
+        """The associations of a batch of records. One that has many is paged by itself.
+
+        Raises:
+            TransientError: The answer left records out, for another reason than that they have none.
+        """
+        inputs = [{"id": key} for key in keys]
+        while inputs:
+            answer = self._client.post(f"/crm/v4/associations/{left}/{right}/batch/read", json={"inputs": inputs})
+            document = orjson.loads(answer.content)
+            for error in document.get("errors") or ():
+                if error.get("subCategory") != _NOT_ASSOCIATED:
+                    unanswered = f"{len(document['errors'])} of {len(inputs)} records were not answered"
+                    raise TransientError(f"hubspot: associations of {left} with {right}: {unanswered}")
+            inputs = []
+            for result in document["results"]:
+                start = str(result["from"]["id"])
+                for target in result["to"]:
+                    end = str(target["toObjectId"])
+                    for kind in target["associationTypes"]:
+                        named = kind.get("label") or str(kind["typeId"])
+                        row = {"key": f"{start}:{end}:{kind['typeId']}", "from_id": start, "to_id": end}
+                        yield orjson.dumps(row | {"association_type": named}).decode()
+                after = ((result.get("paging") or {}).get("next") or {}).get("after")
+                if after:
+                    inputs.append({"id": start, "after": str(after)})
+
+
+def _snapshot(records: Iterator[str], cursor: str | None, spool: Spool) -> Fetched:
+    """All records, when they are not what they were: a change of these stamps nothing."""
+    rows = sorted(set(records))
+    content = Spool.mark("\n".join(rows))
+    if content != cursor:
+        for row in rows:
+            spool.write(row)
+    return Fetched(content, is_snapshot=True)
+
+
+def _object(raw_members: Mapping[str, str]) -> str:
+    """A JSON object of members that are JSON texts, which stay as they are."""
+    return "{" + ",".join(f"{orjson.dumps(name).decode()}:{raw}" for name, raw in raw_members.items()) + "}"
 
 
 def _filter(name: str, operator: str, value: str) -> Filter:

@@ -307,3 +307,55 @@ class HubSpotPortal:
                 archived_at = self.objects[object_name].last_change(key) + timedelta(days=30)
                 if key and archived_at < HORIZON:
                     self._change(object_name, key, archived_at, {}, archived=True)
+
+
+_SET_UP = "2020-01-15T09:00:00.000Z"
+
+
+def _pipeline(key: str, label: str, stages: tuple[tuple[str, str, dict[str, str]], ...]) -> Record:
+    told = {"createdAt": _SET_UP, "updatedAt": _SET_UP, "archived": False}
+    listed = [
+        {"id": stage, "label": named, "displayOrder": place, "metadata": metadata, **told}
+        for place, (stage, named, metadata) in enumerate(stages)
+    ]
+    return {"id": key, "label": label, "displayOrder": 0, "stages": listed, **told}
+
+
+PIPELINES: dict[str, list[Record]] = {
+    "deals": [
+        _pipeline(
+            "self-service",
+            "Self-service",
+            (
+                ("appointmentscheduled", "Appointment scheduled", {"isClosed": "false", "probability": "0.2"}),
+                ("qualifiedtobuy", "Qualified to buy", {"isClosed": "false", "probability": "0.4"}),
+                ("closedwon", "Closed won", {"isClosed": "true", "probability": "1.0"}),
+                ("closedlost", "Closed lost", {"isClosed": "true", "probability": "0.0"}),
+            ),
+        )
+    ],
+    "tickets": [
+        _pipeline(
+            "0",
+            "Support",
+            (("1", "New", {"ticketState": "OPEN"}), ("4", "Closed", {"ticketState": "CLOSED"})),
+        )
+    ],
+}
+"""The pipelines of each object; what they are does not change."""
+
+OWNERS: list[Record] = [
+    {
+        "id": str(40_000_000 + number),
+        "type": "PERSON",
+        "email": f"owner{number}@sandbox.example",
+        "firstName": "Owner",
+        "lastName": str(number),
+        "userId": 900 + number,
+        "createdAt": _SET_UP,
+        "updatedAt": _SET_UP,
+        "archived": number == 5,
+    }
+    for number in range(1, 6)
+]
+"""The portal's owners; the last one has left."""

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from partner_warehouse.sandbox.calendar import iso_instant
-from partner_warehouse.sandbox.hubspot_records import modified_property
+from partner_warehouse.sandbox.hubspot_records import OWNERS, PIPELINES, modified_property
 from partner_warehouse.sandbox.servers.common import (
     SECRET,
     Clock,
@@ -30,6 +30,9 @@ from partner_warehouse.sandbox.timeline import Record
 from partner_warehouse.sandbox.vocabulary import HUBSPOT_OBJECTS
 
 LIST_LIMIT, SEARCH_LIMIT, BATCH_LIMIT = 100, 200, 1000
+ASSOCIATION_LIMIT = 500
+"""Associations of one record in one answer; the rest of them is paged."""
+
 SEARCH_CAP = 10_000
 """Search never goes past this many results."""
 
@@ -48,6 +51,8 @@ class HubSpotServer:
         """The application."""
         return Starlette(
             routes=[
+                Route("/crm/v3/owners", self._guarded(self._owners)),
+                Route("/crm/v3/pipelines/{name}", self._guarded(self._pipelines)),
                 Route("/crm/v3/objects/{name}", self._guarded(self._list)),
                 Route("/crm/v3/objects/{name}/search", self._guarded(self._search), methods=["POST"]),
                 Route("/crm/v3/objects/{name}/{key}", self._guarded(self._single)),
@@ -112,6 +117,20 @@ class HubSpotServer:
             body["paging"] = {"next": {"after": page[-1]["id"], "link": _link(request, page[-1]["id"])}}
         return Json(body)
 
+    async def _owners(self, request: Request) -> Response:
+        archived = request.query_params.get("archived", "false").lower() == "true"
+        after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "100")
+        if not (after.isdigit() and limit.isdigit()):
+            return _error(400, "VALIDATION_ERROR", "Invalid input: limit and after are numbers")
+        owners = [owner for owner in OWNERS if owner["archived"] is archived]
+        start, end = int(after), int(after) + int(limit)
+        more = {"paging": {"next": {"after": str(end)}}} if end < len(owners) else {}
+        return Json({"results": owners[start:end], **more})
+
+    async def _pipelines(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return Json({"results": PIPELINES[name]}) if name in PIPELINES else _unknown(name)
+
     async def _single(self, request: Request) -> Response:
         name, key = request.path_params["name"], request.path_params["key"]
         for archived in (False, True):
@@ -160,16 +179,19 @@ class HubSpotServer:
         pair = (request.path_params["from_object"], request.path_params["to_object"])
         try:
             known = self._clock.snapshot.associations(*pair)
-            keys = [str(one["id"]) for one in orjson.loads(await request.body())["inputs"]]
+            inputs = orjson.loads(await request.body())["inputs"]
+            keys = {str(one["id"]): int(one.get("after") or 0) for one in inputs}
         except (ValueError, KeyError, TypeError):
             return _error(400, "VALIDATION_ERROR", f"Unable to infer association types from {pair[0]} to {pair[1]}")
-        if len(keys) > BATCH_LIMIT:
+        if len(inputs) > BATCH_LIMIT:
             return _error(400, "VALIDATION_ERROR", f"at most {BATCH_LIMIT} inputs")
         results, missing = [], []
-        for key in keys:
+        for key, start in keys.items():
             if key not in known:
                 missing.append(key)
                 continue
+            end = start + ASSOCIATION_LIMIT
+            paging = {"paging": {"next": {"after": str(end)}}} if end < len(known[key]) else {}
             targets = [
                 {
                     "toObjectId": int(other.to_id),
@@ -177,9 +199,9 @@ class HubSpotServer:
                         {"category": "HUBSPOT_DEFINED", "typeId": other.type_id, "label": other.label}
                     ],
                 }
-                for other in known[key]
+                for other in known[key][start:end]
             ]
-            results.append({"from": {"id": key}, "to": targets})
+            results.append({"from": {"id": key}, "to": targets, **paging})
         stamp = iso_instant(self._clock.now)
         body: dict[str, Any] = {"status": "COMPLETE", "results": results, "startedAt": stamp, "completedAt": stamp}
         if missing:
