@@ -103,6 +103,10 @@ class SourceClient:
         """POST below the base URL. See `call`."""
         return self.call("POST", path, **kwargs)
 
+    def wait(self, seconds: float) -> None:
+        """Wait for something that the source does in its own time."""
+        self._sleep(seconds)
+
     def call(self, method: str, path: str, *, authorised: bool = True, **kwargs: Any) -> httpx.Response:
         """Ask until there is an answer, or no further try is worth it.
 

@@ -1,23 +1,29 @@
-"""Salesforce: SOQL over REST, deleted rows included, from the last `SystemModstamp` on.
+"""Salesforce: SOQL over REST or, for much at once, as Bulk 2.0 jobs; deleted rows included, from the last stamp on.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
+https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/queries.htm
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import orjson
 
-from partner_warehouse.errors import PermanentError
+from partner_warehouse.errors import PartnerWarehouseError, PermanentError, TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import RefusedError, SourceClient
 from partner_warehouse.extract.raw_json import elements, members
 from partner_warehouse.landing.catalog import ObjectSchema
+from partner_warehouse.landing.store import MAX_RECORD_BYTES
 
 VERSION = "v62.0"
 STAMP = "SystemModstamp"
@@ -32,6 +38,22 @@ _RESTARTS = 5
 def is_transient(response: httpx.Response, code: str | None) -> bool:
     """Salesforce answers used-up limits as 403 and busy servers in several ways; the code tells."""
     return code in _TRANSIENT_CODES
+
+
+BULK_ABOVE = 50_000
+"""A first load or a range of more records than this is fetched by a Bulk job: a call for each 50,000, not each 2,000.
+The connection's `extra` may say another number, as `bulk_above`."""
+
+BULK_PAGE = 50_000
+"""Records of one page of a job's results; a page is in memory at a time."""
+
+_LONGEST_JOB = 4 * 3600.0
+"""Seconds that a job is waited for. Salesforce itself gives one up after some hours."""
+
+_LONGEST_POLL = 30.0
+_LOST_JOB = frozenset({_LOST_LOCATOR, "INVALIDLOCATOR", "NOT_FOUND"})
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMERIC = frozenset({"double", "int", "long", "currency", "percent"})
 
 
 class Salesforce:
@@ -49,6 +71,7 @@ class Salesforce:
             "salesforce", connection.host, authorise=self._authorise, is_transient=is_transient, **options
         )
         version = str(connection.extra.get("api_version", VERSION))
+        self._bulk_above = int(connection.extra.get("bulk_above", BULK_ABOVE))
         self._api = f"/services/data/{version if version.startswith('v') else f'v{version}'}"
 
     def __enter__(self) -> Salesforce:
@@ -100,6 +123,11 @@ class Salesforce:
         start = parse_instant(cursor)
         low = start - OVERLAP if start is not None else None
         newest = Newest()
+        warnings = tuple(f"salesforce.{schema.name}: the org has no field {name}; it stays empty" for name in missing)
+        # What an ordinary run finds new is little; counting it would cost a call for nothing.
+        if (start is None or until is not None) and self._count(schema.name, low, until) > self._bulk_above:
+            self._fetch_bulk(schema.name, {name: available[name] for name in names}, low, until, spool, newest)
+            return Fetched(newest.after(cursor), warnings=warnings, missing=tuple(missing))
         for _ in range(_RESTARTS):
             try:
                 for raw in self._query(schema.name, names, low, until):
@@ -112,11 +140,10 @@ class Salesforce:
                     raise
         else:
             raise PermanentError(f"salesforce: the query on {schema.name} was cut off {_RESTARTS} times")
-        warnings = tuple(f"salesforce.{schema.name}: the org has no field {name}; it stays empty" for name in missing)
         return Fetched(newest.after(cursor), warnings=warnings, missing=tuple(missing))
 
-    def _fields(self, name: str) -> set[str]:
-        """The fields of an object that the connection's user may read."""
+    def _fields(self, name: str) -> dict[str, str]:
+        """The fields of an object that the connection's user may read, and their types in Salesforce's words."""
         try:
             answer = self._client.get(f"{self._api}/sobjects/{name}/describe")
         except RefusedError as error:
@@ -125,15 +152,87 @@ class Salesforce:
             raise PermanentError(
                 f"salesforce: no object {name} that this user may read; grant it, or take it out of the catalog"
             ) from error
-        return {field["name"] for field in orjson.loads(answer.content)["fields"]}
+        return {field["name"]: str(field.get("type", "")) for field in orjson.loads(answer.content)["fields"]}
 
     def _query(self, name: str, fields: list[str], low: datetime | None, until: datetime | None) -> Iterator[str]:
-        # The names come from the catalog and the instants are typed: nothing in the query is given from outside.
-        bounds = [f"{STAMP} >= {low:{_SOQL_INSTANT}}"] if low else []
-        bounds += [f"{STAMP} < {until.astimezone(UTC):{_SOQL_INSTANT}}"] if until else []
-        condition = f" WHERE {' AND '.join(bounds)}" if bounds else ""
-        query = f"SELECT {', '.join(fields)} FROM {name}{condition} ORDER BY {STAMP}, Id"  # noqa: S608
+        query = f"{_select(', '.join(fields), name, low, until)} ORDER BY {STAMP}, Id"
         yield from self._records(self._client.get(f"{self._api}/queryAll", params={"q": query}))
+
+    def _count(self, name: str, low: datetime | None, until: datetime | None) -> int:
+        answer = self._client.get(f"{self._api}/queryAll", params={"q": _select("COUNT()", name, low, until)})
+        return int(orjson.loads(answer.content)["totalSize"])
+
+    def _fetch_bulk(
+        self,
+        name: str,
+        fields: Mapping[str, str],
+        low: datetime | None,
+        until: datetime | None,
+        spool: Spool,
+        newest: Newest,
+    ) -> None:
+        """Everything that a query finds, by a job; started again whole where the org has lost it.
+
+        Raises:
+            TransientError: The job failed, was aborted, or took too long.
+            PermanentError: It was lost again and again.
+        """
+        for _ in range(_RESTARTS):
+            job = self._start_job(_select(", ".join(fields), name, low, until))
+            # A job reads a large object piece by piece: a piece that was read early may have changed since. So the
+            # cursor never gets past the job's start.
+            began = parse_instant(job["createdDate"])
+            try:
+                self._wait_for(job["id"])
+                for row in self._results(job["id"]):
+                    raw = _as_rest(name, fields, row)
+                    stamp = parse_instant(row[STAMP])
+                    spool.write(raw, stamp)
+                    newest.see(stamp if stamp is None or began is None else min(stamp, began))
+                return
+            except RefusedError as error:
+                if error.code not in _LOST_JOB:
+                    raise
+            finally:
+                # Salesforce would keep the results for a week. Not being able to remove them is no fault of the load.
+                with suppress(PartnerWarehouseError):
+                    self._client.call("DELETE", f"{self._jobs}/{job['id']}")
+        raise PermanentError(f"salesforce: the job on {name} was lost {_RESTARTS} times")
+
+    @property
+    def _jobs(self) -> str:
+        return f"{self._api}/jobs/query"
+
+    def _start_job(self, query: str) -> dict[str, str]:
+        body = {"operation": "queryAll", "query": query, "contentType": "CSV", "lineEnding": "LF"}
+        job: dict[str, str] = orjson.loads(self._client.post(self._jobs, json=body).content)
+        return job
+
+    def _wait_for(self, job: str) -> None:
+        waited, pause = 0.0, 1.0
+        while True:
+            state = orjson.loads(self._client.get(f"{self._jobs}/{job}").content)["state"]
+            if state == "JobComplete":
+                return
+            if state in ("Failed", "Aborted"):
+                # What it says of itself may quote a value.
+                raise TransientError(f"salesforce: job {job} is {state.lower()}; see Setup, Bulk Data Load Jobs")
+            if waited > _LONGEST_JOB:
+                raise TransientError(f"salesforce: job {job} was not done after {waited / 3600:.0f} hours")
+            self._client.wait(pause)
+            waited, pause = waited + pause, min(pause * 2, _LONGEST_POLL)
+
+    def _results(self, job: str) -> Iterator[dict[str, str]]:
+        parameters = {"maxRecords": str(BULK_PAGE)}
+        # A long text area has 131,072 characters, which is the reader's own limit.
+        csv.field_size_limit(MAX_RECORD_BYTES)
+        while True:
+            answer = self._client.get(f"{self._jobs}/{job}/results", params=parameters, headers={"Accept": "text/csv"})
+            yield from csv.DictReader(io.StringIO(answer.content.decode(), newline=""))
+            locator = answer.headers.get("Sforce-Locator", "null")
+            if locator == "null":
+                return
+            parameters["locator"] = locator
 
     def _records(self, answer: httpx.Response) -> Iterator[str]:
         """The records of a query's first page and of all that follow it."""
@@ -144,3 +243,26 @@ class Salesforce:
             if not following:
                 return
             answer = self._client.get(following)
+
+
+def _select(what: str, name: str, low: datetime | None, until: datetime | None) -> str:
+    # The names come from the catalog and the instants are typed: nothing in the query is given from outside.
+    bounds = [f"{STAMP} >= {low:{_SOQL_INSTANT}}"] if low else []
+    bounds += [f"{STAMP} < {until.astimezone(UTC):{_SOQL_INSTANT}}"] if until else []
+    condition = f" WHERE {' AND '.join(bounds)}" if bounds else ""
+    return f"SELECT {what} FROM {name}{condition}"  # noqa: S608
+
+
+def _as_rest(name: str, fields: Mapping[str, str], row: Mapping[str, str]) -> str:
+    """A row of a job's CSV as the JSON text that REST delivers. A number keeps its digits; empty is null."""
+    parts = [f'"attributes":{{"type":"{name}"}}']
+    for field, kind in fields.items():
+        text = row[field]
+        if text == "":
+            value = "null"
+        elif (kind == "boolean" and text in ("true", "false")) or (kind in _NUMERIC and _NUMBER.fullmatch(text)):
+            value = text
+        else:
+            value = orjson.dumps(text).decode()
+        parts.append(f'"{field}":{value}')
+    return "{" + ",".join(parts) + "}"

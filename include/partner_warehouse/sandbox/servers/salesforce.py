@@ -1,19 +1,23 @@
-"""Salesforce's REST API, version 62.0: token, query, queryAll, further pages, describe."""
+"""Salesforce's REST API, version 62.0: token, query, queryAll, further pages, describe; query jobs of Bulk API 2.0."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from partner_warehouse.landing.catalog import load_catalog
-from partner_warehouse.sandbox.calendar import epoch
+from partner_warehouse.sandbox.calendar import epoch, salesforce_instant
 from partner_warehouse.sandbox.profiles import Faults
 from partner_warehouse.sandbox.servers.common import (
     CLIENT_ID,
@@ -39,6 +43,16 @@ OPEN_CURSORS = 50
 """How many unfinished queries the org keeps; the oldest is dropped."""
 
 
+@dataclass(slots=True)
+class _Job:
+    """A query job: done when it was asked after a second time."""
+
+    query: Query
+    found: list[Record]
+    created: str | None
+    asked: int = 0
+
+
 class SalesforceServer:
     """The org, with its tokens and the cursors of unfinished queries."""
 
@@ -50,6 +64,7 @@ class SalesforceServer:
         self._issued = 0
         self._cursors: OrderedDict[str, tuple[Query, list[Record], int]] = OrderedDict()
         self._opened = 0
+        self._jobs: dict[str, _Job] = {}
         self._schema = {name: set(load_catalog("salesforce").objects[name].columns) for name in SALESFORCE_OBJECTS}
         self._schema = {name: {f for f in fields if not f.startswith("_")} for name, fields in self._schema.items()}
         self._schema["Lead"] |= {"FirstName", "LastName"}
@@ -63,6 +78,9 @@ class SalesforceServer:
                 Route(f"{API}/queryAll", self._guarded(self._query)),
                 Route(f"{API}/query/{{cursor}}", self._guarded(self._more)),
                 Route(f"{API}/sobjects/{{name}}/describe", self._guarded(self._describe)),
+                Route(f"{API}/jobs/query", self._guarded(self._start_job), methods=["POST"]),
+                Route(f"{API}/jobs/query/{{job}}", self._guarded(self._job), methods=["GET", "DELETE"]),
+                Route(f"{API}/jobs/query/{{job}}/results", self._guarded(self._results)),
                 Route(f"{API}/limits", self._guarded(self._limits)),
                 *steering_routes(self._clock, self._plan),
             ]
@@ -155,12 +173,60 @@ class SalesforceServer:
             body["nextRecordsUrl"] = f"{API}/query/{cursor}-{offset + size}"
         return Json(body)
 
+    async def _start_job(self, request: Request) -> Response:
+        body = orjson.loads(await request.body())
+        if body.get("operation") not in ("query", "queryAll") or body.get("contentType", "CSV") != "CSV":
+            return _errors(400, "INVALIDJOB", "operation is query or queryAll, contentType is CSV")
+        try:
+            query = parse(str(body.get("query", "")), self._schema)
+        except SoqlError as error:
+            return _errors(400, error.code, str(error))
+        records = self._clock.snapshot.salesforce(query.object_name)
+        if body["operation"] == "query":
+            records = [record for record in records if not record.get("IsDeleted")]
+        self._opened += 1
+        key = f"750SB{self._opened:013d}"
+        self._jobs[key] = _Job(query, query.run(records), salesforce_instant(self._clock.now))
+        return Json(self._told(key, "UploadComplete"))
+
+    def _told(self, key: str, state: str) -> dict[str, Any]:
+        job = self._jobs[key]
+        told = {"id": key, "object": job.query.object_name, "createdDate": job.created, "state": state}
+        return told | {"contentType": "CSV", "apiVersion": 62.0, "concurrencyMode": "Parallel", "lineEnding": "LF"}
+
+    async def _job(self, request: Request) -> Response:
+        key = request.path_params["job"]
+        if key not in self._jobs:
+            return _errors(404, "NOT_FOUND", "The requested resource does not exist")
+        if request.method == "DELETE":
+            del self._jobs[key]
+            return Response(status_code=204)
+        self._jobs[key].asked += 1
+        return Json(self._told(key, "InProgress" if self._jobs[key].asked == 1 else "JobComplete"))
+
+    async def _results(self, request: Request) -> Response:
+        job = self._jobs.get(request.path_params["job"])
+        if job is None:
+            return _errors(404, "NOT_FOUND", "The requested resource does not exist")
+        locator, wanted = request.query_params.get("locator", "0"), request.query_params.get("maxRecords", "50000")
+        if not (locator.isdigit() and wanted.isdigit()):
+            return _errors(400, "INVALIDLOCATOR", "invalid locator")
+        start, end = int(locator), int(locator) + int(wanted)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(job.query.fields)
+        for record in job.found[start:end]:
+            writer.writerow([_cell(record.get(name)) for name in job.query.fields])
+        following = str(end) if end < len(job.found) else "null"
+        headers = {"Sforce-Locator": following, "Sforce-NumberOfRecords": str(len(job.found[start:end]))}
+        return Response(text.getvalue(), media_type="text/csv", headers=headers)
+
     async def _describe(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._schema:
             return _errors(404, "NOT_FOUND", "The requested resource does not exist")
         declared = {field.name: field.type for field in load_catalog("salesforce").objects[name].fields}
-        types = {"text": "string", "decimal": "double", "instant": "datetime"}
+        types = {"text": "string", "decimal": "double", "integer": "int", "instant": "datetime"}
         fields = [
             {"name": field, "type": types.get(declared.get(field, "text"), declared.get(field, "string"))}
             for field in sorted(self._schema[name])
@@ -169,6 +235,13 @@ class SalesforceServer:
 
     async def _limits(self, _: Request) -> Response:
         return Json({"DailyApiRequests": {"Max": 100_000, "Remaining": max(0, 100_000 - self._plan.requests)}})
+
+
+def _cell(value: Any) -> str:
+    """A value as a job's CSV has it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _batch_size(request: Request) -> int:
