@@ -471,6 +471,27 @@ def test_event_files_land_once_in_order_and_late_ones_too(settings: Settings) ->
     assert len(collector.fetched) == len(set(collector.fetched)) == 121
 
 
+def test_a_file_that_appears_after_months_is_found_by_the_daily_listing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    for hour in range(300):
+        collector.put(hour, *([f"m{hour}"] if hour % 50 else []))
+    del collector.files["2026-01-01/05.ndjson.gz"]
+    assert pull_events(settings, collector).landed == 293
+    collector.put(5, "m5")
+    assert not pull_events(settings, collector).is_new
+    monkeypatch.setattr(events_module, "WHOLE_LISTING", timedelta(0))
+    assert pull_events(settings, collector).landed == 1
+    assert not pull_events(settings, collector).is_new
+    # Neither what was landed nor an hour without events is fetched a second time.
+    assert len(collector.fetched) == len(set(collector.fetched)) == 300
+    state_path(settings, "events", "events").unlink()
+    collector.put(7, "m7", "late")
+    assert not pull_events(settings, collector).is_new
+    assert len(set(landed(settings, "events", "events", "messageId"))) == 294
+
+
 def test_a_long_backlog_lands_in_parts_and_goes_on_after_a_fault(settings: Settings) -> None:
     collector = Collector()
     for hour in range(10):

@@ -42,6 +42,10 @@ LOAD_BYTES = 256 * 1024 * 1024
 LOOK_BACK = 72
 """How many files before the cursor are listed again, for those that appeared late or were replaced."""
 
+WHOLE_LISTING = timedelta(days=1)
+"""How often every file is listed, for those that appeared later than the look-back sees: an hour that a collector had
+lost may come after months."""
+
 _NEVER = "never landed"
 """In place of a tag; a collector need not give any."""
 
@@ -98,12 +102,21 @@ class Events:
                     outcome += land(schema, self._download(batch, directory), settings, connection=connection)
                 return outcome
             known = self._known(settings, schema)
-            load = read_state(settings, schema.source, schema.name).get("load")
+            before = read_state(settings, schema.source, schema.name)
+            load, empty = before.get("load"), set(before.get("empty", ()))
             names = sorted(known)
             cursor = names[-1] if names else None
             # Empty while there are fewer files than the look-back: then all are listed.
             after = names[-LOOK_BACK - 1] if len(names) > LOOK_BACK else ""
-            new = [listed for listed in self._list(after) if known.get(listed.name, _NEVER) != listed.etag]
+            now = datetime.now(UTC)
+            is_whole = not after or _is_due(before.get("listed_at"), now)
+            # Of a file before the look-back it is known whether it was landed, and no longer with which tag.
+            landed = empty | _landed(settings, schema) if after and is_whole else set()
+            new = [
+                listed
+                for listed in self._list("" if is_whole else after)
+                if (listed.name not in landed if listed.name < after else known.get(listed.name, _NEVER) != listed.etag)
+            ]
             contents = _contents(settings, schema, {name for name, tag in known.items() if tag is None})
             for batch in _batches(new, load_bytes):
                 fetched = self._download(batch, directory)
@@ -115,11 +128,16 @@ class Events:
                     )
                 for entry in fetched:
                     entry.path.unlink()
+                empty |= {entry.name for entry in received if not entry.records}
                 cursor = cursor_to
                 known |= {listed.name: listed.etag for listed in batch}
                 kept = {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}
                 load = outcome.load_ids[-1] if outcome.is_new else load
-                state = {"cursor": cursor, "load": load, "files": kept}
+                state = {"cursor": cursor, "load": load, "files": kept, "empty": sorted(empty)}
+                # The whole listing counts as made when all that it showed is landed.
+                write_state(settings, schema.source, schema.name, before | state)
+            if is_whole and known:
+                state = read_state(settings, schema.source, schema.name) | {"listed_at": now.isoformat()}
                 write_state(settings, schema.source, schema.name, state)
         return outcome
 
@@ -167,6 +185,16 @@ class Events:
         target.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         return ReceivedFile(target, listed.name, digest, len(content), records=records)
+
+
+def _is_due(listed_at: str | None, now: datetime) -> bool:
+    return listed_at is None or now - datetime.fromisoformat(listed_at) >= WHOLE_LISTING
+
+
+def _landed(settings: Settings, schema: ObjectSchema) -> set[str]:
+    """Every file that was ever landed."""
+    loads = manifests(settings.landing_dir, schema.source, schema.name)
+    return {file.name for manifest in loads for file in manifest.files}
 
 
 def _contents(settings: Settings, schema: ObjectSchema, names: set[str]) -> dict[str, str]:
