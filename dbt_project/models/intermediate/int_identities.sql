@@ -58,7 +58,7 @@ records as (
         _row
     from {{ ref('stg_events__events') }}
     where
-        event_type = 'identify'
+        is_identification
         and anonymous_id is not null
         and user_id is not null
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import duckdb
 import orjson
 
-from partner_warehouse.errors import TransientError
+from partner_warehouse.errors import BadInputError, TransientError
 from partner_warehouse.extract.api import Window
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import SourceClient
@@ -31,6 +31,9 @@ from partner_warehouse.landing.catalog import ObjectSchema
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
 from partner_warehouse.settings import Settings
+
+SHAPES = {"segment": "events", "snowplow": "snowplow_events"}
+"""The object that a collector's files are, by the `shape` in the connection's `extra`; Segment's unless it says so."""
 
 LIST_LIMIT = 1000
 DOWNLOADS = 4
@@ -70,6 +73,10 @@ class Events:
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
         headers = {"Authorization": f"Bearer {connection.secret()}"}
+        shape = str(connection.extra.get("shape", "segment"))
+        if shape not in SHAPES:
+            raise BadInputError(f"events: extra.shape {shape!r} of the connection: use one of {', '.join(SHAPES)}")
+        self._object = SHAPES[shape]
         self._client = SourceClient("events", connection.host, authorise=lambda _: headers, **options)
 
     def __enter__(self) -> Events:
@@ -89,11 +96,15 @@ class Events:
     ) -> LoadOutcome:
         """Land the files after the last one that was landed, oldest first; or those of a window's hours once more.
 
+        Of an object that is of another shape than this collector's there is nothing.
+
         Raises:
             TransientError: The collector failed in a way that passes; what was landed before stays.
             PermanentError: It refused.
         """
         outcome = LoadOutcome(schema.source, schema.name)
+        if schema.name in SHAPES.values() and schema.name != self._object:
+            return outcome
         with exclusive(settings, schema.source, schema.name) as directory:
             if window is not None:
                 for batch in _batches(

@@ -57,12 +57,28 @@ final as (
         event_type,
         event_name,
         channel,
+        event_type = 'identify' as is_identification,
         occurred_at,
         _load_id,
         _file,
         _row
     from numbered
     where delivery = 1
+    union all
+    select
+        event_id,
+        anonymous_id,
+        user_id,
+        partner_id,
+        event_type,
+        event_name,
+        channel,
+        is_identification,
+        occurred_at,
+        _load_id,
+        _file,
+        _row
+    from {{ ref('stg_events__snowplow_events') }}
 
 )
 

@@ -82,7 +82,9 @@ def connection_variables(urls: dict[str, str]) -> dict[str, str]:
     }
 
 
-def applications(company: Company, clock: Clock) -> tuple[dict[str, Starlette], dict[str, FaultPlan]]:
+def applications(
+    company: Company, clock: Clock, event_shape: str = "segment"
+) -> tuple[dict[str, Starlette], dict[str, FaultPlan]]:
     """The four applications over one company and one clock, and their fault plans."""
     faults = company.profile.faults
     plans = {source: FaultPlan(faults, company.seed, source) for source in HTTP_SOURCES}
@@ -90,7 +92,7 @@ def applications(company: Company, clock: Clock) -> tuple[dict[str, Starlette], 
         "salesforce": SalesforceServer(clock, plans["salesforce"], faults).app(),
         "hubspot": HubSpotServer(clock, plans["hubspot"], repeated_rows=company.profile.defects.repeated_rows).app(),
         "stripe": StripeServer(clock, plans["stripe"]).app(),
-        "events": EventsServer(company, clock, plans["events"]).app(),
+        "events": EventsServer(company, clock, plans["events"], event_shape).app(),
     }
     return apps, plans
 
@@ -107,9 +109,11 @@ class _Server(uvicorn.Server):
 class Running:
     """The four servers on one event loop."""
 
-    def __init__(self, company: Company, now: datetime, inbox: Path | None, port: int) -> None:
+    def __init__(
+        self, company: Company, now: datetime, inbox: Path | None, port: int, event_shape: str = "segment"
+    ) -> None:
         clock = Clock(company, now, inbox)
-        apps, plans = applications(company, clock)
+        apps, plans = applications(company, clock, event_shape)
         self._sockets = {source: _listen(port + place if port else 0) for place, source in enumerate(HTTP_SOURCES)}
         urls = {source: f"http://{LOOPBACK}:{held.getsockname()[1]}" for source, held in self._sockets.items()}
         self.endpoints = Endpoints(urls, clock, plans)
@@ -140,7 +144,14 @@ def _listen(port: int) -> socket.socket:
 
 
 @contextmanager
-def serve(company: Company, *, now: datetime = AS_OF, inbox: Path | None = None, port: int = 0) -> Iterator[Endpoints]:
+def serve(
+    company: Company,
+    *,
+    now: datetime = AS_OF,
+    inbox: Path | None = None,
+    port: int = 0,
+    event_shape: str = "segment",
+) -> Iterator[Endpoints]:
     """Serve a company from a thread of this process, for as long as the context lasts.
 
     Args:
@@ -148,8 +159,9 @@ def serve(company: Company, *, now: datetime = AS_OF, inbox: Path | None = None,
         now: The instant that the sources show at first.
         inbox: Where to write the file drop, if anywhere; it follows the clock.
         port: The first of four ports in a row; 0 takes free ones.
+        event_shape: `segment` or `snowplow`.
     """
-    running = Running(company, now, inbox, port)
+    running = Running(company, now, inbox, port, event_shape)
     thread = threading.Thread(target=lambda: asyncio.run(running.run()), name="sandbox", daemon=True)
     thread.start()
     try:
