@@ -1,31 +1,23 @@
-"""The event collector: hourly files of gzipped newline JSON, fetched in parallel and landed as they are.
-
-GET /v1/files?after=<name>&limit=<n>   the files after a name, in the order of their names, which is that of time
-GET /v1/files/<name>                   one file
-"""
+"""The event stream: hourly files of gzipped newline JSON, fetched in parallel and landed as they are."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import duckdb
-import orjson
 
 from partner_warehouse.errors import BadInputError, TransientError
 from partner_warehouse.extract.api import Window
 from partner_warehouse.extract.connections import SourceConnection
-from partner_warehouse.extract.http import SourceClient
+from partner_warehouse.extract.event_files import Listed, event_files
 from partner_warehouse.extract.state import read_state, write_state
 from partner_warehouse.landing.catalog import ObjectSchema
 from partner_warehouse.landing.manifest import manifests
@@ -35,7 +27,6 @@ from partner_warehouse.settings import Settings
 SHAPES = {"segment": "events", "snowplow": "snowplow_events"}
 """The object that a collector's files are, by the `shape` in the connection's `extra`; Segment's unless it says so."""
 
-LIST_LIMIT = 1000
 DOWNLOADS = 4
 """Files fetched at the same time."""
 
@@ -56,34 +47,26 @@ _HOUR = re.compile(r"(20\d{2})[-_/]?(0[1-9]|1[0-2])[-_/]?(0[1-9]|[12]\d|3[01])(?
 """The UTC hour, or the day, in a file's name: `2026-03-01T05.ndjson.gz`, `2026/03/01/05.gz`, `20260301.gz`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    name: str
-    bytes: int
-    etag: str
-
-
 class Events:
-    """One collector.
+    """One collector, or one place with its files.
 
     Args:
-        connection: Host and, as password, the token.
+        connection: Host, and as password the token or the store's secret.
         options: For the client, in tests.
     """
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}"}
         shape = str(connection.extra.get("shape", "segment"))
         if shape not in SHAPES:
             raise BadInputError(f"events: extra.shape {shape!r} of the connection: use one of {', '.join(SHAPES)}")
         self._object = SHAPES[shape]
-        self._client = SourceClient("events", connection.host, authorise=lambda _: headers, **options)
+        self._files = event_files(connection, **options)
 
     def __enter__(self) -> Events:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.__exit__()
+        self._files.close()
 
     def ingest(
         self,
@@ -108,7 +91,7 @@ class Events:
         with exclusive(settings, schema.source, schema.name) as directory:
             if window is not None:
                 for batch in _batches(
-                    [listed for listed in self._list("") if _lies_in(listed.name, window)], load_bytes
+                    [listed for listed in self._files.list("") if _lies_in(listed.name, window)], load_bytes
                 ):
                     outcome += land(schema, self._download(batch, directory), settings, connection=connection)
                 return outcome
@@ -125,7 +108,7 @@ class Events:
             landed = empty | _landed(settings, schema) if after and is_whole else set()
             new = [
                 listed
-                for listed in self._list("" if is_whole else after)
+                for listed in self._files.list("" if is_whole else after)
                 if (listed.name not in landed if listed.name < after else known.get(listed.name, _NEVER) != listed.etag)
             ]
             contents = _contents(settings, schema, {name for name, tag in known.items() if tag is None})
@@ -166,36 +149,25 @@ class Events:
             known |= {file.name: known.get(file.name) for file in manifest.files}
         return {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}
 
-    def _list(self, after: str) -> Iterator[_Listed]:
-        while True:
-            page: Mapping[str, Any] = orjson.loads(
-                self._client.get("/v1/files", params={"after": after, "limit": str(LIST_LIMIT)}).content
-            )
-            for entry in page["files"]:
-                yield _Listed(entry["name"], int(entry["bytes"]), str(entry.get("etag", "")))
-            if not page.get("has_more") or not page["files"]:
-                return
-            after = page["files"][-1]["name"]
-
-    def _download(self, batch: list[_Listed], directory: Path) -> list[ReceivedFile]:
+    def _download(self, batch: list[Listed], directory: Path) -> list[ReceivedFile]:
         with ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="events") as pool:
             return list(
                 pool.map(lambda pair: self._fetch(pair[1], directory / f"{pair[0]:06d}.ndjson.gz"), enumerate(batch))
             )
 
-    def _fetch(self, listed: _Listed, target: Path) -> ReceivedFile:
+    def _fetch(self, listed: Listed, target: Path) -> ReceivedFile:
         """Fetch one file, whole: its end and its checksum are looked at before it is landed.
 
         Raises:
             TransientError: It arrived damaged.
         """
-        content = self._client.get(f"/v1/files/{quote(listed.name)}").content
-        records = _count(content)
+        self._files.save(listed.name, target)
+        records = _count(target)
         if records is None:
             raise TransientError(f"events: the file {listed.name} arrived damaged")
-        target.write_bytes(content)
-        digest = hashlib.sha256(content).hexdigest()
-        return ReceivedFile(target, listed.name, digest, len(content), records=records)
+        with target.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return ReceivedFile(target, listed.name, digest, target.stat().st_size, records=records)
 
 
 def _is_due(listed_at: str | None, now: datetime) -> bool:
@@ -231,17 +203,17 @@ def _lies_in(name: str, window: Window) -> bool:
     return start < window.until and start + span > window.since
 
 
-def _count(content: bytes) -> int | None:
+def _count(path: Path) -> int | None:
     """The lines of a gzip file that are not empty; None when it is damaged or not whole."""
     try:
-        with gzip.open(io.BytesIO(content)) as lines:
+        with gzip.open(path) as lines:
             return sum(1 for line in lines if line.rstrip(b"\r\n"))
     except (OSError, EOFError, zlib.error):
         return None
 
 
-def _batches(listed: list[_Listed], load_bytes: int) -> Iterator[list[_Listed]]:
-    batch: list[_Listed] = []
+def _batches(listed: list[Listed], load_bytes: int) -> Iterator[list[Listed]]:
+    batch: list[Listed] = []
     size = 0
     for entry in listed:
         if batch and size + entry.bytes > load_bytes:
