@@ -1,7 +1,8 @@
 """A second, independent reading of the commission rules, in plain Decimal and one movement at a time.
 
 It is written from the rules and shares nothing with the warehouse: state after a movement minus state before it, tier
-by tier. It covers percentage plans with marginal or whole tiers over a calendar year, one currency, and equal splits.
+by tier. It covers percentage plans with marginal or whole tiers over a calendar year, equal splits, currencies of any
+minor unit, and the months' payouts: what is entitled as far as it is known, less what was posted.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
-
-CENT = Fraction(1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,15 @@ class Plan:
     tiers: tuple[Tier, ...]
     mode: str
     rounding: str
+    currency: str = "USD"
+    minor: int = 100
+    """How many of the smallest unit are one of the currency; all amounts here are in the smallest unit."""
+    min_payout: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """Net and tax in cents, and the partners who share it equally, sorted."""
+    """Net and tax, and the partners who share it equally, sorted."""
 
     net: int
     tax: int
@@ -52,12 +56,15 @@ class Movement:
     cents: int
     year: int
     """Year of the original payment."""
+    at: datetime
+    late: bool = False
+    """It arrives only after the first month was approved."""
 
 
 def entitlement(
     plan: Plan, invoices: dict[str, Invoice], movements: Sequence[Movement]
 ) -> dict[tuple[str, str], Decimal]:
-    """Commission of every (movement, partner), to the cent."""
+    """Commission of every (movement, partner), to the smallest unit."""
     cash: dict[str, int] = {}
     owner: dict[str, str] = {}
     years: dict[str, int] = {}
@@ -85,16 +92,34 @@ def entitlement(
             if change == 0:
                 continue
             touched = True
-            base = Fraction(change * invoice.net, 100 * (invoice.net + invoice.tax) * len(invoice.partners))
+            base = Fraction(change * invoice.net, plan.minor * (invoice.net + invoice.tax) * len(invoice.partners))
             for partner in invoice.partners:
                 before = revenue[partner, years[payment]]
                 revenue[partner, years[payment]] = before + base
                 exact[movement.invoice, partner] += _worth(plan, before + base) - _worth(plan, before)
         if touched:
             for partner, cents in _shared(plan, [(name, exact[movement.invoice, name]) for name in invoice.partners]):
-                result[movement.ident, partner] = Decimal(cents - paid_out[movement.invoice, partner]) / 100
+                result[movement.ident, partner] = Decimal(cents - paid_out[movement.invoice, partner]) / plan.minor
                 paid_out[movement.invoice, partner] = cents
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a partner stands after a month, and what the month changed and paid."""
+
+    posted: Decimal = Decimal(0)
+    changed: Decimal = Decimal(0)
+    payable: Decimal = Decimal(0)
+    closing: Decimal = Decimal(0)
+
+
+def pay(plan: Plan, entitled: Decimal, before: Account) -> Account:
+    """Close a month: what is entitled by now less what was posted, paid when the balance reaches the minimum."""
+    changed = entitled - before.posted
+    balance = before.closing + changed
+    payable = balance if balance > 0 and balance >= plan.min_payout else Decimal(0)
+    return Account(entitled, changed, payable, balance - payable)
 
 
 def _worth(plan: Plan, revenue: Fraction) -> Fraction:
@@ -112,12 +137,12 @@ def _worth(plan: Plan, revenue: Fraction) -> Fraction:
 
 
 def _shared(plan: Plan, parts: list[tuple[str, Fraction]]) -> list[tuple[str, int]]:
-    """The rounded whole in cents, by largest remainder, ties by name."""
+    """The rounded whole in the smallest unit, by largest remainder, ties by name."""
     # The same statement of ten decimals as the product declares for a commission before it is rounded.
     stated = [(name, Fraction(round(part * 10**10), 10**10)) for name, part in parts]
-    whole = _rounded(plan, sum((part for _, part in stated), Fraction(0)) / CENT)
-    floors = {name: (part / CENT).__floor__() for name, part in stated}
-    by_remainder = sorted(stated, key=lambda entry: (-(entry[1] / CENT - floors[entry[0]]), entry[0]))
+    whole = _rounded(plan, sum((part for _, part in stated), Fraction(0)) * plan.minor)
+    floors = {name: (part * plan.minor).__floor__() for name, part in stated}
+    by_remainder = sorted(stated, key=lambda entry: (-(entry[1] * plan.minor - floors[entry[0]]), entry[0]))
     for name, _ in by_remainder[: whole - sum(floors.values())]:
         floors[name] += 1
     return list(floors.items())
