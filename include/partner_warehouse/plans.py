@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.landing.layout import object_dir
+from partner_warehouse.landing.layout import data_files, object_dir
 from partner_warehouse.settings import DBT_PROJECT, Settings
 
 SEEDS = DBT_PROJECT / "seeds"
@@ -319,7 +319,7 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
                 f"""
                 SELECT "{landed.key}", coalesce(trim("{landed.plan}"), ''), _file, _row
                 FROM (
-                    SELECT * FROM read_parquet(?, union_by_name = true)
+                    SELECT * FROM {data_files("?", union_by_name=True)}
                     QUALIFY row_number() OVER (
                         PARTITION BY "{landed.key}"
                         ORDER BY "{landed.updated}" DESC NULLS LAST, _loaded_at DESC, _row DESC

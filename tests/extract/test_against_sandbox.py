@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from partner_warehouse.extract.ingest import ingest_source, objects
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.store import LoadOutcome
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import Company
@@ -58,7 +59,7 @@ def newest_versions(settings: Settings) -> dict[str, list[Any]]:
                 stamp = next((column for column in STAMPS if column in columns), None)
                 order = f"{stamp} DESC NULLS LAST, _load_id DESC, _row DESC" if stamp else "_load_id DESC, _row DESC"
                 rows = connection.sql(
-                    f"SELECT DISTINCT ON ({key}) _raw FROM read_parquet('{path}/*/data.parquet') "
+                    f"SELECT DISTINCT ON ({key}) _raw FROM {data_files(path / '*' / 'data.parquet')} "
                     f"ORDER BY {key}, {order}"
                 ).fetchall()
                 found[f"{source}.{name}"] = sorted(row[0] for row in rows)

@@ -23,6 +23,7 @@ from partner_warehouse.extract.salesforce import Salesforce
 from partner_warehouse.extract.state import read_cursor, state_path, write_state
 from partner_warehouse.extract.stripe import Stripe, pinned_version
 from partner_warehouse.landing.catalog import load_catalog
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import LoadOutcome
 from partner_warehouse.settings import Settings
@@ -39,7 +40,7 @@ def landed(settings: Settings, source: str, name: str, columns: str) -> list[Any
     path = str(settings.landing_dir / source / name / "*" / "data.parquet")
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute(f"SELECT {columns} FROM read_parquet(?) ORDER BY _load_id, _row", [path]).fetchall()
+        found = connection.execute(f"SELECT {columns} FROM {data_files(path)} ORDER BY _load_id, _row").fetchall()
     return [row[0] if len(row) == 1 else row for row in found]
 
 

@@ -14,6 +14,7 @@ import pytest
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract import csv_records, state
 from partner_warehouse.extract.ingest import ingest, ingest_source
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import LoadOutcome
 from partner_warehouse.settings import Settings
@@ -47,9 +48,10 @@ def payments(settings: Settings) -> Rows:
         if not paths:
             return []
         order = "_load_id, _row" if kind == "data" else "load_id, row, field"
+        files = data_files("?") if kind == "data" else "read_parquet(?)"
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            found = connection.execute(f"SELECT {columns} FROM read_parquet(?) ORDER BY {order}", [paths])
+            found = connection.execute(f"SELECT {columns} FROM {files} ORDER BY {order}", [paths])
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

@@ -11,6 +11,7 @@ import pytest
 
 from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.extract.state import read_state, state_path
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import Company, Snapshot
 from partner_warehouse.sandbox.servers.run import connection_variables, serve
@@ -51,7 +52,7 @@ def alive(settings: Settings, source: str, name: str) -> list[str]:
     stamp = {"salesforce": "SystemModstamp", "hubspot": "lastmodifieddate"}[source]
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT {key} FROM read_parquet(?) QUALIFY row_number() OVER (PARTITION BY {key} "
+            f"SELECT {key} FROM {data_files('?')} QUALIFY row_number() OVER (PARTITION BY {key} "
             f"ORDER BY {stamp} DESC NULLS LAST, _load_id DESC, _row DESC) = 1 AND NOT coalesce({deleted}, false) "
             "ORDER BY ALL",
             [str(files)],

@@ -18,6 +18,7 @@ from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.extract.state import state_path
 from partner_warehouse.extract.stripe import Stripe
 from partner_warehouse.landing.catalog import load_catalog
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import Company, Snapshot
@@ -58,7 +59,7 @@ def landed(settings: Settings, name: str) -> dict[str, Record]:
     files = settings.landing_dir / "stripe" / name / "*" / "data.parquet"
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "SELECT id, _raw FROM read_parquet(?) "
+            f"SELECT id, _raw FROM {data_files('?')} "
             "QUALIFY row_number() OVER (PARTITION BY id ORDER BY _load_id DESC, _row DESC) = 1",
             [str(files)],
         ).fetchall()

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from partner_warehouse.landing.catalog import Field, FieldType, ObjectSchema
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
 from partner_warehouse.settings import Settings
 
@@ -43,8 +44,9 @@ def rows(settings: Settings, kind: str = "data", columns: str = "*", name: str =
     if not paths:
         return []
     order = "_load_id, _row" if kind == "data" else "load_id, row, field"
+    files = data_files("?") if kind == "data" else "read_parquet(?)"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute(f"SELECT {columns} FROM read_parquet(?) ORDER BY {order}", [paths])
+        found = connection.execute(f"SELECT {columns} FROM {files} ORDER BY {order}", [paths])
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -20,8 +21,9 @@ from landed_records import land_records, rows, schema_of
 from partner_warehouse.errors import BadInputError, TransientError
 from partner_warehouse.landing import store
 from partner_warehouse.landing.catalog import load_catalog
-from partner_warehouse.landing.layout import ensure_schema
+from partner_warehouse.landing.layout import data_files, ensure_schema, object_dir
 from partner_warehouse.landing.manifest import load_ids, manifests
+from partner_warehouse.landing.store import ReceivedFile
 from partner_warehouse.settings import Settings, load_settings
 
 Landed = Callable[..., list[dict[str, Any]]]
@@ -88,6 +90,26 @@ def test_exact_duplicates_are_dropped_and_the_last_stays(settings: Settings, lan
         (Decimal(2), 2, "0.ndjson"),
         (Decimal("1.5"), 3, "1.ndjson"),
     ]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_positions_are_those_of_the_lines_however_many_threads_read_them(settings: Settings, broken: bool) -> None:
+    count = 250_000
+    schema = schema_of(("at", "instant"), ("note", "text"))
+    with store.exclusive(settings, schema.source, schema.name) as directory:
+        path = directory / "0.ndjson"
+        with path.open("w", encoding="utf-8") as file:
+            for n in range(1, count + 1):
+                at = "no instant" if broken and n == 7 else "2026-01-01T00:00:00.000Z"
+                file.write(f'{{"id": "{n}", "at": "{at}", "note": "{"x" * 300}"}}\n')
+        assert path.stat().st_size > 2 * 2 * store.MAX_RECORD_BYTES, "several buffers, or one thread reads it all"
+        received = ReceivedFile(path, path.name, "", path.stat().st_size, records=count)
+        outcome = store.land(schema, [received], settings)
+    assert outcome.landed == count - broken
+    data = object_dir(settings.landing_dir, schema.source, schema.name) / outcome.load_ids[0] / "data.parquet"
+    with duckdb.connect() as connection:
+        query = f"SELECT count(*) FROM {data_files(data)} WHERE _row = CAST(id AS BIGINT)"
+        assert connection.execute(query).fetchall() == [(count - broken,)]
 
 
 def test_a_container_that_is_declared_keeps_its_parts(settings: Settings, landed: Landed) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 
 from partner_warehouse.landing.catalog import FieldType, ObjectSchema, load_catalog
+from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
 from partner_warehouse.settings import ROOT, Settings
 
@@ -299,8 +300,7 @@ class Landing:
     def rows(self, outcome: LoadOutcome, kind: str = "data") -> list[dict[str, Any]]:
         """What a load holds, in the order of its records."""
         path = self.settings.landing_dir / outcome.source / outcome.object / outcome.load_ids[0] / f"{kind}.parquet"
-        found = self._connection.execute(
-            f"SELECT * FROM read_parquet(?) ORDER BY {'_row' if kind == 'data' else 'row, field'}", [str(path)]
-        )
+        files, order = (data_files(path), "_row") if kind == "data" else (f"read_parquet('{path}')", "row, field")
+        found = self._connection.execute(f"SELECT * FROM {files} ORDER BY {order}")
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

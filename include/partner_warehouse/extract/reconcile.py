@@ -14,7 +14,7 @@ import duckdb
 from partner_warehouse.extract.api import Client, Spool, parse_instant
 from partner_warehouse.extract.state import read_state, write_state
 from partner_warehouse.landing.catalog import ObjectSchema
-from partner_warehouse.landing.layout import object_dir
+from partner_warehouse.landing.layout import data_files, object_dir
 from partner_warehouse.landing.store import LoadOutcome, connect, land
 from partner_warehouse.landing.typing import identifier, quote
 from partner_warehouse.settings import Settings
@@ -91,7 +91,7 @@ def _missing(
                 row_number() OVER (
                     PARTITION BY {identifier(schema.key)} ORDER BY {stamp} DESC NULLS LAST, _load_id DESC, _row DESC
                 ) AS version
-            FROM read_parquet({quote(str(files))}, union_by_name = true)
+            FROM {data_files(files, union_by_name=True)}
         )
         WHERE version = 1 AND NOT is_deleted
         """  # noqa: S608

@@ -5,7 +5,7 @@
         quarantine.parquet   records that could not be typed, one row per broken field
         manifest.json        counts, cursor, undeclared fields, input files and their hashes
 
-A load becomes visible by one rename of its directory; readers glob `<object>/*/data.parquet`.
+A load becomes visible by one rename of its directory; readers glob `<object>/*/data.parquet`, through `data_files`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,22 @@ QUARANTINE_COLUMNS: dict[str, str] = {
 def object_dir(landing: Path, source: str, object_name: str) -> Path:
     """The directory that holds an object's loads."""
     return landing / source / object_name
+
+
+def data_files(pattern: Path | str, *, union_by_name: bool = False) -> str:
+    """SQL of the landed records of one load or of many, each with its position `_row` in its load, from 1.
+
+    A load that holds all that was received does not store positions: they are the places in the file.
+
+    Args:
+        pattern: A `data.parquet`, or a pattern of several; or `?`, to be bound.
+        union_by_name: Loads may differ in their columns.
+    """
+    files = "?" if pattern == "?" else "'" + str(pattern).replace("'", "''") + "'"
+    options = ", union_by_name = true" if union_by_name else ""
+    row = "coalesce(_row, file_row_number + 1) AS _row"
+    records = f"read_parquet({files}, file_row_number = true{options})"
+    return f"(SELECT * EXCLUDE (file_row_number) REPLACE ({row}) FROM {records})"  # noqa: S608
 
 
 def ensure_schema(landing: Path) -> None:

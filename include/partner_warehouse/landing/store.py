@@ -10,6 +10,10 @@ The records pass through DuckDB as text, a line each, never through Python:
 2. lines that are not, if there are any, go to `quarantine.parquet`, one row per broken field;
 3. exact duplicates (the same bytes again in one load) are dropped from both, all but the last;
 4. the counts must tie, or the load is not made visible.
+
+The position `_row` of a record in a load of one file is its place in the data file (`landing.layout.data_files`), since
+numbering the lines would make the load one thread's work. Where a record was left out, and in a load of several files,
+whose lines could come in any order, the numbers are written.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,13 +37,16 @@ import duckdb
 
 from partner_warehouse.errors import BadInputError, BusyError, PartnerWarehouseError
 from partner_warehouse.landing.catalog import Field, ObjectSchema
-from partner_warehouse.landing.layout import QUARANTINE_COLUMNS, object_dir
+from partner_warehouse.landing.layout import QUARANTINE_COLUMNS, data_files, object_dir
 from partner_warehouse.landing.manifest import MANIFEST, Manifest, ManifestFile, load_ids
 from partner_warehouse.landing.typing import identifier, quote, reason, typed
 from partner_warehouse.settings import Settings
 
 MEMORY_LIMIT = "768MB"
 """What one loading connection may use; beyond it DuckDB spills to HOME/tmp."""
+
+THREADS = 2
+"""Threads of one loading connection; each has buffers of its own, so that more would need more memory."""
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """The longest record that is accepted, in bytes."""
@@ -138,8 +146,9 @@ def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(f"SET temp_directory = {quote(str(temporary))}")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET enable_progress_bar = false")
-        # Numbering the lines makes a load one thread's work; a second thread would wait for it at full speed.
-        connection.execute("SET threads = 1")
+        connection.execute(f"SET threads = {THREADS}")
+        # The place of a record in the file is its place in the load.
+        connection.execute("SET preserve_insertion_order = true")
         # A filter on typed columns, pushed down to the lines, would type every value twice over (49 s instead of 5).
         connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         yield connection
@@ -322,10 +331,13 @@ class _Load:
         Raises:
             PartnerWarehouseError: received ≠ landed + quarantined + duplicates.
         """
-        # Two passes over the same files, side by side: each is one thread's work.
+        # Two passes over the same files. Numbering makes the second one thread's work, and so they go side by side.
+        numbered = len(self._received) > 1
         with ThreadPoolExecutor(1, thread_name_prefix="survey") as helper:
             survey = helper.submit(_as_json, self._survey)
-            written = _as_json(self._write_data)
+            if not numbered:
+                survey.result()
+            written = _as_json(partial(self._write_data, numbered=numbered))
             records, undeclared = survey.result()
         for entry in self._received:
             # DuckDB leaves out a last line that is longer than its buffer, without a word.
@@ -334,6 +346,8 @@ class _Load:
         received = sum(records.values())
         if received == 0:
             return _Counts(0, 0, 0, 0, (), {})
+        if written < received and not numbered:
+            written = self._write_data(checked=True, numbered=True)
         landed = self._drop_duplicates(written)
         quarantined, duplicates = self._write_quarantine(any_broken=written < received)
         duplicates += written - landed
@@ -368,11 +382,12 @@ class _Load:
             f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {2 * MAX_RECORD_BYTES}) WHERE raw IS NOT NULL"
         )
 
-    def _typed(self, *, checked: bool) -> str:
-        """Every record with its position, each declared field as text (`t<i>`) and typed (`c<i>`).
+    def _typed(self, *, checked: bool, numbered: bool) -> str:
+        """Every record, each declared field as text (`t<i>`) and typed (`c<i>`).
 
         Args:
             checked: Make sure first that a line is JSON; without, the query fails on one that is not.
+            numbered: With its position, else NULL.
         """
         name, named = quote(self._received[0].name), ""
         if len(self._received) > 1:
@@ -384,10 +399,11 @@ class _Load:
         parsed = f"json_transform(raw, {quote(json.dumps(_shape(self._schema)))})"
         if checked:
             parsed = f"CASE WHEN json_valid(raw) THEN {parsed} END"
+        row = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
         return f"""
             SELECT *, {values} FROM (
                 SELECT _row, {name} AS _file, _raw, {texts} FROM (
-                    SELECT row_number() OVER () AS _row, filename, raw AS _raw, {parsed} AS _v FROM ({self._lines})
+                    SELECT {row} AS _row, filename, raw AS _raw, {parsed} AS _v FROM ({self._lines})
                 ){named}
             )"""  # noqa: S608
 
@@ -440,13 +456,13 @@ class _Load:
                         undeclared[name] = undeclared.get(name, 0) + count
         return records, dict(sorted(undeclared.items()))
 
-    def _write_data(self, checked: bool) -> int:
+    def _write_data(self, checked: bool, *, numbered: bool) -> int:
         declared = ", ".join(
             f"CAST(c{i} AS {f.sql_type}) AS {identifier(f.name)}" for i, f in enumerate(self._schema.fields, start=1)
         )
         return self._copy(
             f"SELECT {declared}, {quote(self._load_id)} AS _load_id, {self._loaded_at_sql} AS _loaded_at, "  # noqa: S608
-            f"_file, _row, _raw FROM ({self._typed(checked=checked)}) WHERE {self._is_fine}",
+            f"_file, _row, _raw FROM ({self._typed(checked=checked, numbered=numbered)}) WHERE {self._is_fine}",
             self._data,
         )
 
@@ -456,7 +472,7 @@ class _Load:
         The last one stays, since among versions of a record the last is the valid one.
         """
         key = identifier(self._schema.key)
-        data = f"read_parquet({quote(str(self._data))})"
+        data = data_files(self._data)
         suspects = f"SELECT {key} FROM {data} GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
         if self._connection.execute(f"SELECT 1 FROM ({suspects}) LIMIT 1").fetchone() is None:  # noqa: S608
             return written
@@ -479,7 +495,7 @@ class _Load:
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE broken AS "  # noqa: S608
             "SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row DESC) AS nth "
-            f"FROM ({self._typed(checked=True)}) WHERE NOT ({self._is_fine})"
+            f"FROM ({self._typed(checked=True, numbered=True)}) WHERE NOT ({self._is_fine})"
         )
         source = self._schema.source
         reasons = ", ".join(
