@@ -19,7 +19,7 @@
     `merges` has object, loser_id and master_id. Yields loser_id and master_id.
 #}
 {% macro final_masters(merges, object_name) -%}
-    select
+    select distinct
         step_1.loser_id,
         coalesce(step_5.master_id, step_4.master_id, step_3.master_id, step_2.master_id, step_1.master_id) as master_id
     from {{ merges }} as step_1

@@ -26,12 +26,14 @@ def _land_crm(warehouse: Warehouse) -> None:
         {"Id": "001B", "Name": "ACME INC.", "Website": "acme.example", "IsPartner": False, **STAMP},
         {"Id": "001C", "Name": "Solo", "Website": "http://gmail.com", "IsPartner": False, **STAMP},
     )
+    # 001D had been merged into 001B before that, and contact 003Y into 003Z.
     # A day later 001B is merged into 001A, and the partner's twin into the partner.
     later = {"CreatedDate": "2025-01-01T00:00:00Z", "SystemModstamp": "2025-02-01T00:00:00Z", "IsDeleted": True}
     warehouse.land(
         "salesforce",
         "Account",
         {"Id": "001B", "Name": "ACME INC.", "IsPartner": False, "MasterRecordId": "001A", **later},
+        {"Id": "001D", "Name": "Acme (first)", "IsPartner": False, "MasterRecordId": "001B", **later},
         {"Id": "001Q", "Name": "Partner Twin", "IsPartner": True, "MasterRecordId": "001P", **later},
     )
     warehouse.land(
@@ -39,6 +41,7 @@ def _land_crm(warehouse: Warehouse) -> None:
         "Contact",
         {"Id": "003A", "AccountId": "001B", "Email": "Ada@Acme.example", **STAMP},
         {"Id": "003Z", "AccountId": "001A", "Email": "ada@acme.example", "MasterRecordId": "003A", **later},
+        {"Id": "003Y", "AccountId": "001A", "MasterRecordId": "003Z", **later},
     )
     warehouse.land(
         "salesforce",
@@ -61,8 +64,8 @@ def _land_crm(warehouse: Warehouse) -> None:
     warehouse.land(
         "hubspot",
         "companies",
-        {"id": "11", "name": "Acme", "salesforceaccountid": "001B", "hs_merged_object_ids": "12;13", **MODIFIED},
-        {"id": "12", "name": "Acme (old)", "salesforceaccountid": None, **MODIFIED},
+        {"id": "11", "name": "Acme", "salesforceaccountid": "001B", "hs_merged_object_ids": "12;13;17", **MODIFIED},
+        {"id": "12", "name": "Acme (old)", "salesforceaccountid": None, "hs_merged_object_ids": "17", **MODIFIED},
         {"id": "14", "name": "Acme by domain", "domain": "acme.example", **MODIFIED},
         {"id": "15", "name": "Self Service", "domain": "self.example", "country": "DE", **MODIFIED},
         {"id": "16", "name": "A mailbox", "domain": "gmail.com", **MODIFIED},
@@ -221,17 +224,21 @@ def company(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
 
 
 def test_a_customer_is_one_in_all_systems(company: Warehouse) -> None:
-    ids = dict(company.rows("select source || ':' || source_id, customer_id from intermediate.int_customer_ids"))
+    rows = company.rows("select source || ':' || source_id, customer_id from intermediate.int_customer_ids")
+    ids = dict(rows)
+    assert len(rows) == len(ids), "a record that was merged twice over is one record"
     assert ids == {
         "salesforce:001A": "001A",
         "salesforce:001B": "001A",
         "salesforce:001C": "001C",
+        "salesforce:001D": "001A",
         "hubspot:11": "001A",
         "hubspot:12": "001A",
         "hubspot:13": "001A",
         "hubspot:14": "001A",
         "hubspot:15": "hs_15",
         "hubspot:16": "hs_16",
+        "hubspot:17": "001A",
         "stripe:cus_1": "001A",
         "stripe:cus_2": "001A",
         "stripe:cus_3": "hs_15",
@@ -263,6 +270,7 @@ def test_contacts_are_matched_by_address_and_belong_to_a_customer(company: Wareh
     ids = dict(company.rows("select source || ':' || source_id, contact_id from intermediate.int_contact_ids"))
     assert ids == {
         "salesforce:003A": "003A",
+        "salesforce:003Y": "003A",
         "salesforce:003Z": "003A",
         "hubspot:21": "003A",
         "hubspot:22": "hs_22",
