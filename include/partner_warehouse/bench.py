@@ -31,6 +31,9 @@ EVENTS = 10_000_000
 DAYS, A_DAY = 365, 3_000
 """Files of a year of touchpoints, and the rows of each."""
 
+LARGE_FILE = 2_000
+"""Megabytes of a large file in the file drop."""
+
 PUBLISHED_ROWS = 5_000_000
 
 
@@ -167,6 +170,40 @@ def incremental(work: Path, days: int) -> Iterator[Cost]:
     yield _measure("ingest with nothing new", before + A_DAY, _take_days, home)
 
 
+def _write_large(inbox: Path, megabytes: int) -> None:
+    """A file of touchpoints of at least this size; a row takes 76 bytes."""
+    directory = inbox / "touchpoints"
+    directory.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(
+            f"""
+            COPY (
+                SELECT
+                    'touch-{megabytes}-' || lpad(i::VARCHAR, 12, '0') AS touchpoint_id,
+                    strftime(TIMESTAMP '2025-01-01' + to_seconds(i), '%Y-%m-%dT%H:%M:%SZ') AS occurred_at,
+                    'C' || (1000000 + i % 1000) AS customer_id,
+                    'P' || (10 + i % 60) AS partner_id,
+                    'partner_link' AS channel,
+                    'click' AS kind
+                FROM range(CAST(? AS BIGINT) * 1000000 // 75) AS rows (i)
+            ) TO '{directory / f"{megabytes}.csv"}' (HEADER)
+            """,  # noqa: S608
+            [megabytes],
+        )
+
+
+def large_file(work: Path, megabytes: int) -> Iterator[Cost]:
+    """One file of the file drop, and one ten times as large: memory stays below a gigabyte, whatever the size."""
+    for size in (megabytes // 10, megabytes):
+        home = work / str(size)
+        rows = size * 1_000_000 // 75
+        _measure("write the file", rows, _write_large, home / "inbox", size)
+        written = (home / "inbox" / "touchpoints" / f"{size}.csv").stat().st_size // 1_000_000
+        yield _measure(f"ingest a CSV file of {written:,} MB", rows, _take_days, home)
+        shutil.rmtree(home)
+
+
 def _fill_warehouse(home: Path, rows: int) -> None:
     from partner_warehouse.warehouse import runner
 
@@ -263,11 +300,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rows", type=int, default=PUBLISHED_ROWS)
+    parser.add_argument("--megabytes", type=int, default=LARGE_FILE)
     options = parser.parse_args()
     costs: list[Cost] = []
     benchmarks: tuple[tuple[Callable[..., Iterator[Cost]], tuple[int, ...]], ...] = (
         (landing, (options.events,)),
         (incremental, (DAYS,)),
+        (large_file, (options.megabytes,)),
         (publication, (options.rows,)),
         (company, ()),
     )
