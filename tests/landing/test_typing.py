@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partner_warehouse.landing.catalog import Field, FieldType
@@ -177,6 +177,8 @@ SESSION = duckdb.connect()
     )
     | st.lists(st.tuples(st.integers(0, 23), st.sampled_from("0123456789 +-.:TZz/")), max_size=3)
 )
+@example([(11, "\r")])
+@example([(20, "\t")])
 def test_an_instant_in_the_usual_form_is_held_to_the_same_rules(changes: list[tuple[int, str]]) -> None:
     """The form that is told without the patterns takes nothing that they refuse, and refuses nothing that they take."""
     text = list("2026-01-01T12:30:45.678Z")
