@@ -477,13 +477,14 @@ class _Load:
         """
         key = identifier(self._schema.key)
         data = data_files(self._data)
-        suspects = f"SELECT {key} FROM {data} GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
+        # Keys are looked for by their hash, which takes a fixed eight bytes: of two that share one the bytes differ.
+        suspects = f"SELECT hash({key}) FROM {data} GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
         if self._connection.execute(f"SELECT 1 FROM ({suspects}) LIMIT 1").fetchone() is None:  # noqa: S608
             return written
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE dropped AS SELECT _row FROM ("  # noqa: S608
-            f"SELECT _row, row_number() OVER (PARTITION BY {key}, _raw ORDER BY _row DESC) AS nth "
-            f"FROM {data} WHERE {key} IN ({suspects})) WHERE nth > 1"
+            f"SELECT _row, row_number() OVER (PARTITION BY _raw ORDER BY _row DESC) AS nth "
+            f"FROM {data} WHERE hash({key}) IN ({suspects})) WHERE nth > 1"
         )
         unique = self._data.with_name("unique.parquet")
         landed = self._copy(f"SELECT * FROM {data} WHERE _row NOT IN (SELECT _row FROM dropped)", unique)  # noqa: S608
