@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -121,6 +122,16 @@ def test_a_container_that_is_declared_keeps_its_parts(settings: Settings, landed
         ('{"size":3,"colour":"red"}', 3),
         ('"text"', None),
     ]
+
+
+def test_what_lies_below_the_envelope_is_kept_and_not_reported(settings: Settings, landed: Landed) -> None:
+    plain = schema_of(("properties.size", "integer"), ("labels.colour", "text"))
+    schema = replace(plain, envelope=frozenset({("properties",), ("context",)}))
+    labels = {"colour": "red", "new": 1}
+    record = {"id": "a", "properties": {"size": 3, "new": 1}, "labels": labels, "context": {"x": 1}}
+    outcome = land_records(settings, schema, [record])
+    assert outcome.undeclared == {"labels.new": 1}
+    assert [(row["size"], row["colour"], json.loads(row["_raw"])) for row in landed()] == [(3, "red", record)]
 
 
 def test_nothing_received_makes_no_load(settings: Settings) -> None:

@@ -74,7 +74,8 @@ class ObjectSchema:
     """One object of a source; the first field is its key.
 
     Attributes:
-        envelope: Paths that every record of the source has and that say nothing: not reported as undeclared.
+        envelope: Paths that a record of the source may have and that nobody types, with all that lies below them: not
+            reported as undeclared. Like any other field they are kept in the record as received.
     """
 
     source: str

@@ -432,7 +432,8 @@ class _Load:
     def _survey(self, checked: bool) -> tuple[dict[str, int], dict[str, int]]:
         """Count records by file, and the fields that nobody declared."""
         declared = {f.path for f in self._schema.fields}
-        containers = sorted({path[:i] for path in declared for i in range(1, len(path))} - declared)
+        envelope = self._schema.envelope
+        containers = sorted({path[:i] for path in declared for i in range(1, len(path))} - declared - envelope)
         # All paths at once: each call would parse the record again.
         paths = ", ".join(quote(_json_path(path)) for path in ((), *containers))
         shape = f"json_keys(raw, [{paths}])"
@@ -448,7 +449,7 @@ class _Load:
             .fetchall()
         )
         prefixes: list[tuple[str, ...]] = [(), *containers]
-        known = declared | set(containers) | self._schema.envelope
+        known = declared | set(containers) | envelope
         records: dict[str, int] = {}
         undeclared: dict[str, int] = {}
         for filename, shape, count in rows:
