@@ -60,13 +60,16 @@ def _until(condition: Callable[[], bool], within: float = 90.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    # As in production: over SQLite, Airflow refuses to create a backfill while the scheduler writes.
     home: Path = tmp_path_factory.mktemp("house")
     settings = load_settings(home=home, sources=("salesforce",))
     environment = {"PARTNER_WAREHOUSE_HOME": str(home), "PARTNER_WAREHOUSE_SOURCES": "salesforce"}
     with (
         SandboxProcess(home, scale=0.1) as sandbox,
-        LocalAirflow(home / "airflow", (User("admin", "admin"),)) as airflow,
+        LocalAirflow(
+            home / "airflow", (User("admin", "admin"),), database_url=new_database("postgresql+psycopg2")
+        ) as airflow,
     ):
         airflow.start(environment)
         password = airflow.passwords["admin"]

