@@ -1,46 +1,62 @@
-"""A range is fetched once more by one command, on a real Airflow, with connections of Airflow's own store."""
+"""Ingestion on a real Airflow with connections of its own store: a range by one command, a source that asks to wait."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from partner_warehouse.extract.http import LONGEST_WAIT
 from partner_warehouse.extract.state import read_cursor
 from partner_warehouse.landing.manifest import Manifest, manifests
 from partner_warehouse.sandbox.airflow_api import AirflowApi, DagRun
+from partner_warehouse.sandbox.company import Company
 from partner_warehouse.sandbox.local_airflow import LocalAirflow, User
 from partner_warehouse.sandbox.process import SandboxProcess
-from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.sandbox.profiles import PROFILES, Faults, Profile
+from partner_warehouse.sandbox.servers.run import connection_variables, serve
+from partner_warehouse.settings import ROOT, Settings, load_settings
 
 pytestmark = pytest.mark.server
 
 RANGE = {"since": "2026-03-01T00:00:00Z", "until": "2026-10-12T06:00:00Z"}
 ONE = {"sources": ["salesforce"], "objects": ["Account"]}
+ASKED = int(LONGEST_WAIT) + 1
+"""Seconds that the billing source asks to wait: more than a call waits by itself."""
 
 
 @dataclass
 class House:
-    """An installation with an Airflow that holds the connection itself."""
+    """An installation with an Airflow that holds the connections itself.
+
+    Attributes:
+        limited: A run that was started first, and whose source answered its first request with 429.
+    """
 
     settings: Settings
     url: str
     token: str
     admin: AirflowApi
     secret: str
+    limited: DagRun | None = None
 
     def post(self, path: str, document: dict[str, Any]) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.post(f"{self.url}/api/v2{path}", json=document, headers=headers, timeout=30.0)
 
-    def finishes(self, run: DagRun) -> str:
-        _until(lambda: self.admin.run(run.dag_id, run.run_id).finished)
+    def connect(self, source: str, connection: dict[str, Any]) -> None:
+        stored = connection | {"connection_id": f"{source}_default", "extra": json.dumps(connection.get("extra"))}
+        assert self.post("/connections", stored).is_success
+
+    def finishes(self, run: DagRun, within: float = 90.0) -> str:
+        _until(lambda: self.admin.run(run.dag_id, run.run_id).finished, within)
         return self.admin.run(run.dag_id, run.run_id).state
 
     def logs(self, run: DagRun) -> str:
@@ -59,17 +75,48 @@ def _until(condition: Callable[[], bool], within: float = 90.0) -> bool:
     return True
 
 
+def _dags(directory: Path, *names: str) -> Path:
+    """The DAGs, half an hour off: none of them begins by itself while the tests run."""
+    directory.mkdir()
+    minute = (datetime.now(UTC) + timedelta(minutes=30)).minute
+    schedule = (
+        "from datetime import timedelta\n"
+        "from airflow.sdk import CronTriggerTimetable\n"
+        "from partner_warehouse.orchestration import HOUR\n"
+        "HOURLY = CronTriggerTimetable("
+        f"'{minute} * * * *', timezone='UTC', interval=HOUR, run_immediately=timedelta(0))\n"
+    )
+    for name in names:
+        before, opening, after = (ROOT / "dags" / name).read_text(encoding="utf-8").partition("with DAG(")
+        assert "schedule=HOURLY" in after
+        (directory / name).write_text(before + schedule + opening + after, encoding="utf-8")
+    return directory
+
+
 @pytest.fixture(scope="module")
-def house(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    # As in production: over SQLite, Airflow refuses to create a backfill while the scheduler writes.
+def billing() -> Iterator[dict[str, Any]]:
+    """The connection to a Stripe that answers its first request with 429, and every other one well."""
+    faults = Faults(scripted={1: "429"}, retry_after=ASKED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROFILES, "limited", Profile("limited", PROFILES["clean"].defects, faults))
+        company = Company.generate(seed=5, scale=0.03, profile_name="limited")
+    with serve(company) as endpoints:
+        yield json.loads(connection_variables(endpoints.urls)["AIRFLOW_CONN_STRIPE_DEFAULT"])
+
+
+@pytest.fixture(scope="module")
+def house(
+    billing: dict[str, Any], new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
     home: Path = tmp_path_factory.mktemp("house")
-    settings = load_settings(home=home, sources=("salesforce",))
-    environment = {"PARTNER_WAREHOUSE_HOME": str(home), "PARTNER_WAREHOUSE_SOURCES": "salesforce"}
+    settings = load_settings(home=home, sources=("salesforce", "stripe"))
+    environment = {"PARTNER_WAREHOUSE_HOME": str(home), "PARTNER_WAREHOUSE_SOURCES": "salesforce,stripe"}
+    # As in production: over SQLite, Airflow refuses to create a backfill while the scheduler writes.
+    database = new_database("postgresql+psycopg2")
+    dags = _dags(home / "dags", "ingest_crm.py", "ingest_billing.py")
     with (
         SandboxProcess(home, scale=0.1) as sandbox,
-        LocalAirflow(
-            home / "airflow", (User("admin", "admin"),), database_url=new_database("postgresql+psycopg2")
-        ) as airflow,
+        LocalAirflow(home / "airflow", (User("admin", "admin"),), database_url=database, dags=dags) as airflow,
     ):
         airflow.start(environment)
         password = airflow.passwords["admin"]
@@ -77,11 +124,14 @@ def house(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathF
         connection = json.loads(sandbox.connections()["AIRFLOW_CONN_SALESFORCE_DEFAULT"])
         with AirflowApi(airflow.url, "admin", password) as admin:
             house = House(settings, airflow.url, answer.json()["access_token"], admin, connection["password"])
-            stored = connection | {"connection_id": "salesforce_default", "extra": json.dumps(connection.get("extra"))}
-            assert house.post("/connections", stored).is_success
-            assert _until(lambda: "ingest_crm" in admin.dag_ids())
-            admin.pause("ingest_crm", paused=False)
-            yield house
+            house.connect("salesforce", connection)
+            house.connect("stripe", billing)
+            assert _until(lambda: {"ingest_crm", "ingest_billing"} <= admin.dag_ids())
+            for name in ("ingest_crm", "ingest_billing"):
+                admin.pause(name, paused=False)
+            # It waits while the other tests run.
+            limited = admin.trigger("ingest_billing", {"objects": ["product"]})
+            yield replace(house, limited=limited)
 
 
 def test_a_range_lands_without_a_cursor_and_its_secret_is_in_no_log(house: House) -> None:
@@ -102,7 +152,7 @@ def test_a_backfill_fetches_the_intervals_of_its_runs(house: House) -> None:
         {
             "dag_id": "ingest_crm",
             "from_date": "2026-03-02T00:00:00Z",
-            "to_date": "2026-03-02T02:00:00Z",
+            "to_date": "2026-03-02T02:59:59Z",
             "reprocess_behavior": "none",
             "max_active_runs": 3,
             "dag_run_conf": ONE,
@@ -124,3 +174,15 @@ def test_an_object_that_nobody_has_fails_at_once_and_says_so(house: House) -> No
     assert house.finishes(run) == "failed"
     assert "no object Acount in salesforce" in house.logs(run)
     assert {task.try_number for task in house.admin.tasks(run) if task.state == "failed"} == {1}
+
+
+def test_a_source_that_asks_to_wait_is_asked_again_when_it_said_and_airflow_says_why(house: House) -> None:
+    run = house.limited
+    assert run is not None
+    assert house.finishes(run, within=ASKED + 120.0) == "success", house.logs(run)
+    (task,) = (task for task in house.admin.tasks(run) if task.task_id == "stripe.ingest")
+    assert task.try_number == 2
+    (refused,) = (line for line in house.admin.log(run, replace(task, try_number=1), 200) if "Retry policy" in line)
+    assert f"asked to wait {ASKED} s: stripe: GET /v1/events: HTTP 429 rate_limit" in refused
+    (load,) = manifests(house.settings.landing_dir, "stripe", "product")
+    assert load.landed > 0

@@ -1,4 +1,4 @@
-"""Records that a source deletes without a trace are found by their ids, over HTTP from the sample company."""
+"""Records that a source deletes or shows without a trace are found by their ids, over HTTP from the sample company."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from partner_warehouse.extract.state import read_state, state_path
 from partner_warehouse.landing.layout import data_files
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import Company, Snapshot
-from partner_warehouse.sandbox.servers.run import connection_variables, serve
+from partner_warehouse.sandbox.servers.run import Endpoints, connection_variables, serve
 from partner_warehouse.sandbox.timeline import Record
 from partner_warehouse.settings import Settings, load_settings
 
 pytestmark = pytest.mark.server
 
 OBJECTS = {("salesforce", "Lead"): "IsDeleted", ("hubspot", "contacts"): "archived"}
-KEYS = {"salesforce": "Id", "hubspot": "id"}
+SHOWN = {**OBJECTS, ("stripe", "product"): "deleted"}
+KEYS = {"salesforce": "Id", "hubspot": "id", "stripe": "id"}
+STAMPS = {"salesforce": "SystemModstamp", "hubspot": "lastmodifieddate", "stripe": "NULL"}
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +32,16 @@ def company() -> Company:
 
 
 @pytest.fixture
-def sources(company: Company, home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    with serve(company, now=AS_OF) as endpoints:
-        for name, value in connection_variables(endpoints.urls).items():
-            monkeypatch.setenv(name, value)
-        yield load_settings()
+def endpoints(company: Company) -> Iterator[Endpoints]:
+    with serve(company, now=AS_OF) as served:
+        yield served
+
+
+@pytest.fixture
+def sources(endpoints: Endpoints, home: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in connection_variables(endpoints.urls).items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
 
 
 def long_ago(settings: Settings, source: str, name: str) -> None:
@@ -48,8 +55,7 @@ def long_ago(settings: Settings, source: str, name: str) -> None:
 def alive(settings: Settings, source: str, name: str) -> list[str]:
     """Keys whose newest version is not deleted, in order."""
     files = settings.landing_dir / source / name / "*" / "data.parquet"
-    key, deleted = KEYS[source], OBJECTS[source, name]
-    stamp = {"salesforce": "SystemModstamp", "hubspot": "lastmodifieddate"}[source]
+    key, deleted, stamp = KEYS[source], SHOWN[source, name], STAMPS[source]
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"SELECT {key} FROM {data_files('?')} QUALIFY row_number() OVER (PARTITION BY {key} "
@@ -63,7 +69,7 @@ def alive(settings: Settings, source: str, name: str) -> list[str]:
 def versions_share_a_stamp(settings: Settings, source: str, name: str, keys: set[str]) -> bool:
     """Whether a tombstone is no newer than what it buries, so that any later version of the record counts more."""
     files = settings.landing_dir / source / name / "*" / "data.parquet"
-    key, stamp = KEYS[source], {"salesforce": "SystemModstamp", "hubspot": "lastmodifieddate"}[source]
+    key, stamp = KEYS[source], STAMPS[source]
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"SELECT {key}, count(*), count(DISTINCT {stamp}) FROM read_parquet(?) GROUP BY ALL", [str(files)]
@@ -122,3 +128,33 @@ def test_a_crash_before_the_note_compares_again_and_finds_nothing(
     state_path(sources, "salesforce", "Lead").write_bytes(kept)
     assert not ingest("salesforce", "Lead", sources).is_new
     assert read_state(sources, "salesforce", "Lead")["reconciled_at"]
+
+
+@pytest.mark.parametrize(("source", "name"), SHOWN)
+def test_a_record_that_shows_again_or_only_now_is_fetched_and_told(
+    endpoints: Endpoints, sources: Settings, monkeypatch: pytest.MonkeyPatch, source: str, name: str
+) -> None:
+    """As when a right is taken away for a while: the records have not changed, so no cursor finds them."""
+    snapshot = endpoints.clock.snapshot
+    everything = [str(record[KEYS[source]]) for record in getattr(snapshot, source)(name)]
+    late, lost = set(everything[:2]), set(everything[2:3])
+    with monkeypatch.context() as patch:
+        without(patch, source, late)
+        ingest(source, name, sources)
+    assert set(alive(sources, source, name)) == set(everything) - late
+    with monkeypatch.context() as patch:
+        without(patch, source, late | lost)
+        endpoints.clock.move(AS_OF + timedelta(seconds=1))
+        long_ago(sources, source, name)
+        assert ingest(source, name, sources).landed == 1, "a tombstone"
+    endpoints.clock.move(AS_OF)
+    assert not ingest(source, name, sources).is_new, "it was compared within the week"
+    long_ago(sources, source, name)
+    outcome = ingest(source, name, sources)
+    assert (outcome.landed, outcome.quarantined) == (3, 0)
+    (warning,) = outcome.warnings
+    assert "1 records that were taken for deleted and 2 that had never landed" in warning
+    assert set(alive(sources, source, name)) == set(everything)
+    long_ago(sources, source, name)
+    again = ingest(source, name, sources)
+    assert (again.is_new, again.warnings) == (False, ())

@@ -7,7 +7,7 @@ stamps say. What that re-reads is known by content and not landed again. The cur
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,10 +143,14 @@ class Client(Protocol):
         ...
 
     def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
-        """The id of every record that the source has now, to find those deleted without a trace.
+        """The id of every record that the source has now and that is not deleted, to find those that were missed.
 
         None where a comparison says nothing: every run fetches the whole object, or its records never go.
         """
+        ...
+
+    def records(self, schema: ObjectSchema, keys: Sequence[str]) -> Iterator[tuple[str, datetime | None]]:
+        """The records of some ids as they are now (JSON text), with their stamps, without those that are gone."""
         ...
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:

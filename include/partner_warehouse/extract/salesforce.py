@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,9 @@ STAMP = "SystemModstamp"
 _TRANSIENT_CODES = frozenset({"REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT", "UNABLE_TO_LOCK_ROW"})
 _SOQL_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 _LOST_LOCATOR = "INVALID_QUERY_LOCATOR"
+_IDS = 200
+"""Ids that a query names: an address may have 16,000 characters."""
+
 _RESTARTS = 5
 """How often a query is started again from where it was, because the org gave up its locator."""
 
@@ -96,8 +99,32 @@ class Salesforce:
 
     def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
         """The id of every record that is not deleted. A listing that breaks off raises; it is never taken for whole."""
-        answer = self._client.get(f"{self._api}/query", params={"q": f"SELECT Id FROM {schema.name}"})  # noqa: S608
-        return (orjson.loads(raw)["Id"] for raw in self._records(answer))
+        return self._ids(schema.name)
+
+    def _ids(self, name: str) -> Iterator[str]:
+        last = ""
+        for _ in range(_RESTARTS):
+            after = f" WHERE Id > '{last}'" if last else ""
+            query = f"SELECT Id FROM {name}{after} ORDER BY Id"  # noqa: S608
+            try:
+                for raw in self._records(self._client.get(f"{self._api}/query", params={"q": query})):
+                    last = orjson.loads(raw)["Id"]
+                    yield last
+                return
+            except RefusedError as error:
+                if error.code != _LOST_LOCATOR:
+                    raise
+        raise PermanentError(f"salesforce: the ids of {name} were cut off {_RESTARTS} times")
+
+    def records(self, schema: ObjectSchema, keys: Sequence[str]) -> Iterator[tuple[str, datetime | None]]:
+        """The records of some ids that are not deleted."""
+        available = self._fields(schema.name)
+        fields = ", ".join(field.path[0] for field in schema.fields if field.path[0] in available)
+        for start in range(0, len(keys), _IDS):
+            listed = ", ".join(f"'{key}'" for key in keys[start : start + _IDS])
+            query = f"SELECT {fields} FROM {schema.name} WHERE Id IN ({listed})"  # noqa: S608
+            for raw in self._records(self._client.get(f"{self._api}/query", params={"q": query})):
+                yield raw, parse_instant(orjson.loads(raw).get(STAMP))
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
         """The record that says a key is gone, as `queryAll` would have shown it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -143,6 +143,14 @@ class Stripe:
         if schema.name not in _VANISHING or self._is_mixed:
             return None
         return (record["id"] for record in self._listed(schema.name, {}))
+
+    def records(self, schema: ObjectSchema, keys: Sequence[str]) -> Iterator[tuple[str, datetime | None]]:
+        """The objects of some ids that are not deleted."""
+        for key in keys:
+            raw = self._present(schema.name, key)
+            record = orjson.loads(raw) if raw is not None else {"deleted": True}
+            if raw is not None and not record.get("deleted"):
+                yield raw, _instant(record["created"])
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
         """The record that says a key is gone, as Stripe answers for a deleted object.

@@ -164,11 +164,12 @@ def _dag_run(document: dict[str, Any]) -> DagRun:
 
 
 def _event_lines(event: str | dict[str, Any]) -> Iterator[str]:
-    """A log event is structured; a fault in it brings its own text."""
+    """A log event is structured; a fault in it brings its own text, and a decision its reason."""
     if isinstance(event, str):
         yield event
         return
-    yield f"{event.get('level', '')} {event.get('event', '')}".strip()
+    reason = f": {event['reason']}" if event.get("reason") else ""
+    yield f"{event.get('level', '')} {event.get('event', '')}{reason}".strip()
     for error in event.get("error_detail") or ():
         yield f"  {error.get('exc_type')}: {error.get('exc_value')}"
 

@@ -55,6 +55,7 @@ class HubSpotServer:
                 Route("/crm/v3/pipelines/{name}", self._guarded(self._pipelines)),
                 Route("/crm/v3/objects/{name}", self._guarded(self._list)),
                 Route("/crm/v3/objects/{name}/search", self._guarded(self._search), methods=["POST"]),
+                Route("/crm/v3/objects/{name}/batch/read", self._guarded(self._batch), methods=["POST"]),
                 Route("/crm/v3/objects/{name}/{key}", self._guarded(self._single)),
                 Route(
                     "/crm/v4/associations/{from_object}/{to_object}/batch/read",
@@ -140,6 +141,25 @@ class HubSpotServer:
                 if record["id"] == key or key in merged:
                     return Json(_pick(record, name, _properties(request)))
         return _error(404, "OBJECT_NOT_FOUND", f"Object not found. objectId={key}")
+
+    async def _batch(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        records = self._records(name, archived=False)
+        if records is None:
+            return _unknown(name)
+        try:
+            body = orjson.loads(await request.body())
+            keys = [str(one["id"]) for one in body["inputs"]]
+        except (ValueError, KeyError, TypeError) as error:
+            return _error(400, "VALIDATION_ERROR", f"Invalid input JSON: {error}")
+        if not 1 <= len(keys) <= LIST_LIMIT:
+            return _error(400, "VALIDATION_ERROR", f"Invalid input: 1 to {LIST_LIMIT} inputs")
+        found = [_pick(record, name, body.get("properties") or []) for record in records if record["id"] in set(keys)]
+        answer: dict[str, Any] = {"status": "COMPLETE", "results": found}
+        if len(found) == len(set(keys)):
+            return Json(answer)
+        missing = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some objects."}
+        return Json(answer | {"numErrors": 1, "errors": [missing]}, status_code=207)
 
     async def _search(self, request: Request) -> Response:
         name = request.path_params["name"]
