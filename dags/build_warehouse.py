@@ -6,7 +6,6 @@ time holds the warehouse file (the pool `warehouse`). The last good publication 
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,10 +40,7 @@ with DAG(
     def prepare(params: dict[str, Any]) -> str:
         """Fix the instant computed for, and bring the ledger's postings to where dbt reads them."""
         from partner_warehouse import pipeline
-        from partner_warehouse.extract.freshness import stale
 
-        for sentence in stale(load_settings()):
-            logging.getLogger(__name__).warning(sentence)
         as_of = datetime.fromisoformat(params["as_of"]) if params["as_of"] else None
         return pipeline.prepare(load_settings(), as_of=as_of).isoformat()
 

@@ -321,11 +321,13 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _status(_: argparse.Namespace, settings: Settings) -> None:
-    from partner_warehouse.extract.freshness import stale
+    from partner_warehouse.extract.freshness import freshness, stale
     from partner_warehouse.ledger.payouts import PayoutService
     from partner_warehouse.ledger.status import published_status
 
-    for sentence in [*published_status(settings), *stale(settings)]:
+    every = freshness(settings)
+    fresh = f"fresh: {sum(one.status == 'fresh' for one in every)} of {len(every)} objects of the sources in use"
+    for sentence in [*published_status(settings), fresh, *stale(settings)]:
         _say(sentence)
     states = PayoutService(settings).states()
     _say("payouts: none drafted" if not states else "payouts:")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
 from partner_warehouse.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 """Told the name of each step as it begins."""
@@ -72,12 +75,17 @@ def build(settings: Settings, *, as_of: datetime | None = None, progress: Progre
 def prepare(settings: Settings, *, as_of: datetime | None = None) -> datetime:
     """Fix what the build computes for, and bring the ledger's postings to where dbt reads them.
 
+    Objects that are not fresh are told in the log: the build goes on with what there is.
+
     Returns:
         The instant computed for, UTC.
     """
+    from partner_warehouse.extract.freshness import stale
     from partner_warehouse.ledger.landing import land_ledger
     from partner_warehouse.warehouse import runner
 
+    for sentence in stale(settings):
+        logger.warning(sentence)
     land_ledger(settings)
     return runner.prepare(settings, as_of=as_of)
 

@@ -80,6 +80,10 @@ def test_an_added_object_has_its_columns_before_it_arrives(additions: Path, sett
         ("salesforce.yml", "objects: [", ("line 1", "not YAML")),
         ("salesforce.yml", "X__c: {Id: text!}", ("objects:",)),
         ("salesforce.yml", "source: hubspot\nobjects: {X: {id: text!}}", ("'hubspot'", "name the file")),
+        ("salesforce.yml", "freshness: {Acount: {looked: 3}}", ("no object 'Acount'", "Account")),
+        ("salesforce.yml", "freshness: {Account: 3}", ("freshness of Account", "whole hours")),
+        ("salesforce.yml", "freshness: {Account: {looked: 0.5}}", ("freshness of Account", "whole hours")),
+        ("salesforce.yml", "freshness: {Account: {seen: 3}}", ("freshness of Account", "looked: <hours>")),
         ("salesfroce.yml", CUSTOM, ("no source of this name", "salesforce")),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from partner_warehouse.errors import BadInputError, BusyError
 from partner_warehouse.extract.api import Window
-from partner_warehouse.extract.freshness import LIMIT, freshness, stale
+from partner_warehouse.extract.freshness import freshness, stale
 from partner_warehouse.extract.ingest import patiently
 from partner_warehouse.extract.state import checked_at, note_check
 from partner_warehouse.landing.manifest import Manifest
@@ -52,10 +52,33 @@ def test_an_object_is_fresh_stale_or_never_looked_at(tmp_path: Path) -> None:
     note_check(settings, "stripe", "customer")
     looked = checked_at(settings, "stripe", "customer")
     assert looked is not None
-    status = {one.object: one.status for one in freshness(settings, now=looked + LIMIT)}
+    limit = timedelta(hours=26)
+    status = {one.object: one.status for one in freshness(settings, now=looked + limit)}
     assert status["customer"] == "fresh"
-    late = stale(settings, now=looked + LIMIT + timedelta(seconds=1))
-    assert any(sentence.startswith("stale: stripe customer, last looked at") for sentence in late)
+    late = stale(settings, now=looked + limit + timedelta(seconds=1))
+    assert f"stale: stripe customer, last looked at {looked:%Y-%m-%d %H:%M} UTC, the limit is 26 h" in late
+
+
+def test_each_object_has_the_limits_that_its_catalog_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = home / "catalog"
+    directory.mkdir()
+    (directory / "stripe.yml").write_text("freshness:\n  charge: {looked: 3, loaded: 5}\n  refund: {loaded: 700}\n")
+    monkeypatch.setenv("PARTNER_WAREHOUSE_CATALOG", str(directory))
+    settings = load_settings(sources=("stripe",))
+    looked = datetime.now(UTC)
+    for name in ("charge", "refund", "customer"):
+        note_check(settings, "stripe", name)
+        load = settings.landing_dir / "stripe" / name / "20260101T000000.000000Z-00000000"
+        load.mkdir(parents=True)
+        loaded = looked - timedelta(hours=600)
+        (load / "manifest.json").write_text(json.dumps(OLD | {"loaded_at": loaded.isoformat()}))
+    now = looked + timedelta(hours=2)
+    status = {one.object: one.status for one in freshness(settings, now=now)}
+    assert (status["charge"], status["refund"], status["customer"]) == ("silent", "fresh", "fresh")
+    silent = f"silent: stripe charge, last brought anything new {loaded:%Y-%m-%d %H:%M} UTC, the limit is 5 h"
+    assert silent in stale(settings, now=now)
+    later = {one.object: one.status for one in freshness(settings, now=looked + timedelta(hours=4))}
+    assert (later["charge"], later["refund"], later["customer"]) == ("stale", "fresh", "fresh")
 
 
 def test_a_window_waits_for_the_run_that_holds_its_object_and_not_for_ever() -> None:

@@ -12,6 +12,8 @@ import duckdb
 import pytest
 
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
+from partner_warehouse.extract.state import note_check
+from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.publish import snapshot
 from partner_warehouse.quality import gates, suites
 from partner_warehouse.settings import Settings
@@ -70,6 +72,20 @@ def test_marts_are_published_with_their_types_and_nothing_private(warehouse: Set
     assert schemas == {"finance", "ops"}
     assert types["amount"] == "DECIMAL(18,3)"
     assert ("publication", True) in checked
+
+
+def test_the_freshness_of_every_object_is_published_as_it_is_then(warehouse: Settings) -> None:
+    _fill(warehouse, 1)
+    note_check(warehouse, "stripe", "charge")
+    with duckdb.connect(str(snapshot.publish(warehouse)), read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT status, looked_limit_hours, looked_at <= judged_at FROM ops.freshness "
+            "WHERE source = 'stripe' AND object = 'charge'"
+        ).fetchall()
+        every = connection.execute("SELECT count(*), count(DISTINCT (source, object)) FROM ops.freshness").fetchall()
+    assert rows == [("fresh", 26, True)]
+    objects = sum(len(load_catalog(source).objects) for source in warehouse.sources)
+    assert every == [(objects, objects)]
 
 
 # Readers are other processes, as BI is.

@@ -133,7 +133,7 @@ PUBLISHED = {
         "onboarding",
         "activities",
     },
-    "ops": {"gate_results", "loads", "quarantine"},
+    "ops": {"gate_results", "loads", "quarantine", "freshness"},
 }
 """What others rely on."""
 

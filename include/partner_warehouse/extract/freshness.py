@@ -1,34 +1,57 @@
-"""How long ago each object was looked at, whether or not anything was new. It reads the clock: no mart comes of it."""
+"""How long ago each object was looked at, and brought anything new, against its limits. It reads the clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+
 from partner_warehouse.extract.state import checked_at
+from partner_warehouse.landing.catalog import Freshness as Limits
 from partner_warehouse.landing.catalog import load_catalog
-from partner_warehouse.landing.manifest import load_ids
+from partner_warehouse.landing.layout import object_dir
+from partner_warehouse.landing.manifest import MANIFEST, Manifest, load_ids
 from partner_warehouse.settings import Settings
 
-LIMIT = timedelta(hours=26)
-"""How old the last look may be: an hourly run that fails for a day is told, one that fails for a night is not."""
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """When an object was last looked at.
+    """When an object was last looked at, and last brought anything new.
 
     Attributes:
-        checked_at: The last time that all that was new was asked for, UTC.
-        newest_load: Its newest load's id, which sorts by time.
-        status: `fresh`, `stale`, or `never` where nobody has looked yet.
+        looked_at: The last time that all that was new was asked for, UTC.
+        loaded_at: When its newest load became visible, UTC.
+        limits: How old these may be.
+        status: `fresh`; `stale`, not looked at for too long; `silent`, looked at, and nothing new for too long;
+            `never`, nobody has looked yet.
     """
 
     source: str
     object: str
-    checked_at: datetime | None
-    newest_load: str | None
+    looked_at: datetime | None
+    loaded_at: datetime | None
+    limits: Limits
     status: str
+
+    @property
+    def warning(self) -> str | None:
+        """What to tell a person; None where it is fresh."""
+        name = f"{self.source} {self.object}"
+        if self.status == "never":
+            return f"stale: {name}, never looked at"
+        if self.status == "stale":
+            return f"stale: {name}, last looked at {self.looked_at:%Y-%m-%d %H:%M} UTC, {_limit(self.limits.looked)}"
+        if self.status == "silent" and self.limits.loaded is not None:
+            last = f"{self.loaded_at:%Y-%m-%d %H:%M} UTC" if self.loaded_at else "never"
+            return f"silent: {name}, last brought anything new {last}, {_limit(self.limits.loaded)}"
+        return None
+
+
+def _limit(span: timedelta) -> str:
+    return f"the limit is {span // HOUR} h"
 
 
 def freshness(settings: Settings, *, now: datetime | None = None) -> list[Freshness]:
@@ -41,24 +64,58 @@ def freshness(settings: Settings, *, now: datetime | None = None) -> list[Freshn
     now = now or datetime.now(UTC)
     found = []
     for source in settings.sources:
-        for name in load_catalog(source).objects:
+        for name, schema in load_catalog(source).objects.items():
             looked = checked_at(settings, source, name)
-            loads = load_ids(settings.landing_dir, source, name)
-            status = "never" if looked is None else "stale" if now - looked > LIMIT else "fresh"
-            found.append(Freshness(source, name, looked, loads[-1] if loads else None, status))
+            loaded = _loaded_at(settings, source, name)
+            limits = schema.freshness
+            status = "fresh"
+            if looked is None:
+                status = "never"
+            elif now - looked > limits.looked:
+                status = "stale"
+            elif limits.loaded is not None and (loaded is None or now - loaded > limits.loaded):
+                status = "silent"
+            found.append(Freshness(source, name, looked, loaded, limits, status))
     return found
 
 
 def stale(settings: Settings, *, now: datetime | None = None) -> list[str]:
-    """A sentence for each object that nobody has looked at for too long; none where all are fresh.
+    """A sentence for each object that is not fresh; none where all are.
 
     An object that nobody has ever looked at is told only where its source was pulled before.
     """
     every = freshness(settings, now=now)
-    used = {one.source for one in every if one.checked_at is not None}
-    return [
-        f"stale: {one.source} {one.object}, "
-        + (f"last looked at {one.checked_at:%Y-%m-%d %H:%M} UTC" if one.checked_at else "never looked at")
-        for one in every
-        if one.status != "fresh" and one.source in used
+    used = {one.source for one in every if one.looked_at is not None}
+    return [one.warning for one in every if one.warning is not None and one.source in used]
+
+
+def write_table(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `ops.freshness`, one row per object, as things stand now; the schema `ops` exists."""
+    connection.execute(
+        "CREATE TABLE ops.freshness (source VARCHAR, object VARCHAR, status VARCHAR, looked_at TIMESTAMPTZ, "
+        "loaded_at TIMESTAMPTZ, looked_limit_hours INTEGER, loaded_limit_hours INTEGER, judged_at TIMESTAMPTZ)"
+    )
+    now = datetime.now(UTC)
+    rows = [
+        (
+            one.source,
+            one.object,
+            one.status,
+            one.looked_at,
+            one.loaded_at,
+            one.limits.looked // HOUR,
+            one.limits.loaded // HOUR if one.limits.loaded is not None else None,
+            now,
+        )
+        for one in freshness(settings, now=now)
     ]
+    if rows:
+        connection.executemany("INSERT INTO ops.freshness VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _loaded_at(settings: Settings, source: str, name: str) -> datetime | None:
+    loads = load_ids(settings.landing_dir, source, name)
+    if not loads:
+        return None
+    manifest = Manifest.read(object_dir(settings.landing_dir, source, name) / loads[-1] / MANIFEST)
+    return datetime.fromisoformat(manifest.loaded_at).astimezone(UTC)

@@ -4,13 +4,14 @@ A field is written `name: type[!] [path]`: `!` marks a value that every record m
 the record as received, when that is not its name.
 
 An installation adds objects and fields of its own in `<source>.yml` of the directory `PARTNER_WAREHOUSE_CATALOG`: its
-custom objects and custom fields need no change of this package.
+custom objects and custom fields need no change of this package. `freshness` says when an object is stale.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -70,18 +71,33 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long ago something may be, at most.
+
+    Attributes:
+        looked: The last look at an object, whether or not anything was new.
+        loaded: Its newest load; None where nothing new for any time is no fault.
+    """
+
+    looked: timedelta = timedelta(hours=26)
+    loaded: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectSchema:
     """One object of a source; the first field is its key.
 
     Attributes:
         envelope: Paths that a record of the source may have and that nobody types, with all that lies below them: not
             reported as undeclared. Like any other field they are kept in the record as received.
+        freshness: When it is stale.
     """
 
     source: str
     name: str
     fields: tuple[Field, ...]
     envelope: frozenset[tuple[str, ...]] = frozenset()
+    freshness: Freshness = Freshness()
 
     @property
     def key(self) -> str:
@@ -183,8 +199,9 @@ def _catalog(source: str, addition: Path | None, _changed: int) -> SourceCatalog
         )
         for name, fields in declared["objects"].items()
     }
+    objects = _with_freshness(path, objects, declared.get("freshness"))
     if addition is not None:
-        objects |= _added(addition, source, objects, envelope)
+        objects = _added(addition, source, objects, envelope)
     for schema in objects.values():
         if not schema.fields[0].required:
             raise BadInputError(
@@ -197,16 +214,18 @@ def _catalog(source: str, addition: Path | None, _changed: int) -> SourceCatalog
 def _added(
     path: Path, source: str, known: dict[str, ObjectSchema], envelope: frozenset[tuple[str, ...]]
 ) -> dict[str, ObjectSchema]:
-    """The objects that an installation's file declares, each over the object that there is."""
+    """The objects with those that an installation's file declares, each over the object that there is."""
     try:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise BadInputError(f"{path}{line}: not YAML; indent with blanks and quote values with a colon") from error
-    listed = declared.get("objects") if isinstance(declared, dict) else None
-    if not isinstance(listed, dict) or (isinstance(declared, dict) and set(declared) - {"source", "objects"}):
-        raise BadInputError(f"{path}: write `objects:` with the objects below it, and nothing else")
+    if not isinstance(declared, dict) or set(declared) - {"source", "objects", "freshness"} or not declared:
+        raise BadInputError(f"{path}: write `objects:` or `freshness:` with the objects below it, and nothing else")
+    listed = declared.get("objects", {} if "freshness" in declared else None)
+    if not isinstance(listed, dict):
+        raise BadInputError(f"{path}: write `objects:` with the objects below it, as `<name>: {{<field>: <type>}}`")
     if declared.get("source", source) != source:
         raise BadInputError(f"{path}: it says source {declared['source']!r}; name the file after its source")
     found: dict[str, ObjectSchema] = {}
@@ -226,12 +245,34 @@ def _added(
             # The engine that lands them tells names apart without regard to case.
             if (other := folded.setdefault(field.lower(), field)) != field:
                 raise BadInputError(f"{where}, field {field}: there is {other} already; write it alike")
-        found[name] = ObjectSchema(source, name, tuple(merged.values()), envelope)
+        freshness = known[name].freshness if name in known else Freshness()
+        found[name] = ObjectSchema(source, name, tuple(merged.values()), envelope, freshness)
     names: dict[str, str] = {}
     for name in known | found:
         if (other := names.setdefault(name.lower(), name)) != name:
             raise BadInputError(f"{path}, object {name}: there is {other} already; write it alike")
-    return found
+    return _with_freshness(path, known | found, declared.get("freshness"))
+
+
+def _with_freshness(path: Path, objects: dict[str, ObjectSchema], declared: object) -> dict[str, ObjectSchema]:
+    """The objects with the limits that a file declares, as `<object>: {looked: <hours>, loaded: <hours>}`."""
+    if declared is None:
+        return objects
+    if not isinstance(declared, dict):
+        raise BadInputError(f"{path}, freshness: {_FRESHNESS}")
+    changed = {}
+    for name, limits in declared.items():
+        if name not in objects:
+            raise BadInputError(f"{path}, freshness: no object {name!r}; use one of {', '.join(objects)}")
+        is_usable = isinstance(limits, dict) and limits and set(limits) <= {"looked", "loaded"}
+        if not is_usable or not all(type(hours) is int and hours > 0 for hours in limits.values()):
+            raise BadInputError(f"{path}, freshness of {name}: {_FRESHNESS}")
+        spans = {kind: timedelta(hours=hours) for kind, hours in limits.items()}
+        changed[name] = replace(objects[name], freshness=replace(objects[name].freshness, **spans))
+    return objects | changed
+
+
+_FRESHNESS = "write `<object>: {looked: <hours>, loaded: <hours>}`, one of them or both, in whole hours"
 
 
 def catalogued_sources() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from partner_warehouse.errors import PartnerWarehouseError
+from partner_warehouse.extract.freshness import write_table as write_freshness
 from partner_warehouse.quality import gates
 from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.lock import exclusive
@@ -67,7 +68,7 @@ def _sweep(target: Path) -> None:
 
 
 def copy_marts(settings: Settings, candidate: Path) -> None:
-    """Write every published table of the warehouse into a new file."""
+    """Write every published table of the warehouse into a new file, and what is known of the run and its sources."""
     with duckdb.connect(str(candidate)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
@@ -92,6 +93,7 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
             "SELECT as_of, known_at, timezone, reporting_currency FROM read_parquet(?)",
             [str(parameters)],
         )
+        write_freshness(settings, connection)
         connection.execute("COMMIT")
         connection.execute("DETACH warehouse")
         connection.execute("CHECKPOINT")
