@@ -435,7 +435,7 @@ class Collector:
         at = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).isoformat()
         lines = [{"messageId": key, "type": "track", "timestamp": at, "receivedAt": at} for key in message_ids]
         name = f"2026-01-{1 + hour // 24:02d}/{hour % 24:02d}.ndjson.gz"
-        self.files[name] = gzip.compress(b"".join(orjson.dumps(line) + b"\n" for line in lines), mtime=0)
+        self.files[name] = gzip.compress(b"".join(orjson.dumps(line) + b"\n" for line in lines), 0, mtime=0)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/files":
@@ -489,8 +489,31 @@ def test_a_file_that_appears_after_months_is_found_by_the_daily_listing(
     assert len(collector.fetched) == len(set(collector.fetched)) == 300
     state_path(settings, "events", "events").unlink()
     collector.put(7, "m7", "late")
+    assert pull_events(settings, collector).landed == 2
+    assert len(set(landed(settings, "events", "events", "messageId"))) == 295
+
+
+@pytest.mark.parametrize("lost", [(), ("events.fetched",), ("events.json",), ("events.fetched", "events.json")])
+def test_an_old_file_that_is_replaced_is_found_by_the_daily_listing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, lost: tuple[str, ...]
+) -> None:
+    collector = Collector()
+    for hour in range(100):
+        collector.put(hour, *([f"m{hour}"] if hour != 9 else []))
+    pull_events(settings, collector)
+    for name in lost:
+        (settings.home / "state" / "events" / name).unlink()
+    collector.put(7, "m7", "late")
+    collector.put(9, "no more empty")
+    # Of the same size: the tag alone tells, where it is still known.
+    collector.put(5, "n5")
+    found = {"m7", "late", "no more empty"} | (set() if "events.fetched" in lost else {"n5"})
+    monkeypatch.setattr(events_module, "WHOLE_LISTING", timedelta(0))
+    assert pull_events(settings, collector).landed == len(found)
+    assert set(landed(settings, "events", "events", "messageId")[99:]) == found
+    collector.fetched.clear()
     assert not pull_events(settings, collector).is_new
-    assert len(set(landed(settings, "events", "events", "messageId"))) == 294
+    assert not collector.fetched
 
 
 def test_a_long_backlog_lands_in_parts_and_goes_on_after_a_fault(settings: Settings) -> None:

@@ -27,11 +27,16 @@ role is used, which is better."""
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file as it is listed; another tag means another content."""
+    """A file as it is listed; another tag means another content. A collector need not give any."""
 
     name: str
     bytes: int
     etag: str
+
+    @property
+    def mark(self) -> str:
+        """What tells a content from another one: the tag, else the size."""
+        return self.etag or f"{self.bytes} bytes"
 
 
 class EventFiles(Protocol):

@@ -6,19 +6,21 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 
 from partner_warehouse.errors import BadInputError, TransientError
 from partner_warehouse.extract.api import Window
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.event_files import Listed, event_files
-from partner_warehouse.extract.state import read_state, write_state
+from partner_warehouse.extract.state import read_state, state_path, write_state
 from partner_warehouse.landing.catalog import ObjectSchema
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
@@ -37,11 +39,11 @@ LOOK_BACK = 72
 """How many files before the cursor are listed again, for those that appeared late or were replaced."""
 
 WHOLE_LISTING = timedelta(days=1)
-"""How often every file is listed, for those that appeared later than the look-back sees: an hour that a collector had
-lost may come after months."""
+"""How often every file is listed, for those that appeared or were replaced later than the look-back sees: an hour that
+a collector had lost may come after months."""
 
 _NEVER = "never landed"
-"""In place of a tag; a collector need not give any."""
+"""In place of a mark."""
 
 _HOUR = re.compile(r"(20\d{2})[-_/]?(0[1-9]|1[0-2])[-_/]?(0[1-9]|[12]\d|3[01])(?:[-_/T]?([01]\d|2[0-3]))?(?!\d)")
 """The UTC hour, or the day, in a file's name: `2026-03-01T05.ndjson.gz`, `2026/03/01/05.gz`, `20260301.gz`."""
@@ -104,14 +106,21 @@ class Events:
             after = names[-LOOK_BACK - 1] if len(names) > LOOK_BACK else ""
             now = datetime.now(UTC)
             is_whole = not after or _is_due(before.get("listed_at"), now)
-            # Of a file before the look-back it is known whether it was landed, and no longer with which tag.
-            landed = empty | _landed(settings, schema) if after and is_whole else set()
+            archive = _Archive(settings, schema)
+            older = archive.read(empty) if after and is_whole else {}
             new = [
                 listed
                 for listed in self._files.list("" if is_whole else after)
-                if (listed.name not in landed if listed.name < after else known.get(listed.name, _NEVER) != listed.etag)
+                if (
+                    not _is_as_it_was(listed, older)
+                    if listed.name < after
+                    else known.get(listed.name, _NEVER) != listed.mark
+                )
             ]
-            contents = _contents(settings, schema, {name for name, tag in known.items() if tag is None})
+            again = {name for name, mark in known.items() if mark is None} | {
+                listed.name for listed in new
+            } & older.keys()
+            contents = _contents(settings, schema, again)
             for batch in _batches(new, load_bytes):
                 fetched = self._download(batch, directory)
                 received = [entry for entry in fetched if contents.get(entry.name) != entry.sha256]
@@ -124,21 +133,22 @@ class Events:
                     entry.path.unlink()
                 empty |= {entry.name for entry in received if not entry.records}
                 cursor = cursor_to
-                known |= {listed.name: listed.etag for listed in batch}
+                known |= {listed.name: listed.mark for listed in batch}
                 kept = {name: known[name] for name in sorted(known)[-LOOK_BACK - 1 :]}
                 load = outcome.load_ids[-1] if outcome.is_new else load
                 state = {"cursor": cursor, "load": load, "files": kept, "empty": sorted(empty)}
                 # The whole listing counts as made when all that it showed is landed.
                 write_state(settings, schema.source, schema.name, before | state)
+                archive.add(batch)
             if is_whole and known:
                 state = read_state(settings, schema.source, schema.name) | {"listed_at": now.isoformat()}
                 write_state(settings, schema.source, schema.name, state)
         return outcome
 
     def _known(self, settings: Settings, schema: ObjectSchema) -> dict[str, str | None]:
-        """The newest files that were landed, with their tags.
+        """The newest files that were landed, with their marks.
 
-        Where the state is lost or behind, the manifests have the names, and no tags: these files are fetched once more
+        Where the state is lost or behind, the manifests have the names, and no marks: these files are fetched once more
         and landed if their content is another one, because one may have been replaced since.
         """
         state = read_state(settings, schema.source, schema.name)
@@ -174,10 +184,43 @@ def _is_due(listed_at: str | None, now: datetime) -> bool:
     return listed_at is None or now - datetime.fromisoformat(listed_at) >= WHOLE_LISTING
 
 
-def _landed(settings: Settings, schema: ObjectSchema) -> set[str]:
-    """Every file that was ever landed."""
-    loads = manifests(settings.landing_dir, schema.source, schema.name)
-    return {file.name for manifest in loads for file in manifest.files}
+class _Archive:
+    """Every file that was ever fetched, with the mark that it was listed with: a line each, a name's last one counts.
+
+    It is added to, so that a run costs no more with the years, and read once a day. Where it lacks a name, the size of
+    what was landed stands in: a lost one costs nothing but files that were replaced by others of the same size.
+    """
+
+    def __init__(self, settings: Settings, schema: ObjectSchema) -> None:
+        self._settings, self._schema = settings, schema
+        self._path = state_path(settings, schema.source, schema.name).with_suffix(".fetched")
+
+    def read(self, empty: set[str]) -> dict[str, str | int]:
+        """The mark of each file that was landed or was empty; of one that was landed its size in bytes instead."""
+        known: dict[str, str | int] = {}
+        for manifest in manifests(self._settings.landing_dir, self._schema.source, self._schema.name):
+            for file in manifest.files:
+                known.setdefault(file.name, file.bytes)
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return known
+        for line in lines:
+            with suppress(orjson.JSONDecodeError):  # a line that a killed run has begun
+                name, mark = orjson.loads(line)
+                if name in known or name in empty:
+                    known[name] = mark
+        return known
+
+    def add(self, batch: Iterable[Listed]) -> None:
+        """Note files that were landed. The line of a killed run ends before the first of these."""
+        with self._path.open("ab") as lines:
+            lines.write(b"\n" + b"".join(orjson.dumps([listed.name, listed.mark]) + b"\n" for listed in batch))
+
+
+def _is_as_it_was(listed: Listed, known: Mapping[str, str | int]) -> bool:
+    mark = known.get(listed.name)
+    return mark == (listed.bytes if isinstance(mark, int) else listed.mark)
 
 
 def _contents(settings: Settings, schema: ObjectSchema, names: set[str]) -> dict[str, str]:
