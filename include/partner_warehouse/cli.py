@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from partner_warehouse.errors import BadInputError, ExitStatus, PartnerWarehouseError
 
 if TYPE_CHECKING:
+    from partner_warehouse.ledger.payouts import PayoutState
     from partner_warehouse.settings import Settings
 
 Command = Callable[[argparse.Namespace, "Settings"], None]
@@ -138,7 +139,7 @@ _ACTION_HELP = {
     "submit": "put the draft to approval",
     "approve": "approve what was submitted, post it, publish it",
     "reject": "send it back to draft",
-    "export": "write the bill files",
+    "export": "write bills, bank files, journal lines and statements",
     "paid": "note that the bank has paid",
 }
 
@@ -216,6 +217,23 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
     _say(f"  {state.line_count} lines, {state.payout_count} payouts, content {state.content_hash}")
     for total in state.totals:
         _say(f"  {total.payable} {total.currency} to {total.payouts} partners")
+    if options.action == "export":
+        _say_export(state)
+
+
+def _say_export(state: PayoutState) -> None:
+    """What there is for the banks.
+
+    Raises:
+        BadInputError: Some payouts are in no bank file. The others are exported all the same.
+    """
+    if not state.has_bank_files:
+        _say("  no bank files: the connection bank_vault_default is not configured")
+    if state.exceptions:
+        raise BadInputError(
+            f"{state.period}: {state.exceptions} payouts are in no bank file\n"
+            "exceptions.csv says which and why: mend the bank vault and export again; the others are exported"
+        )
 
 
 def _show(options: argparse.Namespace, settings: Settings) -> None:

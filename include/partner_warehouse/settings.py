@@ -49,9 +49,16 @@ class Settings(BaseSettings):
     two_approvers_above: int | None = Field(
         default=None, description="Sum of a period's payables above which two approvers are needed, per currency."
     )
+    gl_accounts: Path | None = Field(
+        default=None, description="CSV of account codes for the journal (account, code, name); default: our own."
+    )
+    company_name: str = Field(default="", description="Who sends the statements, as their letterhead has it.")
+    statement_fonts: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="TrueType files for scripts that the statements' own font lacks, in order."
+    )
     dbt_threads: int = Field(default=2, ge=1, le=16)
 
-    @field_validator("sources", "approvers", mode="before")
+    @field_validator("sources", "approvers", "statement_fonts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Comma lists, as the environment has them."""
@@ -59,7 +66,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("home", "inbox", "plans", "catalog", mode="after")
+    @field_validator("home", "inbox", "plans", "catalog", "gl_accounts", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

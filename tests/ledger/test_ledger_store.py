@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -16,10 +17,16 @@ from sqlalchemy.exc import DBAPIError
 
 from partner_warehouse.ledger import journal, schema, store
 from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.settings import ROOT
+
+sys.path.append(str(ROOT / "tests" / "exports"))
+
+import bank_vault
 
 
 @pytest.fixture
-def posted(settings, service, approve):
+def posted(settings, service, approve, tmp_path, monkeypatch):
+    bank_vault.fill(tmp_path / "vault.sqlite", monkeypatch, [bank_vault.ach("p1")])
     publish(settings, [line("a", "14.70", "2026-03-05"), line("b", "-3.00", "2026-03-06", partner_id="p2")])
     approve("2026-03")
     service.export("2026-03", "dora")

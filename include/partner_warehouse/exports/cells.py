@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -21,3 +22,10 @@ def write_csv(target: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([safe(row[name]) for name in columns] for row in rows)
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """The same as a file's content, UTF-8."""
+    text = io.StringIO(newline="")
+    write_csv(text, columns, rows)
+    return text.getvalue().encode("utf-8")

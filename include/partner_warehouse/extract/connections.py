@@ -9,10 +9,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from partner_warehouse.errors import BadInputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 _IN_A_TASK = "AIRFLOW_CTX_DAG_ID"
 """Airflow sets it in the environment of every running task."""
@@ -63,6 +66,77 @@ def get_connection(conn_id: str) -> SourceConnection:
     if not value:
         raise BadInputError(f"connection {conn_id} is not configured: add it in Airflow, or set {variable}")
     return _from_json(conn_id, variable, value) if value.lstrip().startswith("{") else _from_uri(conn_id, value)
+
+
+def get_database_url(conn_id: str) -> URL | None:
+    """Read a connection to a database, as SQLAlchemy takes it.
+
+    Args:
+        conn_id: As in Airflow, `bank_vault_default`.
+
+    Returns:
+        None where there is no such connection.
+
+    Raises:
+        BadInputError: It cannot be read, or is neither to PostgreSQL nor to SQLite; the message never has its content.
+    """
+    if _IN_A_TASK in os.environ:
+        parts = _database_from_airflow(conn_id)
+        return None if parts is None else _database_url(conn_id, **parts)
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    value = os.environ.get(variable)
+    if not value:
+        return None
+    try:
+        parts = _database_parts(value)
+    except ValueError:
+        raise BadInputError(f"{variable} is neither a valid URI nor valid JSON") from None
+    return _database_url(conn_id, **parts)
+
+
+def _database_from_airflow(conn_id: str) -> dict[str, Any] | None:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+    return {name: getattr(found, name) for name in ("conn_type", "login", "password", "host", "port", "schema")}
+
+
+def _database_parts(value: str) -> dict[str, Any]:
+    """The parts of a connection in an environment variable, read as Airflow reads them."""
+    names = ("conn_type", "login", "password", "host", "port", "schema")
+    if value.lstrip().startswith("{"):
+        document = json.loads(value)
+        return {name: document.get(name) for name in names}
+    uri = urlsplit(value)
+    texts = (uri.username, uri.password, uri.hostname, uri.path[1:])
+    login, password, host, schema = (unquote(text) if text else None for text in texts)
+    return dict(zip(names, (uri.scheme, login, password, host, uri.port, schema), strict=True))
+
+
+def _database_url(
+    conn_id: str,
+    *,
+    conn_type: str | None,
+    login: str | None,
+    password: str | None,
+    host: str | None,
+    port: int | None,
+    schema: str | None,
+) -> URL:
+    from sqlalchemy import URL
+
+    kind = (conn_type or "").split("+")[0]
+    if kind in {"postgres", "postgresql"}:
+        return URL.create("postgresql+psycopg", login, password, host, int(port) if port else None, schema)
+    if kind == "sqlite" and (host or schema):
+        # Read-only, so that a wrong path is an error and not a new, empty file.
+        path = quote(host or f"/{(schema or '').lstrip('/')}")
+        return URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+    raise BadInputError(f"connection {conn_id}: a database is a connection of the type postgres or sqlite")
 
 
 def _from_airflow(conn_id: str) -> SourceConnection:

@@ -7,7 +7,7 @@ all, and of several at once exactly one wins. What an action may do is decided h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +41,8 @@ class PayoutState:
         content_hash: SHA-256 of exactly what is to be approved, or was.
         totals: Control totals, by currency.
         message: What the action did, for people.
+        exceptions: After an export, payouts that are in no bank file although bank files are made.
+        has_bank_files: After an export, whether bank files are made: not without a bank vault.
     """
 
     period: str
@@ -54,6 +56,8 @@ class PayoutState:
     submitted_by: str | None
     approved_by: str | None
     message: str
+    exceptions: int = 0
+    has_bank_files: bool = False
 
 
 class PayoutService:
@@ -179,31 +183,41 @@ class PayoutService:
             return self._state(connection, added, f"{month}: rejected, back in draft")
 
     def export(self, period: str, user: str, reason: str = "") -> PayoutState:
-        """Write the bill files of an approved period. Asking again writes the same files again.
+        """Write the files of an approved period. Asking again writes the same files again.
+
+        With a bank vault, what can be paid is ordered from the banks, each payout once; asking again orders what was
+        mended in the vault since.
 
         Raises:
-            BadInputError: Not a period, no user, or nothing is drafted.
+            BadInputError: Not a period, no user, nothing is drafted, or the vault cannot be read.
             NotAllowedError: The period is not approved.
+            PartnerWarehouseError: The files do not tie with what was approved, or do not validate; none is released.
         """
-        from partner_warehouse.exports.bills import write_bills
+        from partner_warehouse.exports.export import prepare
 
         month, actor = Period.parse(period), _person(user)
         with self._store.writing() as connection:
             last = _newest(connection, month)
             if last.to_status not in CLOSED:
                 _refuse_unless(last, "approved", "exported")
-            written = write_bills(self._settings.home / "exports", str(month), _payouts(connection, last))
+            now = self._clock()
+            prepared = prepare(connection, self._settings, last, now)
             if last.to_status == "approved":
-                last = self._follow(connection, last, "export", "exported", actor, reason)
-            return self._state(connection, last, f"{month}: exported to {written}")
+                last = self._follow(connection, last, "export", "exported", actor, reason, at=now)
+            state = self._state(connection, last, f"{month}: exported to {prepared.directory}")
+        # Only now does the ledger know what was ordered: a file that it does not know must not reach a bank.
+        prepared.release()
+        return replace(state, exceptions=prepared.exceptions, has_bank_files=prepared.has_bank_files)
 
     def paid(self, period: str, user: str, reason: str = "") -> PayoutState:
-        """Note that the bank has paid an exported period.
+        """Note that the bank has paid an exported period, and write the payment's journal lines.
 
         Raises:
             BadInputError: Not a period, no user, or nothing is drafted.
             NotAllowedError: The period is not exported.
         """
+        from partner_warehouse.exports.export import prepare
+
         month, actor = Period.parse(period), _person(user)
         with self._store.writing() as connection:
             last = _newest(connection, month)
@@ -211,7 +225,10 @@ class PayoutService:
             now = self._clock()
             journal.post_payment(connection, _payouts(connection, last), now)
             added = self._follow(connection, last, "pay", "paid", actor, reason, at=now)
-            return self._state(connection, added, f"{month}: paid")
+            prepared = prepare(connection, self._settings, added, now)
+            state = self._state(connection, added, f"{month}: paid")
+        prepared.release()
+        return replace(state, exceptions=prepared.exceptions, has_bank_files=prepared.has_bank_files)
 
     def state(self, period: str) -> PayoutState | None:
         """Where a period stands; None where nothing was drafted."""

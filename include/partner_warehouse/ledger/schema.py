@@ -16,6 +16,7 @@ metadata = MetaData()
 
 STATUSES = ("draft", "submitted", "approved", "exported", "paid")
 ACTIONS = ("draft", "submit", "first_approval", "approve", "reject", "content_changed", "export", "pay")
+BANK_FORMATS = ("pain.001", "nacha")
 ACCOUNTS = ("commission_expense", "accrued", "payable", "paid", "clawback_receivable")
 
 
@@ -193,5 +194,40 @@ journal = Table(
     sqlite_strict=True,
 )
 
-APPEND_ONLY = (events, drafts, draft_payouts, draft_lines, payouts, payout_lines, journal)
+payment_files = Table(
+    "payment_files",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("period", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("payments", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("execution_on", Day, nullable=False),
+    Column("sha256", Text, nullable=False),
+    UniqueConstraint("period", "file_name", name="payment_files_name"),
+    CheckConstraint("run > 0 AND payments > 0", name="payment_files_counts"),
+    _one_of("format", BANK_FORMATS, "payment_files_format"),
+    sqlite_strict=True,
+)
+
+# A payout is ordered from a bank once: its id is the key. No account of anybody is kept here.
+payments = Table(
+    "payments",
+    metadata,
+    Column("payout_id", Text, primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("partner_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", money(), nullable=False),
+    Column("end_to_end_id", Text, nullable=False),
+    UniqueConstraint("end_to_end_id", name="payments_end_to_end"),
+    CheckConstraint("amount > 0", name="payments_amount"),
+    sqlite_strict=True,
+)
+Index("payments_period", payments.c.period)
+
+APPEND_ONLY = (events, drafts, draft_payouts, draft_lines, payouts, payout_lines, journal, payment_files, payments)
 """Every table of the ledger."""

@@ -1,0 +1,33 @@
+"""How many decimals a currency has, from the seed that the warehouse uses too."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from functools import cache
+
+from partner_warehouse.settings import DBT_PROJECT
+
+
+@cache
+def _minor_units() -> dict[str, int]:
+    with (DBT_PROJECT / "seeds" / "currencies.csv").open(newline="", encoding="utf-8") as file:
+        return {row["currency"]: int(row["minor_unit"]) for row in csv.DictReader(file)}
+
+
+def decimals(currency: str) -> int:
+    """Decimals of a currency's minor unit; 2 for one that is not listed."""
+    return _minor_units().get(currency, 2)
+
+
+def in_minor_units(amount: Decimal, currency: str) -> Decimal:
+    """The amount with exactly its currency's decimals.
+
+    Raises:
+        ValueError: It has more: no payout is rounded on its way to the bank.
+    """
+    places = decimals(currency)
+    exact = amount.quantize(Decimal(1).scaleb(-places))
+    if exact != amount:
+        raise ValueError(f"an amount in {currency} has more than {places} decimals")
+    return exact

@@ -1,0 +1,48 @@
+"""Files that are whole or not there: written aside, synced, and given their name by one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """A file's content; None where there is no such file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def staged(target: Path) -> Path:
+    """Where a file lies until it gets its name."""
+    return target.with_name(f".{target.name}.tmp")
+
+
+def stage(target: Path, content: bytes) -> None:
+    """Write a file aside, durable. Only its owner may read it: what finance exports holds names and amounts."""
+    descriptor = os.open(staged(target), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def release(target: Path) -> None:
+    """Give a staged file its name."""
+    os.replace(staged(target), target)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
