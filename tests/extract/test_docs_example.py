@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,6 +61,7 @@ def test_the_example_lands_what_the_server_has_and_then_nothing(host: str, tmp_p
     (declared,) = re.findall(r"```yaml\n(source: helpdesk.*?)```", text, re.DOTALL)
     names: dict[str, Any] = vars(api) | vars(http) | vars(raw_json)
     names |= {"json": json, "orjson": orjson, "datetime": datetime, "Iterator": Iterator, "Mapping": Mapping}
+    names |= {"Sequence": Sequence}
     names |= {"Any": Any, "SourceConnection": SourceConnection, "ObjectSchema": ObjectSchema}
     exec(code, names)  # noqa: S102
     client = names["Helpdesk"](SourceConnection("helpdesk_default", host, None, "token"))
