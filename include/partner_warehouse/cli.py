@@ -99,7 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
         if action == "approve":
             one.add_argument("--content-hash", metavar="HASH", help="what was shown; refuse anything else")
+        if action == "export":
+            one.add_argument("--no-statements", action="store_true", help="leave the partners' statements out")
         one.set_defaults(command=_payouts, action=action)
+    statements = actions.add_parser("statements", help="write the partners' statements of an approved month")
+    statements.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
+    statements.add_argument("--partner", metavar="ID", help="one partner; default: all, with an index")
+    statements.set_defaults(command=_statements)
     show = actions.add_parser("show", help="the payouts of a month, and where it stands")
     show.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
     _add_format(show)
@@ -218,7 +224,20 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
     for total in state.totals:
         _say(f"  {total.payable} {total.currency} to {total.payouts} partners")
     if options.action == "export":
+        if not options.no_statements:
+            _write_statements(settings, options.period, None)
         _say_export(state)
+
+
+def _statements(options: argparse.Namespace, settings: Settings) -> None:
+    _write_statements(settings, options.period, options.partner)
+
+
+def _write_statements(settings: Settings, period: str, partner_id: str | None) -> None:
+    from partner_warehouse.exports.statements import write
+
+    written = write(settings, period, partner_id=partner_id)
+    _say(f"  {written.statements} statements in {written.directory}")
 
 
 def _say_export(state: PayoutState) -> None:

@@ -1,0 +1,232 @@
+"""A statement in words and figures, the same for the page and for the PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from partner_warehouse.exports.currencies import decimals
+from partner_warehouse.exports.statement_data import Account, Row, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line: its day, what it is for, how its amount comes about, the amount."""
+
+    day: str
+    title: str
+    details: tuple[str, ...]
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines with their sum."""
+
+    title: str
+    note: str
+    items: tuple[Item, ...]
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One currency: its balance, and the lines behind it."""
+
+    currency: str
+    payout_id: str
+    balance: tuple[tuple[str, str], ...]
+    paid: str
+    note: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that is printed."""
+
+    issuer: str
+    number: str
+    month: str
+    between: str
+    partner: str
+    partner_id: str
+    country: str
+    approved_on: str
+    sheets: tuple[Sheet, ...]
+    fingerprint: str
+
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+_KINDS = {
+    "payment": "Payment",
+    "refund": "Refund",
+    "dispute_lost": "Lost dispute",
+    "credit_note": "Credit note",
+    "deal": "Deal",
+}
+_COMPONENTS = {
+    "percentage": "commission",
+    "re_rate": "tier change of earlier revenue",
+    "fixed_fee": "fee",
+    "bonus": "bonus",
+    "cap": "above the cap",
+}
+_TIMES = " \N{MULTIPLICATION SIGN} "
+_BY_RATE = {"percentage", "re_rate"}
+
+
+def view(statement: Statement, issuer: str) -> View:
+    """A statement as it is printed.
+
+    Args:
+        statement: What it says.
+        issuer: Who sends it; empty for no letterhead.
+    """
+    return View(
+        issuer=issuer or "Partner programme",
+        number=statement.number,
+        month=f"{_MONTHS[statement.first_day.month - 1]} {statement.first_day.year}",
+        between=f"{_day(statement.first_day)} to {_day(statement.last_day)}",
+        partner=statement.partner_name,
+        partner_id=statement.partner_id,
+        country=statement.country or "",
+        approved_on=_day(statement.approved_at.date()),
+        sheets=tuple(_sheet(account) for account in statement.accounts),
+        fingerprint=statement.content_hash[:16],
+    )
+
+
+def _sheet(account: Account) -> Sheet:
+    payout, currency = account.payout, account.currency
+    earned = [row for row in account.lines if row["corrects_line_id"] is None]
+    adjusted = [row for row in account.lines if row["corrects_line_id"] is not None]
+    sections = [
+        _section("Earned", "", earned, currency, payout["earned"]),
+        _section("Adjustments", _ADJUSTED, adjusted, currency, payout["adjustments"]),
+        _section("Held or not due yet", _WAITING, account.waiting, currency, _sum(account.waiting)),
+    ]
+    return Sheet(
+        currency=currency,
+        payout_id=payout["payout_id"],
+        balance=(
+            ("Balance brought forward", money(payout["opening_balance"], currency)),
+            ("Earned", money(payout["earned"], currency)),
+            ("Adjustments", money(payout["adjustments"], currency)),
+            ("Paid out", money(-payout["payable"], currency)),
+            ("Balance carried forward", money(payout["closing_balance"], currency)),
+        ),
+        paid=money(payout["payable"], currency),
+        note=_note(payout, currency),
+        sections=tuple(section for section in sections if section.items),
+    )
+
+
+_ADJUSTED = "Refunds, lost disputes, credit notes and corrections of what was stated before."
+_WAITING = "For information: not part of this statement's balance. As known when the statement was made."
+
+
+def _note(payout: Row, currency: str) -> str:
+    closing = payout["closing_balance"]
+    if closing < 0:
+        return f"{money(-closing, currency)} {currency} are set off against coming commissions."
+    if closing > 0:
+        least = money(payout["min_payout"], currency)
+        return f"Below the smallest payout of {least} {currency}: carried forward, and paid once it is reached."
+    return ""
+
+
+def _sum(rows: Iterable[Row]) -> Decimal:
+    return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal(0))
+
+
+def _section(title: str, note: str, rows: Iterable[Row], currency: str, total: Decimal) -> Section:
+    return Section(title, note, tuple(_item(row, currency) for row in rows), money(total, currency))
+
+
+def _item(row: Row, currency: str) -> Item:
+    kind = _KINDS.get(row["movement_kind"] or "", row["movement_kind"] or "Line")
+    title = f"{kind} {row['movement_id'] or ''}".strip()
+    component = _COMPONENTS.get(row["component"] or "", row["component"] or "")
+    plan = f"{row['plan_id']} version {row['plan_version']}" if row["plan_version"] is not None else row["plan_id"]
+    parts = (
+        row["programme"],
+        plan,
+        f"tier {row['tier']}" if row["tier"] else None,
+        component,
+        f"line {row['line_id']}",
+    )
+    details = [" · ".join(part for part in parts if part), derivation(row), *_corrects(row, currency), *_waits(row)]
+    amount = "not known yet" if row["amount"] is None else money(row["amount"], currency)
+    return Item(_day(row["earned_on"]), title, tuple(text for text in details if text), amount)
+
+
+def derivation(row: Row) -> str:
+    """How a line's amount comes about: base x rate x exchange rate = exact amount, and what rounding made of it.
+
+    A line's base is the partner's share of the movement already. Parts of an invoice are rounded cumulatively, so the
+    last cent of a line may come from the parts before it.
+    """
+    if row["component"] == "bonus" and row["rate"] is None:
+        return "flat, for a threshold that was reached or lost"
+    if row["base_amount"] is None:
+        return ""
+    base_currency = row["base_currency"] or row["currency"]
+    text = f"{money(row['base_amount'], base_currency)} {base_currency}"
+    share = row["split_share"]
+    if share is not None and share != 1:
+        text += f" (share of {_percent(share)})"
+    by_rate = row["component"] in _BY_RATE or (row["component"] == "bonus" and row["rate"] is not None)
+    if row["rate"] is not None:
+        text += f"{_TIMES}{_percent(row['rate'])}" if by_rate else f", scale {_plain(row['rate'])}"
+    converts = row["fx_rate"] is not None and base_currency != row["currency"]
+    if converts:
+        text += f"{_TIMES}{_plain(row['fx_rate'])} {row['currency']} per {base_currency} of {_day(row['fx_date'])}"
+    if not by_rate or row["rate"] is None or row["amount"] is None or str(row.get("line_id", "")).startswith("ADJ-"):
+        return text
+    exact = row["base_amount"] * row["rate"] * (row["fx_rate"] if converts else Decimal(1))
+    rounding = row["amount"] - exact
+    if rounding == 0:
+        return text
+    places = decimals(row["currency"]) + 4
+    return f"{text} = {exact:,.{places}f}, rounded by {rounding:+.{places}f}"
+
+
+def _corrects(row: Row, currency: str) -> list[str]:
+    if row["corrects_line_id"] is None:
+        return []
+    where = ""
+    if row.get("corrects_period"):
+        where = f" of {row['corrects_period']} ({money(row['corrects_amount'], currency)} {currency})"
+    return [f"Corrects line {row['corrects_line_id']}{where}"]
+
+
+def _waits(row: Row) -> list[str]:
+    if row.get("status") is None:
+        return []
+    if row["status"] == "held":
+        return [f"Held: {(row['hold_reason'] or 'no reason given').replace('_', ' ')}"]
+    return [f"Payable on {_day(row['payable_on'])}"]
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount with its currency's decimals, in groups of three."""
+    return f"{amount:,.{decimals(currency)}f}"
+
+
+def _percent(part: Decimal) -> str:
+    return f"{_plain(part * 100)} %"
+
+
+def _plain(number: Decimal) -> str:
+    """Without zeroes that say nothing."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1][:3]} {day.year}"
