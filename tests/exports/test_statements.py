@@ -1,0 +1,262 @@
+"""A statement says what was approved, line by line, in every script, and says the same for ever."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import html
+import json
+import re
+import shutil
+import subprocess
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import duckdb
+import pytest
+from exported_month import APPROVED_AT, LINES, ledger_publication
+
+from partner_warehouse.errors import BadInputError, NotAllowedError
+from partner_warehouse.exports import statements
+from partner_warehouse.exports.statement_view import derivation
+
+NAMES = {
+    "p-eur-1": "Žluťoučký kůň & <b>Söhne</b>",
+    "p-eur-2": "Ελληνική Εταιρεία",
+    "p-jpy-1": "株式会社サンプル",
+    "p-usd-1": "«Жёлтый ящик»",
+}
+SECOND = [
+    *LINES,
+    ledger_publication.line(
+        "e3",
+        "125.49",
+        "2026-03-20",
+        partner_id="p-eur-1",
+        currency="EUR",
+        base_amount="548.500",
+        base_currency="USD",
+        rate="0.2",
+        tier="Gold",
+        split_share="0.5",
+        fx_rate="1.1439538800",
+        fx_date="2026-03-20",
+    ),
+    ledger_publication.line("h1", "60.00", "2026-03-21", partner_id="p-eur-1", currency="EUR", status="held"),
+    ledger_publication.line(
+        "s1", "70.00", "2026-03-22", partner_id="p-eur-1", currency="EUR", payable_on="2026-04-21", status="scheduled"
+    ),
+    ledger_publication.line("n1", "80.00", "2026-04-01", partner_id="p-eur-1", currency="EUR", status="scheduled"),
+    ledger_publication.line("k1", "1.005", "2026-03-21", partner_id="p-kwd", currency="KWD"),
+]
+
+
+def name_partners(settings, names):
+    with duckdb.connect(str(settings.published_path)) as publication:
+        publication.execute("CREATE SCHEMA IF NOT EXISTS partners")
+        publication.execute(
+            "CREATE OR REPLACE TABLE partners.dim_partner (partner_id VARCHAR, name VARCHAR, country VARCHAR)"
+        )
+        for partner_id, name in names.items():
+            publication.execute("INSERT INTO partners.dim_partner VALUES (?, ?, 'CZ')", [partner_id, name])
+
+
+@pytest.fixture
+def month(installation, service_at):
+    ledger_publication.publish(installation, SECOND)
+    name_partners(installation, NAMES)
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    return service
+
+
+def index(directory):
+    return list(csv.DictReader((directory / "statements.csv").open(newline="", encoding="utf-8")))
+
+
+def documents(directory):
+    return {path.name: path.read_bytes() for path in (directory / "statements").iterdir()}
+
+
+class Page(HTMLParser):
+    """The texts of a page, and whether it would fetch or run anything."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts, self.tags, self.attributes = [], set(), set()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def page(directory, partner_id):
+    found = Page()
+    found.feed((directory / "statements" / f"{partner_id}.html").read_text(encoding="utf-8"))
+    return found, re.sub(r"\s+", " ", " ".join(found.texts))
+
+
+def test_the_index_ties_with_the_approval_and_with_every_document(month, installation, directory):
+    state = month.export("2026-03", "dora")
+    written = statements.write(installation, "2026-03")
+    told = json.loads((directory / "statements-control.json").read_text())
+    money_files = json.loads((directory / "control.json").read_text())
+    rows = index(directory)
+    assert (written.statements, written.payouts, len(rows)) == (8, 8, 8)
+    assert (told["rows"], told["lines"], told["content_hash"]) == (
+        state.payout_count,
+        state.line_count,
+        state.content_hash,
+    )
+    assert told["totals"] == money_files["totals"]
+    assert (told["rows"], told["lines"]) == (money_files["payouts"], money_files["lines"])
+    assert told["sha256"] == hashlib.sha256((directory / "statements.csv").read_bytes()).hexdigest()
+    for row in rows:
+        for kind in ("html", "pdf"):
+            assert row[f"{kind}_sha256"] == hashlib.sha256((directory / row[kind]).read_bytes()).hexdigest()
+        assert Decimal(row["closing_balance"]) == (
+            Decimal(row["opening_balance"])
+            + Decimal(row["earned"])
+            + Decimal(row["adjustments"])
+            - Decimal(row["payable"])
+        )
+    hostile = next(row for row in rows if "cmd" in row["partner_id"])
+    assert hostile["partner_id"].startswith("'=")
+    assert re.fullmatch(r"statements/[A-Za-z0-9_.,()'+:?-]+\.html", hostile["html"])
+
+
+def test_a_page_shows_every_line_and_runs_and_fetches_nothing(month, installation, directory):
+    statements.write(installation, "2026-03")
+    for partner_id in NAMES:
+        found, text = page(directory, partner_id)
+        assert not found.tags & {
+            "script",
+            "img",
+            "link",
+            "iframe",
+            "a",
+            "object",
+            "b" if partner_id == "p-x" else "form",
+        }
+        assert not found.attributes & {"src", "href", "onload", "style"}
+        assert html.unescape(NAMES[partner_id]) in text
+    raw = (directory / "statements" / "p-eur-1.html").read_text(encoding="utf-8")
+    assert "http" not in raw
+    assert "<b>Söhne</b>" not in raw
+    _, text = page(directory, "p-eur-1")
+    assert "1,375.89" in text
+    assert (
+        "548.50 USD (share of 50 %) \N{MULTIPLICATION SIGN} 20 % \N{MULTIPLICATION SIGN} 1.14395388 EUR per USD of 20 Mar 2026 = 125.491741, rounded by -0.001741"
+        in text
+    )
+    assert "Held: no reason given" in text
+    assert "Payable on 21 Apr 2026" in text
+    assert "line n1" not in text
+    assert "130.00" in text
+    _, yen = page(directory, "p-jpy-1")
+    assert "125,000 JPY" in yen
+    _, dinar = page(directory, "p-kwd")
+    assert "1.005 KWD" in dinar
+
+
+def test_what_a_line_corrects_and_what_is_carried_are_said(month, installation, service_at, directory):
+    changed = [line | {"amount": "1200.40"} if line["line_id"] == "e1" else line for line in SECOND]
+    ledger_publication.publish(installation, changed)
+    service = service_at(APPROVED_AT.replace(month=5))
+    service.draft("2026-04", "ana")
+    service.submit("2026-04", "ana")
+    service.approve("2026-04", "ben")
+    statements.write(installation, "2026-04")
+    april = directory.with_name("2026-04")
+    _, text = page(april, "p-eur-1")
+    assert "Corrects line e1 of 2026-03 (1,250.40 EUR)" in text
+    assert "-50.00" in text
+    _, owing = page(april, "p-owing")
+    assert "Balance brought forward -20.00" in owing
+    assert "20.00 USD are set off against coming commissions" in owing
+    assert "No line in this month" in owing
+
+
+def test_made_again_after_the_publication_has_moved_on_they_are_the_same(month, installation, directory):
+    statements.write(installation, "2026-03")
+    first = documents(directory), (directory / "statements.csv").read_bytes()
+    ledger_publication.publish(installation, [line | {"status": "payable"} for line in SECOND])
+    name_partners(installation, {"p-eur-1": "Renamed"})
+    for path in (directory / "statements").glob("*.pdf"):
+        path.unlink()
+    statements.write(installation, "2026-03")
+    assert (documents(directory), (directory / "statements.csv").read_bytes()) == first
+
+
+def test_in_several_processes_they_are_the_same_as_in_one(month, installation, directory, monkeypatch):
+    statements.write(installation, "2026-03")
+    first = documents(directory)
+    monkeypatch.setattr(statements, "_CHUNK", 3)
+    monkeypatch.setattr(statements.os, "cpu_count", lambda: 2)
+    statements.write(installation, "2026-03")
+    assert documents(directory) == first
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext to read a PDF back")
+def test_the_pdf_says_what_the_page_says(month, installation, directory):
+    statements.write(installation, "2026-03")
+    for partner_id, name in NAMES.items():
+        pdf = directory / "statements" / f"{partner_id}.pdf"
+        text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
+        assert name in text or partner_id == "p-jpy-1"
+        assert "Page 1 of 1" in text
+    # No embedded font has these characters: they are written in Latin, and not as empty boxes.
+    assert "Zhu Shi Hui She" in text or "Zhu" in (
+        subprocess.run(
+            ["pdftotext", directory / "statements" / "p-jpy-1.pdf", "-"], capture_output=True, text=True, check=True
+        ).stdout
+    )
+
+
+def test_a_long_statement_has_numbered_pages_and_every_line(installation, service_at, directory):
+    lines = [
+        ledger_publication.line(
+            f"line-{number:04d}", "1.00", f"2026-03-{number % 28 + 1:02d}", base_amount="10", rate="0.1"
+        )
+        for number in range(120)
+    ]
+    ledger_publication.publish(installation, lines)
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    statements.write(installation, "2026-03")
+    _, text = page(directory, "p1")
+    assert sum(f"line line-{number:04d}" in text for number in range(120)) == 120
+    pdf = (directory / "statements" / "p1.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 5
+    assert re.search(rb"/FontFile2", pdf)
+
+
+def test_only_approved_months_and_partners_with_a_payout_have_statements(month, installation, directory):
+    with pytest.raises(NotAllowedError):
+        statements.write(installation, "2026-04")
+    with pytest.raises(BadInputError, match="p404 has no payout"):
+        statements.write(installation, "2026-03", partner_id="p404")
+    assert statements.write(installation, "2026-03", partner_id="p-usd-1").payouts == 1
+    assert not (directory / "statements.csv").exists()
+
+
+def test_a_font_that_cannot_be_embedded_is_named(month, installation, tmp_path):
+    broken = tmp_path / "broken.ttf"
+    broken.write_bytes(b"no font")
+    with pytest.raises(BadInputError, match=r"broken\.ttf is not a TrueType font"):
+        statements.write(installation.model_copy(update={"statement_fonts": (broken,)}), "2026-03")
+
+
+def test_a_fee_and_a_flat_bonus_are_not_told_as_a_product():
+    row = {"base_amount": Decimal(12000), "base_currency": "USD", "currency": "USD", "split_share": Decimal(1)}
+    row |= {"rate": Decimal("1.2"), "fx_rate": None, "amount": Decimal("600.00"), "line_id": "x"}
+    assert derivation(row | {"component": "fixed_fee"}) == "12,000.00 USD, scale 1.2"
+    assert derivation(row | {"component": "bonus", "rate": None}).startswith("flat")
