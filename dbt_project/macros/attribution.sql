@@ -27,15 +27,72 @@
     cast(round(pow(2.0, -cast({{ age }} as double) / cast({{ half_life }} as double)) * 1e15) as {{ wide_integer() }})
 {%- endmacro %}
 
-{# The distinct values of a group, sorted, as one value that can be compared. #}
-{% macro sorted_set(value) -%} {{ return(adapter.dispatch('sorted_set')(value)) }} {%- endmacro %}
-{% macro default__sorted_set(value) -%} array_sort(collect_set({{ value }})) {%- endmacro %}
-{% macro duckdb__sorted_set(value) -%} list_sort(list(distinct {{ value }})) {%- endmacro %}
+{# The attribution models, as `attribution_models` has them; `int_journeys_credits` has columns for each. #}
+{% macro attribution_models() -%}
+    {{ return([
+        'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position', 'w_shaped', 'full_path', 'time_decay',
+        'markov', 'shapley'
+    ]) }}
+{%- endmacro %}
 
-{# How many values such a set has. #}
+{# A touch's channel and partner, by their keys in `int_journeys_units`, as one whole number. #}
+{% macro unit_pair(channel_key, partner_key) -%}
+    {{ channel_key }} * cast(4294967296 as bigint) + {{ partner_key }}
+{%- endmacro %}
+
+{# The key of the channel or of the partner in such a pair. #}
+{% macro key_of(unit, pair) -%}
+    {%- if unit == 'channel' -%} cast({{ whole_quotient(pair, 'cast(4294967296 as bigint)') }} as integer)
+    {%- else -%} cast({{ pair }} % cast(4294967296 as bigint) as integer)
+    {%- endif -%}
+{%- endmacro %}
+
+{# A whole number whose only bit is the one of a place, from 1 to 62; and whether a number has that bit. #}
+{% macro bit_at(place) -%} {{ return(adapter.dispatch('bit_at')(place)) }} {%- endmacro %}
+{% macro default__bit_at(place) -%} shiftleft(cast(1 as bigint), {{ place }}) {%- endmacro %}
+{% macro duckdb__bit_at(place) -%} (cast(1 as bigint) << {{ place }}) {%- endmacro %}
+
+{# The values of a group as one list, from the smallest; nulls are left out, and without any value the list is null. #}
+{% macro ascending_list(value) -%} {{ return(adapter.dispatch('ascending_list')(value)) }} {%- endmacro %}
+{% macro default__ascending_list(value) -%}
+    case when count({{ value }}) > 0 then array_sort(collect_list({{ value }})) end
+{%- endmacro %}
+{% macro duckdb__ascending_list(value) -%}
+    list_sort(list({{ value }}) filter (where {{ value }} is not null))
+{%- endmacro %}
+
+{# The distinct values of a group as such a list. #}
+{% macro sorted_set(value) -%} {{ return(adapter.dispatch('sorted_set')(value)) }} {%- endmacro %}
+{% macro default__sorted_set(value) -%}
+    case when count({{ value }}) > 0 then array_sort(collect_set({{ value }})) end
+{%- endmacro %}
+{% macro duckdb__sorted_set(value) -%}
+    list_sort(list(distinct {{ value }}) filter (where {{ value }} is not null))
+{%- endmacro %}
+
+{# The value at a place of a list, counted from 1 at its end; null where there is none. #}
+{% macro from_the_end(values, place) -%} {{ return(adapter.dispatch('from_the_end')(values, place)) }} {%- endmacro %}
+{% macro default__from_the_end(values, place) -%}
+    case when {{ place }} between 1 and size({{ values }}) then element_at({{ values }}, -cast({{ place }} as int)) end
+{%- endmacro %}
+{% macro duckdb__from_the_end(values, place) -%}
+    case when {{ place }} >= 1 then {{ values }}[-cast({{ place }} as bigint)] end
+{%- endmacro %}
+
+{# One row for each value of a list. #}
+{% macro each_of(values) -%} {{ return(adapter.dispatch('each_of')(values)) }} {%- endmacro %}
+{% macro default__each_of(values) -%} explode({{ values }}) {%- endmacro %}
+{% macro duckdb__each_of(values) -%} unnest({{ values }}) {%- endmacro %}
+
+{# How many values a list has. #}
 {% macro set_size(values) -%} {{ return(adapter.dispatch('set_size')(values)) }} {%- endmacro %}
 {% macro default__set_size(values) -%} size({{ values }}) {%- endmacro %}
 {% macro duckdb__set_size(values) -%} len({{ values }}) {%- endmacro %}
+
+{# A number for each row of a relation, from 1, in no order that means anything. #}
+{% macro row_key() -%} {{ return(adapter.dispatch('row_key')()) }} {%- endmacro %}
+{% macro default__row_key() -%} (monotonically_increasing_id() + 1) {%- endmacro %}
+{% macro duckdb__row_key() -%} row_number() over () {%- endmacro %}
 
 {# Parts of 10^-12 as a number of conversions. #}
 {% macro parts_to_number(parts) -%}
@@ -84,4 +141,15 @@
             ) as _weighed
         ) as _divided
     ) as _ranked
+{%- endmacro %}
+
+{#
+    A touch's claim on a part that is left over, in a number that sorts as largest remainder does: by the remainder, and
+    of two equal ones the earlier touch. No two touches of a journey have the same. Null where the remainder is 0.
+#}
+{% macro claim(remainder, position) -%}
+    case
+        when {{ remainder }} > 0
+            then cast({{ remainder }} as {{ wide_integer() }}) * 4294967296 - {{ position }}
+    end
 {%- endmacro %}

@@ -124,6 +124,7 @@ reporting_rates as (
 final as (
 
     select
+        cast(row_number() over (order by dated.conversion_kind, dated.conversion_id) as bigint) as conversion_key,
         dated.conversion_kind,
         dated.conversion_id,
         dated.account_id,

@@ -1,4 +1,12 @@
+{{ config(materialized='view') }}
+
 with
+
+steps as (
+
+    select * from {{ ref('int_journeys_steps') }}
+
+),
 
 touches as (
 
@@ -12,101 +20,55 @@ conversions as (
 
 ),
 
-models as (
-
-    select * from {{ ref('attribution_models') }}
-
-),
-
-lookbacks as (
-
-    select distinct lookback_seconds from models
-
-),
-
--- A touch at the instant of the conversion counts; one exactly a lookback before it does not.
-converting as (
+joined as (
 
     select
-        lookbacks.lookback_seconds,
-        conversions.conversion_kind || ':' || conversions.conversion_id as journey_id,
+        steps.lookback_id,
+        steps.journey_key,
+        steps.conversion_key,
+        steps.touch_key,
+        steps.position,
         conversions.conversion_kind,
         conversions.conversion_id,
         conversions.lead_at,
         conversions.opportunity_at,
-        touches.*
-    from conversions
-    inner join touches
-        on
-            conversions.account_id = touches.account_id
-            and conversions.converted_at >= touches.occurred_at
-    inner join lookbacks
-        on
-            {{ microseconds('conversions.converted_at') }} - {{ microseconds('touches.occurred_at') }}
-            < cast(lookbacks.lookback_seconds as bigint) * 1000000
+        touches.touchpoint_id,
+        touches.account_id,
+        touches.touch_source,
+        touches.partner_id,
+        touches.channel,
+        touches.channel_group,
+        touches.kind,
+        touches.is_direct,
+        touches.occurred_at
+    from steps
+    inner join touches on steps.touch_key = touches.touch_key
+    left join conversions on steps.conversion_key = conversions.conversion_key
 
 ),
 
-last_conversions as (
-
-    select
-        account_id,
-        max(converted_at) as converted_at
-    from conversions
-    group by account_id
-
-),
-
--- What an account did since its last conversion, or ever, has not converted yet.
-open_journeys as (
-
-    select
-        lookbacks.lookback_seconds,
-        'open:' || touches.account_id as journey_id,
-        cast(null as varchar) as conversion_kind,
-        cast(null as varchar) as conversion_id,
-        cast(null as timestamptz) as lead_at,
-        cast(null as timestamptz) as opportunity_at,
-        touches.*
-    from touches
-    left join last_conversions on touches.account_id = last_conversions.account_id
-    cross join lookbacks
-    where
-        touches.account_id is not null
-        and (last_conversions.converted_at is null or touches.occurred_at > last_conversions.converted_at)
-
-),
-
-journeys as (
-
-    select * from converting
-    union all
-    select * from open_journeys
-
-),
-
-ordered as (
+described as (
 
     select
         *,
-        row_number() over journey as position,
         count(*) over whole_journey as touches,
         max(occurred_at) over whole_journey as last_occurred_at,
         count(case when occurred_at <= lead_at then 1 end) over whole_journey as lead_position,
         count(case when occurred_at <= opportunity_at then 1 end) over whole_journey as opportunity_position,
-        bool_and(is_direct) over whole_journey as is_all_direct
-    from journeys
-    window
-        journey as (partition by lookback_seconds, journey_id order by occurred_at, touchpoint_id),
-        whole_journey as (partition by lookback_seconds, journey_id)
+        max(case when not is_direct then position end) over whole_journey as last_non_direct_position
+    from joined
+    window whole_journey as (partition by lookback_id, journey_key)
 
 ),
 
 final as (
 
     select
-        lookback_seconds,
-        journey_id,
+        lookback_id,
+        case
+            when conversion_id is null then 'open:' || account_id
+            else conversion_kind || ':' || conversion_id
+        end as journey_id,
         conversion_kind,
         conversion_id,
         touchpoint_id,
@@ -118,20 +80,18 @@ final as (
         kind,
         is_direct,
         occurred_at,
-        cast(position as integer) as position,
+        position,
         cast(touches as integer) as touches,
         {{ microseconds('last_occurred_at') }} - {{ microseconds('occurred_at') }} as microseconds_to_last_touch,
         position = 1 as is_first,
         position = touches as is_last,
-        position = coalesce(
-            max(case when not is_direct or is_all_direct then position end) over (
-                partition by lookback_seconds, journey_id
-            ),
-            0
-        ) as is_last_non_direct,
+        position = coalesce(last_non_direct_position, touches) as is_last_non_direct,
         position = lead_position as is_lead,
-        position = opportunity_position as is_opportunity
-    from ordered
+        position = opportunity_position as is_opportunity,
+        journey_key,
+        conversion_key,
+        touch_key
+    from described
 
 )
 

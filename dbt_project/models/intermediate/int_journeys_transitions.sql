@@ -1,63 +1,55 @@
 with
 
-journeys as (
-
-    select * from {{ ref('int_journeys') }}
-
-),
-
-models as (
-
-    select * from {{ ref('attribution_models') }}
-
-),
-
-markov_journeys as (
-
-    select journeys.*
-    from journeys
-    inner join models
-        on
-            journeys.lookback_seconds = models.lookback_seconds
-            and models.model = 'markov'
-
-),
-
-units as (
-
-    select
-        'channel' as unit,
-        channel as unit_id,
-        journey_id,
-        conversion_id,
-        position
-    from markov_journeys
-    union all
-    select
-        'partner' as unit,
-        coalesce(partner_id, 'no_partner') as unit_id,
-        journey_id,
-        conversion_id,
-        position
-    from markov_journeys
-
-),
-
 steps as (
 
+    select * from {{ ref('int_journeys_steps') }}
+
+),
+
+lookbacks as (
+
+    select * from {{ ref('int_journeys_lookbacks') }}
+
+),
+
+markov_steps as (
+
+    select steps.*
+    from steps
+    inner join lookbacks
+        on
+            steps.lookback_id = lookbacks.lookback_id
+            and lookbacks.model = 'markov'
+
+),
+
+{% for unit in ['channel', 'partner'] -%}
+{{ unit }}_transitions as (
+
     select
-        unit,
-        lag(unit_id, 2) over journey as third_last,
-        lag(unit_id) over journey as second_last,
-        unit_id as last,
-        lead(unit_id) over journey as following,
-        case
-            when lead(unit_id) over journey is not null then 'touch'
-            when conversion_id is null then 'open'
-            else 'converted'
-        end as outcome
-    from units
-    window journey as (partition by unit, journey_id order by position)
+        '{{ unit }}' as unit,
+        {{ unit }}_key_before_that as third_last_key,
+        {{ unit }}_key_before as second_last_key,
+        {{ unit }}_key as last_key,
+        {{ unit }}_key_following as following_key,
+        conversion_key is not null as is_converted,
+        count(*) as journeys
+    from markov_steps
+    group by
+        {{ unit }}_key_before_that,
+        {{ unit }}_key_before,
+        {{ unit }}_key,
+        {{ unit }}_key_following,
+        conversion_key is not null
+
+),
+
+{% endfor -%}
+gathered as (
+
+    select * from channel_transitions
+    union all
+    select * from partner_transitions
 
 ),
 
@@ -65,14 +57,18 @@ final as (
 
     select
         unit,
-        third_last,
-        second_last,
-        last,
-        following,
-        outcome,
-        count(*) as journeys
-    from steps
-    group by unit, third_last, second_last, last, following, outcome
+        third_last_key,
+        second_last_key,
+        last_key,
+        following_key,
+        case
+            when following_key > 0 then 'touch'
+            when is_converted then 'converted'
+            else 'open'
+        end as outcome,
+        cast(sum(journeys) as bigint) as journeys
+    from gathered
+    group by unit, third_last_key, second_last_key, last_key, following_key, outcome
 
 )
 

@@ -12,18 +12,6 @@ contacts as (
 
 ),
 
--- Without an instant, a device has been the contact's from the beginning.
-identities as (
-
-    select
-        identity_id,
-        anonymous_id,
-        contact_id,
-        coalesce(identified_at, cast('-infinity' as timestamptz)) as identified_at
-    from {{ ref('int_identities') }}
-
-),
-
 responses as (
 
     select * from {{ ref('int_activity_responses') }}
@@ -72,37 +60,6 @@ parameters as (
 
 ),
 
--- Whose device it was, and when: from one identification to the next; before the first, the first one's.
-identified as (
-
-    select
-        anonymous_id,
-        contact_id,
-        identified_at,
-        identity_id,
-        row_number() over (
-            partition by anonymous_id
-            order by identified_at, identity_id
-        ) as ordinal,
-        lead(identified_at) over (
-            partition by anonymous_id
-            order by identified_at, identity_id
-        ) as next_identified_at
-    from identities
-
-),
-
-device_owners as (
-
-    select
-        anonymous_id,
-        contact_id,
-        case when ordinal > 1 then identified_at end as from_instant,
-        next_identified_at as to_instant
-    from identified
-
-),
-
 visits as (
 
     select
@@ -110,18 +67,12 @@ visits as (
         'touchpoint' as touch_source,
         touchpoints.occurred_at,
         touchpoints.customer_id,
-        coalesce(touchpoints.contact_id, device_owners.contact_id) as contact_id,
+        touchpoints.contact_id,
         touchpoints.anonymous_id,
         touchpoints.partner_id,
         touchpoints.channel,
         touchpoints.kind
     from touchpoints
-    left join device_owners
-        on
-            touchpoints.anonymous_id = device_owners.anonymous_id
-            and touchpoints.contact_id is null
-            and (device_owners.from_instant is null or touchpoints.occurred_at >= device_owners.from_instant)
-            and (device_owners.to_instant is null or touchpoints.occurred_at < device_owners.to_instant)
 
 ),
 
@@ -215,6 +166,7 @@ gathered as (
 final as (
 
     select
+        {{ row_key() }} as touch_key,
         gathered.touchpoint_id,
         gathered.touch_source,
         coalesce(

@@ -126,8 +126,8 @@ device_owners as (
     select
         anonymous_id,
         contact_id,
-        case when turn > 1 then identified_at end as from_instant,
-        next_identified_at as to_instant
+        case when turn > 1 then identified_at else cast('-infinity' as timestamptz) end as from_instant,
+        coalesce(next_identified_at, cast('infinity' as timestamptz)) as to_instant
     from turns
 
 ),
@@ -159,8 +159,8 @@ stitched as (
     left join device_owners
         on
             distinct_records.anonymous_id = device_owners.anonymous_id
-            and (device_owners.from_instant is null or distinct_records.occurred_at >= device_owners.from_instant)
-            and (device_owners.to_instant is null or distinct_records.occurred_at < device_owners.to_instant)
+            and distinct_records.occurred_at >= device_owners.from_instant
+            and distinct_records.occurred_at < device_owners.to_instant
     where distinct_records.occurred_at <= parameters.as_of
 
 ),

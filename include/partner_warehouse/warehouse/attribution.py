@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array  # type: ignore[import-untyped]
 
@@ -288,22 +288,21 @@ def _marginal_worth(sets: Sequence[frozenset[int]], counts: Floats, arrival: Int
     return np.diff(worth, prepend=0.0)
 
 
-def removal_effect_table(transitions: pa.Table) -> pa.Table:
+def removal_effect_table(transitions: pa.Table, units: pa.Table) -> pa.Table:
     """The removal effect of every unit, for chains of order 1, 2 and 3.
 
     Args:
         transitions: The rows of `int_journeys_transitions`, in any order.
+        units: The rows of `int_journeys_units`, which name the keys.
 
     Returns:
         unit, model_order, unit_id, removal_effect: one row for each unit and order; none without journeys.
     """
     rows: list[dict[str, object]] = []
-    for unit, observed in _by_unit(transitions).items():
-        names = sorted({row["last"] for row in observed})
-        number = {name: index for index, name in enumerate(names)}
-        numbered = _number(observed, number)
-        for order in (1, 2, 3):
-            effects = removal_effects(build_chain(numbered, order, len(names)))
+    for unit in ("channel", "partner"):
+        observed, names = number_transitions(transitions, units, unit)
+        for order in (1, 2, 3) if names else ():
+            effects = removal_effects(build_chain(observed, order, len(names)))
             rows += [
                 {"unit": unit, "model_order": order, "unit_id": name, "removal_effect": round(float(effect), 12)}
                 for name, effect in zip(names, effects, strict=True)
@@ -311,28 +310,34 @@ def removal_effect_table(transitions: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=REMOVAL_EFFECTS)
 
 
-def _by_unit(transitions: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    keys = ("unit", "third_last", "second_last", "last", "following", "outcome")
-    ordered = transitions.sort_by([(key, "ascending") for key in keys])
-    grouped: dict[str, list[dict[str, Any]]] = {}
-    for row in ordered.to_pylist():
-        grouped.setdefault(row["unit"], []).append(row)
-    return grouped
+def number_transitions(transitions: pa.Table, units: pa.Table, unit: str) -> tuple[Transitions, list[str]]:
+    """The transitions of one kind of unit, in one order whatever the table's, and the names of its numbers.
 
+    Units that are in no journey have no number.
+    """
+    columns = ("third_last_key", "second_last_key", "last_key", "following_key")
+    observed = transitions.filter(pc.equal(transitions["unit"], unit))
+    third, second, last, following = (observed[column].to_numpy().astype(np.int64) for column in columns)
+    converted = np.asarray(pc.equal(observed["outcome"], "converted").to_numpy(), dtype=np.bool_)
+    named = units.filter(pc.equal(units["unit"], unit))
+    name_of = dict(zip(named["unit_key"].to_pylist(), named["unit_id"].to_pylist(), strict=True))
+    keys = np.unique(last)
 
-def _number(observed: list[dict[str, Any]], number: Mapping[str, int]) -> Transitions:
-    ends = {"converted": CONVERTED, "open": OPEN}
+    def number(column: Integers, absent: Integers) -> Integers:
+        return np.where(column > 0, np.searchsorted(keys, column), absent)
 
-    def place(column: str) -> Integers:
-        return np.array([NOTHING if row[column] is None else number[row[column]] for row in observed], dtype=np.int64)
-
-    following = [ends[row["outcome"]] if row["following"] is None else number[row["following"]] for row in observed]
-    return Transitions(
-        third=place("third_last"),
-        second=place("second_last"),
-        last=place("last"),
-        following=np.array(following, dtype=np.int64),
-        count=np.array([row["journeys"] for row in observed], dtype=np.int64),
+    ends = np.where(converted, CONVERTED, OPEN)
+    nothing = np.full_like(last, NOTHING)
+    order = np.lexsort((converted, following, last, second, third))
+    return (
+        Transitions(
+            third=number(third, nothing)[order],
+            second=number(second, nothing)[order],
+            last=number(last, nothing)[order],
+            following=number(following, ends)[order],
+            count=observed["journeys"].to_numpy().astype(np.int64)[order],
+        ),
+        [str(name_of[key]) for key in keys.tolist()],
     )
 
 
@@ -347,13 +352,14 @@ def shapley_table(channel_sets: pa.Table, *, exact_units: int, sampled_orders: i
     Returns:
         unit_id, shapley_value, standard_error (0 where exact): one row for each channel; none without journeys.
     """
-    observed = channel_sets.to_pylist()
-    names = sorted({name for row in observed for name in row["channels"]})
+    names = sorted(set(channel_sets["channel"].to_pylist()))
     number = {name: index for index, name in enumerate(names)}
-    coalitions = {
-        frozenset(number[name] for name in row["channels"]): (int(row["conversions"]), int(row["journeys"]))
-        for row in observed
-    }
+    members: dict[int, set[int]] = {}
+    counts: dict[int, tuple[int, int]] = {}
+    for row in channel_sets.to_pylist():
+        members.setdefault(row["set_key"], set()).add(number[row["channel"]])
+        counts[row["set_key"]] = (int(row["conversions"]), int(row["journeys"]))
+    coalitions = {frozenset(units): counts[key] for key, units in members.items()}
     if len(names) <= exact_units:
         values, errors = shapley_values(coalitions, len(names)), np.zeros(len(names))
     else:

@@ -1,14 +1,20 @@
 with
 
-weights as (
+touch_credits as (
 
-    select * from {{ ref('int_journeys_weights') }}
+    select * from {{ ref('int_journeys_touch_credits') }}
 
 ),
 
-journeys as (
+touches as (
 
-    select * from {{ ref('int_journeys') }}
+    select * from {{ ref('int_touches') }}
+
+),
+
+conversions as (
+
+    select * from {{ ref('int_conversions') }}
 
 ),
 
@@ -26,70 +32,21 @@ models_that_pay as (
 
 ),
 
-touch_partners as (
-
-    select distinct
-        journey_id,
-        touchpoint_id,
-        partner_id
-    from journeys
-
-),
-
-weighed as (
-
-    select
-        weights.model,
-        weights.conversion_id as deal_id,
-        touch_partners.partner_id,
-        cast(weights.weight as {{ wide_integer() }}) as weight,
-        cast(
-            sum(weights.weight) over (partition by weights.model, weights.conversion_id) as {{ wide_integer() }}
-        ) as deal_weight
-    from weights
-    inner join models_that_pay using (model)
-    inner join touch_partners using (journey_id, touchpoint_id)
-    where weights.conversion_kind = 'deal'
-
-),
-
-summed as (
-
-    select
-        model,
-        deal_id,
-        partner_id,
-        deal_weight,
-        cast(sum(weight) as {{ wide_integer() }}) as weight
-    from weighed
-    where partner_id is not null
-    group by model, deal_id, partner_id, deal_weight
-
-),
-
--- Rounded down, so that the partners of a deal never share more than the whole of it.
-parted as (
-
-    select
-        model,
-        deal_id,
-        partner_id,
-        {{ whole_quotient('weight * ' ~ 10 ** 12, 'deal_weight') }} as share_parts
-    from summed
-
-),
-
 final as (
 
     select
-        model,
-        deal_id,
-        partner_id,
-        cast(
-            cast(share_parts as decimal(25, 0)) * cast(0.000000000001 as decimal(12, 12)) as {{ fraction() }}
-        ) as share
-    from parted
-    where share_parts > 0
+        touch_credits.model,
+        conversions.conversion_id as deal_id,
+        touches.partner_id,
+        {{ parts_to_fraction('sum(touch_credits.credit_parts)') }} as share
+    from touch_credits
+    inner join models_that_pay on touch_credits.model = models_that_pay.model
+    inner join conversions on touch_credits.conversion_key = conversions.conversion_key
+    inner join touches on touch_credits.touch_key = touches.touch_key
+    where
+        conversions.conversion_kind = 'deal'
+        and touches.partner_id is not null
+    group by touch_credits.model, conversions.conversion_id, touches.partner_id
 
 )
 

@@ -1,4 +1,18 @@
+{{ config(materialized='view') }}
+
 with
+
+touch_credits as (
+
+    select * from {{ ref('int_journeys_touch_credits') }}
+
+),
+
+journeys as (
+
+    select * from {{ ref('int_journeys_conversions') }}
+
+),
 
 conversions as (
 
@@ -6,99 +20,86 @@ conversions as (
 
 ),
 
-journeys as (
+touches as (
 
-    select * from {{ ref('int_journeys') }}
-
-),
-
-models as (
-
-    select * from {{ ref('attribution_models') }}
+    select * from {{ ref('int_touches') }}
 
 ),
 
-weights as (
+lookbacks as (
 
-    select * from {{ ref('int_journeys_weights') }}
-
-),
-
-shared_credits as (
-
-    {{ shared_out('weights', 'weight', credit_parts(), ['model', 'journey_id'], 'position', 'credit_parts') }}
+    select * from {{ ref('int_journeys_lookbacks') }}
 
 ),
 
 credited as (
 
     select
-        shared_credits.model,
-        shared_credits.conversion_kind,
-        shared_credits.conversion_id,
-        shared_credits.touchpoint_id,
-        shared_credits.position,
-        shared_credits.credit_parts,
-        journeys.partner_id,
-        journeys.channel,
-        journeys.channel_group,
-        journeys.touch_source,
-        journeys.kind as touch_kind,
-        journeys.occurred_at as touched_at,
-        journeys.touches
-    from shared_credits
-    inner join models on shared_credits.model = models.model
+        conversions.conversion_id,
+        touch_credits.model,
+        touches.touchpoint_id,
+        conversions.conversion_kind,
+        touches.partner_id,
+        touches.channel,
+        touch_credits.credit_parts,
+        touch_credits.amount_mills,
+        conversions.currency,
+        conversions.converted_at,
+        conversions.account_id,
+        touches.channel_group,
+        touches.touch_source,
+        touches.kind as touch_kind,
+        touches.occurred_at as touched_at,
+        touch_credits.position,
+        journeys.touches,
+        conversions.month
+    from touch_credits
     inner join journeys
         on
-            shared_credits.journey_id = journeys.journey_id
-            and shared_credits.touchpoint_id = journeys.touchpoint_id
-            and models.lookback_seconds = journeys.lookback_seconds
-    -- A weight may be too small for a single part.
-    where shared_credits.credit_parts > 0
+            touch_credits.lookback_id = journeys.lookback_id
+            and touch_credits.conversion_key = journeys.conversion_key
+    inner join conversions on touch_credits.conversion_key = conversions.conversion_key
+    inner join touches on touch_credits.touch_key = touches.touch_key
 
 ),
 
 -- Every conversion has credits in every model: where no touch earned, the explicit row does.
-attributed as (
+unattributed as (
 
     select
         conversions.conversion_id,
-        models.model,
-        coalesce(credited.touchpoint_id, 'unattributed') as touchpoint_id,
+        lookbacks.model,
+        'unattributed' as touchpoint_id,
         conversions.conversion_kind,
-        credited.partner_id,
-        coalesce(credited.channel, 'unattributed') as channel,
-        coalesce(credited.credit_parts, {{ credit_parts() }}) as credit_parts,
+        cast(null as varchar) as partner_id,
+        'unattributed' as channel,
+        cast({{ credit_parts() }} as bigint) as credit_parts,
+        cast({{ to_units('conversions.amount', 3) }} as bigint) as amount_mills,
         conversions.currency,
         conversions.converted_at,
         conversions.account_id,
-        coalesce(credited.channel_group, 'unattributed') as channel_group,
-        credited.touch_source,
-        credited.touch_kind,
-        credited.touched_at,
-        credited.position,
-        credited.touches,
-        conversions.month,
-        conversions.mills_per_part * case when conversions.amount < 0 then -1 else 1 end as mills_per_part,
-        {{ whole_quotient('abs(' ~ to_units('conversions.amount', 3) ~ ')', 'conversions.mills_per_part') }}
-            as amount_parts
+        'unattributed' as channel_group,
+        cast(null as varchar) as touch_source,
+        cast(null as varchar) as touch_kind,
+        cast(null as timestamptz) as touched_at,
+        cast(null as integer) as position,
+        cast(null as integer) as touches,
+        conversions.month
     from conversions
-    cross join models
-    left join credited
+    cross join lookbacks
+    left join journeys
         on
-            conversions.conversion_kind = credited.conversion_kind
-            and conversions.conversion_id = credited.conversion_id
-            and models.model = credited.model
+            conversions.conversion_key = journeys.conversion_key
+            and lookbacks.lookback_id = journeys.lookback_id
+    where journeys.conversion_key is null
 
 ),
 
--- The amount in the currency's minor units follows the credits.
-shared_amounts as (
+gathered as (
 
-    {{ shared_out(
-        'attributed', 'credit_parts', 'amount_parts', ['model', 'conversion_kind', 'conversion_id'], 'position',
-        'touch_amount_parts'
-    ) }}
+    select * from credited
+    union all
+    select * from unattributed
 
 ),
 
@@ -112,7 +113,7 @@ final as (
         partner_id,
         channel,
         {{ parts_to_fraction('credit_parts') }} as credit,
-        {{ mills_to_money('touch_amount_parts * mills_per_part') }} as amount,
+        {{ mills_to_money('amount_mills') }} as amount,
         currency,
         converted_at,
         account_id,
@@ -123,7 +124,7 @@ final as (
         position,
         touches,
         month
-    from shared_amounts
+    from gathered
 
 )
 

@@ -6,9 +6,15 @@ removal_effects as (
 
 ),
 
+reach as (
+
+    select * from {{ ref('int_journeys_reach') }}
+
+),
+
 journeys as (
 
-    select * from {{ ref('int_journeys') }}
+    select * from {{ ref('int_journeys_conversions') }}
 
 ),
 
@@ -18,9 +24,9 @@ conversions as (
 
 ),
 
-models as (
+lookbacks as (
 
-    select * from {{ ref('attribution_models') }}
+    select * from {{ ref('int_journeys_lookbacks') }}
 
 ),
 
@@ -36,44 +42,14 @@ currencies as (
 
 ),
 
-markov_journeys as (
-
-    select journeys.*
-    from journeys
-    inner join models
-        on
-            journeys.lookback_seconds = models.lookback_seconds
-            and models.model = 'markov'
-
-),
-
-reach as (
-
-    select
-        'channel' as unit,
-        channel as unit_id,
-        count(distinct journey_id) as journeys,
-        count(distinct case when conversion_id is not null then journey_id end) as converting_journeys
-    from markov_journeys
-    group by channel
-    union all
-    select
-        'partner' as unit,
-        coalesce(partner_id, 'no_partner') as unit_id,
-        count(distinct journey_id) as journeys,
-        count(distinct case when conversion_id is not null then journey_id end) as converting_journeys
-    from markov_journeys
-    group by coalesce(partner_id, 'no_partner')
-
-),
-
 touched as (
 
-    select distinct
-        conversion_kind,
-        conversion_id
-    from markov_journeys
-    where conversion_id is not null
+    select journeys.conversion_key
+    from journeys
+    inner join lookbacks
+        on
+            journeys.lookback_id = lookbacks.lookback_id
+            and lookbacks.model = 'markov'
 
 ),
 
@@ -81,16 +57,13 @@ touched as (
 valued as (
 
     select
-        touched.conversion_id is not null as is_touched,
+        touched.conversion_key is not null as is_touched,
         {{ round_to_minor_unit(
             'coalesce(conversions.amount * conversions.reporting_rate, 0)', 'currencies.minor_unit'
         ) }} as revenue,
         {{ mills_per_minor_unit('currencies.minor_unit') }} as mills_per_part
     from conversions
-    left join touched
-        on
-            conversions.conversion_kind = touched.conversion_kind
-            and conversions.conversion_id = touched.conversion_id
+    left join touched on conversions.conversion_key = touched.conversion_key
     left join currencies on conversions.reporting_currency = currencies.currency
 
 ),

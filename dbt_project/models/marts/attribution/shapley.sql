@@ -12,32 +12,20 @@ channel_sets as (
 
 ),
 
-journeys as (
+lookbacks as (
 
-    select * from {{ ref('int_journeys') }}
-
-),
-
-models as (
-
-    select * from {{ ref('attribution_models') }}
+    select * from {{ ref('int_journeys_lookbacks') }}
 
 ),
 
--- The channels of each converting journey, once each.
-participants as (
+shapley_sets as (
 
-    select
-        journeys.channel,
-        journeys.journey_id,
-        count(*) over (partition by journeys.journey_id) as channels
-    from journeys
-    inner join models
+    select channel_sets.*
+    from channel_sets
+    inner join lookbacks
         on
-            journeys.lookback_seconds = models.lookback_seconds
-            and models.model = 'shapley'
-    where journeys.conversion_id is not null
-    group by journeys.channel, journeys.journey_id
+            channel_sets.lookback_id = lookbacks.lookback_id
+            and lookbacks.model = 'shapley'
 
 ),
 
@@ -47,16 +35,25 @@ by_participation as (
 
     select
         channel,
-        sum({{ whole_quotient(credit_parts(), 'channels') }}) as parts
-    from participants
+        sum({{ whole_quotient(credit_parts(), 'channels') }} * conversions) as parts
+    from shapley_sets
     group by channel
+
+),
+
+distinct_sets as (
+
+    select distinct
+        set_key,
+        conversions
+    from shapley_sets
 
 ),
 
 totals as (
 
     select sum(conversions) as conversions
-    from channel_sets
+    from distinct_sets
 
 ),
 

@@ -1,0 +1,186 @@
+with
+
+touches as (
+
+    select * from {{ ref('int_touches') }}
+
+),
+
+conversions as (
+
+    select * from {{ ref('int_conversions') }}
+
+),
+
+units as (
+
+    select * from {{ ref('int_journeys_units') }}
+
+),
+
+model_lookbacks as (
+
+    select * from {{ ref('int_journeys_lookbacks') }}
+
+),
+
+programme_lookbacks as (
+
+    select * from {{ ref('attribution_lookbacks') }}
+
+),
+
+enrolments as (
+
+    select * from {{ ref('int_enrolments') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
+
+),
+
+lookbacks as (
+
+    select distinct
+        lookback_id,
+        lookback_seconds
+    from model_lookbacks
+
+),
+
+channels as (
+
+    select
+        unit_id as channel,
+        unit_key as channel_key
+    from units
+    where unit = 'channel'
+
+),
+
+partners as (
+
+    select
+        unit_id as partner_id,
+        unit_key as partner_key
+    from units
+    where unit = 'partner'
+
+),
+
+partner_lookbacks as (
+
+    select distinct
+        model_lookbacks.lookback_id,
+        enrolments.partner_id,
+        enrolments.starts_on,
+        enrolments.ends_on,
+        programme_lookbacks.lookback_seconds
+    from programme_lookbacks
+    inner join model_lookbacks on programme_lookbacks.model = model_lookbacks.model
+    inner join enrolments on programme_lookbacks.programme = enrolments.programme
+
+),
+
+-- The touches whose partner was in a programme with a lookback of its own that day; of several the longest.
+programme_touches as (
+
+    select
+        partner_lookbacks.lookback_id,
+        touches.touch_key,
+        max(partner_lookbacks.lookback_seconds) as lookback_seconds
+    from touches
+    inner join partner_lookbacks on touches.partner_id = partner_lookbacks.partner_id
+    cross join parameters
+    where
+        {{ local_day('touches.occurred_at', 'parameters.timezone') }} >= partner_lookbacks.starts_on
+        and (
+            partner_lookbacks.ends_on is null
+            or {{ local_day('touches.occurred_at', 'parameters.timezone') }} < partner_lookbacks.ends_on
+        )
+    group by partner_lookbacks.lookback_id, touches.touch_key
+
+),
+
+-- A touch is in the journey of each conversion of its account that it came before, or with. One that is later than all
+-- of them, or whose account has none, is in the account's open journey.
+followed as (
+
+    select
+        touches.touch_key,
+        touches.touchpoint_id,
+        touches.account_id,
+        touches.occurred_at,
+        conversions.conversion_key,
+        {{ microseconds('conversions.converted_at') }} - {{ microseconds('touches.occurred_at') }} as age,
+        {{ unit_pair('channels.channel_key', 'partners.partner_key') }} as unit_keys
+    from touches
+    inner join channels on touches.channel = channels.channel
+    inner join partners on coalesce(touches.partner_id, 'no_partner') = partners.partner_id
+    left join conversions
+        on
+            touches.account_id = conversions.account_id
+            and touches.occurred_at <= conversions.converted_at
+    where touches.account_id is not null
+
+),
+
+-- A touch exactly a lookback before the conversion does not count.
+journeys as (
+
+    select
+        lookbacks.lookback_id,
+        followed.*
+    from followed
+    cross join lookbacks
+    left join programme_touches
+        on
+            lookbacks.lookback_id = programme_touches.lookback_id
+            and followed.touch_key = programme_touches.touch_key
+    where
+        followed.conversion_key is null
+        or followed.age
+        < cast(coalesce(programme_touches.lookback_seconds, lookbacks.lookback_seconds) as bigint) * 1000000
+
+),
+
+ordered as (
+
+    select
+        *,
+        first_value(touch_key) over journey as first_touch_key,
+        row_number() over journey as position,
+        lag(unit_keys, 2) over journey as keys_before_last,
+        lag(unit_keys) over journey as keys_before,
+        lead(unit_keys) over journey as keys_following
+    from journeys
+    window journey as (
+        partition by lookback_id, account_id, conversion_key
+        order by occurred_at, touchpoint_id
+    )
+
+),
+
+final as (
+
+    select
+        lookback_id,
+        coalesce(conversion_key, -first_touch_key) as journey_key,
+        conversion_key,
+        touch_key,
+        occurred_at,
+        cast(position as integer) as position,
+        {%- for unit in ['channel', 'partner'] %}
+        {{ key_of(unit, 'unit_keys') }} as {{ unit }}_key,
+        coalesce({{ key_of(unit, 'keys_before') }}, 0) as {{ unit }}_key_before,
+        coalesce({{ key_of(unit, 'keys_before_last') }}, 0) as {{ unit }}_key_before_that,
+        coalesce({{ key_of(unit, 'keys_following') }}, 0) as {{ unit }}_key_following{{ '' if loop.last else ',' }}
+        {%- endfor %}
+    from ordered
+
+)
+
+select * from final
