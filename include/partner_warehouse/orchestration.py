@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Asset, AssetAll, CronTriggerTimetable, Param, RetryDecision, RetryPolicy, TaskGroup, task
+from airflow.sdk import (
+    Asset,
+    AssetAll,
+    BaseNotifier,
+    CronTriggerTimetable,
+    Param,
+    RetryDecision,
+    RetryPolicy,
+    TaskGroup,
+    task,
+)
 from airflow.sdk.exceptions import AirflowSkipException
 
 from partner_warehouse.errors import (
@@ -229,6 +239,32 @@ def ingest_source(source: Source) -> None:
         landed(ingest.expand(names=objects()))  # type: ignore[call-arg]
 
 
+class ApprovalNeeded(BaseNotifier):
+    """Tells finance that a month waits for an answer, with the page to answer it on.
+
+    Args:
+        subject: A template.
+        text: A template.
+    """
+
+    template_fields = ("subject", "text")
+
+    def __init__(self, subject: str, text: str) -> None:
+        super().__init__()
+        self.subject = subject
+        self.text = text
+
+    def notify(self, context: Context) -> None:
+        """Tell the channels that are configured. It never keeps the question from being asked."""
+        from partner_warehouse.notifications import notify
+
+        try:
+            link = ApprovalOperator.generate_link_to_ui_from_context(context=context)
+        except ValueError:  # no address of the pages is configured
+            link = ""
+        notify(self.subject, f"{self.text}\n\n{link}".rstrip())
+
+
 class PayoutApproval(ApprovalOperator):
     """Asks a person to approve a payout, and keeps the answer with the hash of the content that this person was shown.
 
@@ -289,6 +325,11 @@ def responder(answer: Mapping[str, Any] | None, *, chosen: str) -> str:
     return str(answer["responded_by_user"]["name"])
 
 
+def sums(state: PayoutState) -> str:
+    """What a month pays, a line per currency, without the name of anybody."""
+    return "\n".join(f"{total.payable:,f} {total.currency} to {total.payouts} partners" for total in state.totals)
+
+
 def month_before(instant: datetime, timezone: str) -> str:
     """The period to pay at this instant: the calendar month before it, in the reports' time zone.
 
@@ -322,4 +363,5 @@ def statement(state: PayoutState) -> dict[str, Any]:
         "lines": state.line_count,
         "totals": [[total.currency, total.payouts, f"{total.payable:f}"] for total in state.totals],
         "text": "\n".join(lines),
+        "sums": sums(state),
     }

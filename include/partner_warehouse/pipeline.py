@@ -111,15 +111,18 @@ def after_posting(settings: Settings, *, progress: Progress = _silent) -> None:
     publish(settings)
 
 
-def publishes(settings: Settings, period: str) -> bool:
-    """Whether a posted period stands in the publication. It gets there whole, as it was posted and landed.
+def publishes(settings: Settings, period: str, status: str) -> bool:
+    """Whether a posted period stands in the publication as it does in the ledger.
 
     Args:
         settings: The installation.
         period: `YYYY-MM`.
+        status: Of the period, in the ledger.
     """
     import duckdb
 
     with duckdb.connect(str(settings.published_path), read_only=True) as published:
-        found = published.execute("SELECT 1 FROM finance.approved_payouts WHERE period = ? LIMIT 1", [period])
+        found = published.execute(
+            "SELECT 1 FROM finance.approved_payouts WHERE period = ? AND status = ? LIMIT 1", [period, status]
+        )
         return found.fetchone() is not None

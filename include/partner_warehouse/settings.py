@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     two_approvers_above: int | None = Field(
         default=None, description="Sum of a period's payables above which two approvers are needed, per currency."
     )
+    approval_reminder_hours: float = Field(
+        default=72.0, gt=0, description="How long an approval may wait before finance is reminded of it."
+    )
     gl_accounts: Path | None = Field(
         default=None, description="CSV of account codes for the journal (account, code, name); default: our own."
     )

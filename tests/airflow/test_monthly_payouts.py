@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -18,13 +23,16 @@ from partner_warehouse.sandbox.airflow_api import AirflowApi, DagRun
 from partner_warehouse.sandbox.local_airflow import LocalAirflow, User
 from partner_warehouse.settings import ROOT, Settings, load_settings
 
-sys.path.append(str(ROOT / "tests" / "ledger"))
+sys.path += [str(ROOT / "tests" / "ledger"), str(ROOT / "tests" / "exports")]
 
+import bank_vault
 import ledger_publication
 
 pytestmark = pytest.mark.server
 
 USERS = (User("admin", "admin"), User("fiona", "user"), User("mallory", "op"))
+VAULT = "AIRFLOW_CONN_BANK_VAULT_DEFAULT"
+ACCOUNT = "9988776655"
 LINES = [ledger_publication.line(f"line-{month}", "125.50", f"2026-{month:02d}-10") for month in range(1, 7)]
 
 
@@ -37,6 +45,7 @@ class House:
     admin: AirflowApi
     fiona: AirflowApi
     mallory: AirflowApi
+    told: list[str]
 
     def state(self, period: str) -> PayoutState | None:
         return PayoutService(self.settings).state(period)
@@ -69,8 +78,30 @@ def _until(condition: Callable[[], bool], within: float = 60.0) -> bool:
     return True
 
 
+class Webhook(BaseHTTPRequestHandler):
+    """Keeps the texts that are sent to it, as Slack's incoming webhook would get them."""
+
+    told: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def webhook() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Webhook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator[House]:
     home: Path = tmp_path_factory.mktemp("house")
     plans = ledger_publication.plans(home / "plans", base="")
     settings = load_settings(home=home, plans=plans, approvers=("fiona",))
@@ -79,7 +110,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "PARTNER_WAREHOUSE_HOME": str(home),
         "PARTNER_WAREHOUSE_PLANS": str(plans),
         "PARTNER_WAREHOUSE_APPROVERS": "fiona",
+        "PARTNER_WAREHOUSE_APPROVAL_REMINDER_HOURS": "0.001",
+        "AIRFLOW_CONN_PAYOUTS_SLACK": json.dumps({"conn_type": "http", "host": webhook}),
     }
+    with pytest.MonkeyPatch.context() as patch:
+        bank_vault.fill(home / "vault.sqlite", patch, [bank_vault.ach("p1", account_number=ACCOUNT)])
+        environment[VAULT] = os.environ[VAULT]
     with LocalAirflow(home / "airflow", USERS) as airflow:
         airflow.start(environment)
         admin, fiona, mallory = (AirflowApi(airflow.url, user.name, airflow.passwords[user.name]) for user in USERS)
@@ -87,7 +123,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             assert _until(lambda: "monthly_payouts" in admin.dag_ids())
             # Without the pool, what would refresh the publication waits: there is no warehouse in this house.
             admin.pause("monthly_payouts", paused=False)
-            yield House(settings, airflow.url, admin, fiona, mallory)
+            yield House(settings, airflow.url, admin, fiona, mallory, Webhook.told)
 
 
 def test_only_an_approver_may_answer_and_the_answer_posts_what_was_shown(house: House) -> None:
@@ -101,8 +137,34 @@ def test_only_an_approver_may_answer_and_the_answer_posts_what_was_shown(house: 
     assert house.ends(run, "post", "success")
     state = house.state("2026-01")
     assert state is not None
-    assert (state.status, state.submitted_by, state.approved_by) == ("approved", SERVICE_USER, "fiona")
+    assert (state.submitted_by, state.approved_by) == (SERVICE_USER, "fiona")
     assert state.content_hash == shown["content_hash"]
+
+    assert house.ends(run, "statements", "success")
+    assert house.admin.xcom(run, "export") == {"period": "2026-01", "exceptions": 0, "has_bank_files": True}
+    state = house.state("2026-01")
+    assert state is not None
+    assert state.status == "exported"
+    directory = house.settings.home / "exports" / "2026-01"
+    assert ACCOUNT in (directory / "nacha.txt").read_text()
+    assert (directory / "statements" / "p1.pdf").exists()
+    logs = [path for path in house.settings.home.rglob("*.log") if ACCOUNT in path.read_text(errors="replace")]
+    assert logs == []
+
+
+def test_finance_is_told_of_each_step_and_reminded_of_what_waits(house: House) -> None:
+    told = [text.splitlines() for text in house.told if "2026-01" in text]
+    titles = [lines[0] for lines in told if "still" not in lines[0]]
+    assert titles == [
+        "*Payouts of 2026-01 wait for approval*",
+        "*Payouts of 2026-01 approved by fiona*",
+        "*Payouts of 2026-01 exported*",
+    ]
+    assert told[0][1] == "125.500 USD to 1 partners"
+    assert any(lines[-1].startswith(house.url) for lines in told if "wait for approval" in lines[0])
+    house.ask("2026-02")
+    assert _until(lambda: "*Payouts of 2026-02 still wait for approval*" in "\n".join(house.told), within=90)
+    assert not any("p1" in text.replace("127.0.0.1", "") for text in house.told)
 
 
 def test_a_month_that_is_approved_ends_the_run_without_a_question(house: House) -> None:

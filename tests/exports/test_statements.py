@@ -150,10 +150,8 @@ def test_a_page_shows_every_line_and_runs_and_fetches_nothing(month, installatio
     assert "<b>Söhne</b>" not in raw
     _, text = page(directory, "p-eur-1")
     assert "1,375.89" in text
-    assert (
-        "548.50 USD (share of 50 %) \N{MULTIPLICATION SIGN} 20 % \N{MULTIPLICATION SIGN} 1.14395388 EUR per USD of 20 Mar 2026 = 125.491741, rounded by -0.001741"
-        in text
-    )
+    product = "548.50 USD (share of 50 %) x 20 % x 1.14395388 EUR per USD of 20 Mar 2026 = 125.491741"
+    assert f"{product}, rounded by -0.001741" in text.replace("\N{MULTIPLICATION SIGN}", "x")
     assert "Held: no reason given" in text
     assert "Payable on 21 Apr 2026" in text
     assert "line n1" not in text

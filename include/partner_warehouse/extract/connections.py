@@ -68,6 +68,33 @@ def get_connection(conn_id: str) -> SourceConnection:
     return _from_json(conn_id, variable, value) if value.lstrip().startswith("{") else _from_uri(conn_id, value)
 
 
+def find_connection(conn_id: str, *, in_airflow: bool = False) -> SourceConnection | None:
+    """Read a connection that need not be there.
+
+    Args:
+        conn_id: As in Airflow, `payouts_slack`.
+        in_airflow: Whether to ask Airflow although this is no task, as in a callback.
+
+    Returns:
+        None where there is no such connection.
+
+    Raises:
+        BadInputError: It cannot be read; the message never has its content.
+    """
+    if not in_airflow and _IN_A_TASK not in os.environ:
+        return get_connection(conn_id) if os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}") else None
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+    return SourceConnection(
+        conn_id, _base_url(found.host or "", found.schema, found.port), found.login, found.password, found.extra_dejson
+    )
+
+
 def get_database_url(conn_id: str) -> URL | None:
     """Read a connection to a database, as SQLAlchemy takes it.
 

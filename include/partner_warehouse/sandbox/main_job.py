@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 
 from partner_warehouse.errors import ExitStatus, PartnerWarehouseError
-from partner_warehouse.sandbox import calendar, report
+from partner_warehouse.sandbox import bank_vault, calendar, report
 from partner_warehouse.sandbox.airflow_api import AirflowApi
 from partner_warehouse.sandbox.local_airflow import LocalAirflow, User
 from partner_warehouse.sandbox.process import SandboxProcess
@@ -64,7 +64,7 @@ class MainJob:
             airflow.migrate()
             sandbox = stack.enter_context(SandboxProcess(home, scale=self.scale))
             self.say("generating the sample company, preparing Airflow")
-            airflow.start(self._environment(sandbox.connections()))
+            airflow.start(self._environment(sandbox.connections() | bank_vault.connection(home)))
             self.say(f"Airflow and the sandbox's servers are up: {airflow.url}")
             api = stack.enter_context(AirflowApi(airflow.url, ADMINISTRATOR, airflow.passwords[ADMINISTRATOR]))
             fiona = stack.enter_context(AirflowApi(airflow.url, APPROVER, airflow.passwords[APPROVER]))
@@ -91,6 +91,7 @@ class MainJob:
             "PARTNER_WAREHOUSE_AS_OF": calendar.AS_OF.isoformat(),
             "PARTNER_WAREHOUSE_APPROVERS": ",".join(self.settings.approvers),
             "PARTNER_WAREHOUSE_LEDGER_URL": self.settings.ledger_sqlalchemy_url,
+            "PARTNER_WAREHOUSE_COMPANY_NAME": self.settings.company_name or "Sample Software GmbH",
         }
         return connections | given
 
@@ -99,6 +100,7 @@ class MainJob:
         say("\n[bold]Where to look[/bold]")
         say(f"  the published marts  {self.settings.published_path}", highlight=False, soft_wrap=True)
         say(f"  what the gates found {self.settings.home / 'gates' / 'docs'}", highlight=False, soft_wrap=True)
+        say(f"  what was exported    {self.settings.home / 'exports'}", highlight=False, soft_wrap=True)
         say(f"  the logs             {airflow.logs}", highlight=False, soft_wrap=True)
         say(f"  one payout           partner-warehouse payouts show {closed_months()[-2]}", highlight=False)
         if not running:

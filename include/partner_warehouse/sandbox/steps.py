@@ -13,7 +13,7 @@ import httpx
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.ledger.payouts import CLOSED, PayoutService
 from partner_warehouse.orchestration import SERVICE_USER, WAREHOUSE_POOL
-from partner_warehouse.sandbox import calendar
+from partner_warehouse.sandbox import bank_vault, calendar
 from partner_warehouse.sandbox.airflow_api import AirflowApi, DagRun
 from partner_warehouse.sandbox.local_airflow import LocalAirflow
 from partner_warehouse.settings import Settings
@@ -84,6 +84,7 @@ class Steps:
             "the build that follows the ingestion",
         )
         self._finished(build)
+        self.say(f"the bank vault has {bank_vault.fill(self.settings)} accounts")
 
     def post_history(self) -> None:
         """The older closed months, approved in this process: they were paid before Airflow came into the house."""
@@ -96,6 +97,8 @@ class Steps:
             service.draft(period, SERVICE_USER)
             submitted = service.submit(period, SERVICE_USER)
             service.approve(period, self.approver.user, content_hash=submitted.content_hash)
+            service.export(period, SERVICE_USER)
+            service.paid(period, SERVICE_USER)
             posted += 1
         self.say(f"posted {posted} older months to the ledger" if posted else "the older months are posted already")
 
@@ -106,7 +109,15 @@ class Steps:
         self._ask(waiting)
         for run in runs:
             self._finished(run, quiet=True)
+            self._say_exported(run)
         self.say(f"published; {waiting} waits for a person")
+
+    def _say_exported(self, run: DagRun) -> None:
+        exported, written = self.api.xcom(run, "export"), self.api.xcom(run, "statements")
+        self.say(
+            f"{exported['period']} was exported: bank files ({exported['exceptions']} payouts in none), "
+            f"{written['statements']} statements"
+        )
 
     def _approve(self, period: str) -> DagRun | None:
         state = PayoutService(self.settings).state(period)
