@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,8 +19,11 @@ PERSONAL = {
 }
 """Where the landing keeps what tells of a person."""
 
-HOLDS_DATA = ("landing", "inbox", "warehouse", "published", "exports", "airflow/passwords.json", "airflow/keys.json")
-"""Below a home: the data themselves, and the secrets of a local Airflow. Everything else is for people to read."""
+HOLDS_DATA = (
+    *("landing", "inbox", "warehouse", "published", "exports", "sandbox/bank_vault.sqlite"),
+    *("airflow/passwords.json", "airflow/keys.json"),
+)
+"""Below a home: the data themselves, the bank vault, the secrets of a local Airflow. All else is for people to read."""
 
 
 def personal_values(landing: Path) -> set[str]:
@@ -36,6 +40,17 @@ def personal_values(landing: Path) -> set[str]:
                     rows = connection.sql(f"SELECT DISTINCT {expression} FROM read_parquet('{files}')").fetchall()
                     found |= {value for (value,) in rows if value and len(value) > 5}
     return found
+
+
+def bank_accounts(vault: Path) -> set[str]:
+    """Every account of a bank vault."""
+    with sqlite3.connect(vault) as connection:
+        found = [
+            row
+            for table in ("partner_bank_accounts", "company_bank_accounts")
+            for row in connection.execute(f"SELECT iban, routing_number, account_number FROM {table}")
+        ]
+    return {value for row in found for value in row if value}
 
 
 def texts_of_home(home: Path) -> Iterator[tuple[str, str]]:

@@ -13,10 +13,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from rich.console import Console
-from secrecy import leaks, personal_values, texts_of_duckdb, texts_of_home, texts_of_postgres
+from secrecy import bank_accounts, leaks, personal_values, texts_of_duckdb, texts_of_home, texts_of_postgres
 
 from partner_warehouse.ledger.payouts import PayoutService
-from partner_warehouse.sandbox import calendar
+from partner_warehouse.sandbox import bank_vault, calendar
 from partner_warehouse.sandbox.main_job import APPROVER, MainJob
 from partner_warehouse.sandbox.servers.common import SECRET
 from partner_warehouse.sandbox.steps import APPROVED_THROUGH_AIRFLOW, closed_months
@@ -75,13 +75,32 @@ def test_every_closed_month_but_the_newest_is_approved_in_the_ledger_and_publish
     states = {state.period: state for state in PayoutService(done.settings).states()}
     *approved, waiting = closed_months()
     assert list(states) == closed_months()
-    assert {states[period].status for period in approved} == {"approved"}
+    assert [states[period].status for period in approved[:-APPROVED_THROUGH_AIRFLOW]] == ["paid"] * (
+        len(approved) - APPROVED_THROUGH_AIRFLOW
+    )
+    assert {states[period].status for period in approved[-APPROVED_THROUGH_AIRFLOW:]} == {"exported"}
     assert {states[period].approved_by for period in approved} == {APPROVER}
     assert states[waiting].status == "submitted"
     published = {period for (period,) in done.rows("select distinct period from finance.approved_payouts")}
     with_payouts = {period for period in approved if states[period].payout_count}
     assert published == with_payouts
     assert set(approved[-APPROVED_THROUGH_AIRFLOW:]) <= published
+
+
+def test_what_was_approved_through_airflow_is_exported_and_ties(done: Done) -> None:
+    service = PayoutService(done.settings)
+    for period in closed_months()[-APPROVED_THROUGH_AIRFLOW - 1 : -1]:
+        state = service.state(period)
+        assert state is not None
+        assert state.status == "exported"
+        directory = done.settings.home / "exports" / period
+        control = json.loads((directory / "control.json").read_text())
+        statements = json.loads((directory / "statements-control.json").read_text())
+        bank = control["bank"]
+        assert bank["payments"] + bank["exceptions"] == control["rows"]
+        assert control["totals"] == statements["totals"]
+        assert (control["payouts"], control["lines"]) == (statements["rows"], statements["lines"])
+        assert statements["statements"] == len(list((directory / "statements").glob("*.pdf")))
 
 
 def test_money_ties_and_credits_sum_to_one(done: Done) -> None:
@@ -120,6 +139,7 @@ PUBLISHED = {
         "approved_payouts",
         "approved_payout_lines",
         "commission_lines",
+        "accruals",
         "exclusions",
         "reconciliation",
     },
@@ -160,6 +180,9 @@ def test_no_secret_and_no_person_is_in_a_log_an_xcom_or_a_publication(done: Done
     kept = [json.loads((home / "airflow" / name).read_text()) for name in ("passwords.json", "keys.json")]
     # What begins an access token of the sandbox's Salesforce.
     hidden = {SECRET, "00DgK0000000001!", *(value for secrets in kept for value in secrets.values())}
+    accounts = bank_accounts(bank_vault.path_of(home))
+    assert len(accounts) > 5
+    hidden |= accounts
 
     read = [("printed", done.printed), *texts_of_home(home)]
     assert {"logs/airflow-scheduler.log", "logs/sandbox.log"} <= {place for place, _ in read}

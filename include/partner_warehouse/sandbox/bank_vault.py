@@ -1,7 +1,7 @@
 """The sample company's bank vault: accounts that belong to nobody, with check digits that are right.
 
-They are computed from the partner's id, so a second run finds the same ones. One partner in twenty has none: a bank file
-is made all the same, and says in `exceptions.csv` who is missing.
+They are computed from the partner's id, so a second run finds the same ones. One partner in twenty has none: a bank
+file is made all the same, and `exceptions.csv` says who is missing.
 """
 
 from __future__ import annotations
