@@ -35,6 +35,7 @@ typed as (
         case
             when {{ word('mkt_medium') }} = 'partner' then 'partner_link' else {{ word('mkt_medium') }}
         end as channel,
+        {{ text('mkt_campaign') }} as campaign,
         coalesce(derived_tstamp, dvce_created_tstamp, collector_tstamp) as occurred_at,
         collector_tstamp as received_at,
         _load_id,
@@ -81,6 +82,7 @@ final as (
         event_type,
         event_name,
         channel,
+        campaign,
         coalesce(
             event_type = 'identify'
             or (user_id is not null and (user_before is null or user_before <> user_id)),

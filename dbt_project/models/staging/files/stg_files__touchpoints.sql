@@ -17,6 +17,7 @@ typed as (
         {{ text('partner_id') }} as partner_id,
         {{ text('channel') }} as channel,
         {{ word('kind') }} as kind,
+        {{ text('campaign') }} as campaign,
         updated_at,
         is_deleted,
         _load_id,
@@ -44,6 +45,7 @@ final as (
         partner_id,
         channel,
         kind,
+        campaign,
         _load_id,
         _file,
         _row

@@ -1,0 +1,74 @@
+with
+
+touchpoints as (
+
+    select * from {{ ref('int_touchpoints') }}
+
+),
+
+responses as (
+
+    select * from {{ ref('int_activity_responses') }}
+
+),
+
+activities as (
+
+    select * from {{ ref('int_activities') }}
+
+),
+
+-- A campaign is an activity that is known by that id, in its own system or here, or by that name alone.
+names as (
+
+    select
+        lower(activity_id) as reference,
+        activity_id,
+        1 as precedence
+    from activities
+    union all
+    select
+        lower(source_id) as reference,
+        activity_id,
+        2 as precedence
+    from activities
+    union all
+    select
+        lower(trim(name)) as reference,
+        min(activity_id) as activity_id,
+        3 as precedence
+    from activities
+    group by lower(trim(name))
+    having count(*) = 1
+
+),
+
+known_campaigns as (
+
+    select
+        reference,
+        min_by(activity_id, precedence) as activity_id
+    from names
+    where reference is not null
+    group by reference
+
+),
+
+final as (
+
+    select
+        touchpoints.touchpoint_id,
+        coalesce(known_campaigns.activity_id, lower(touchpoints.campaign)) as campaign_id
+    from touchpoints
+    left join known_campaigns on lower(touchpoints.campaign) = known_campaigns.reference
+    where touchpoints.campaign is not null
+    union all
+    select
+        'activity_response:' || response_id as touchpoint_id,
+        activity_id as campaign_id
+    from responses
+    where activity_id is not null
+
+)
+
+select * from final
