@@ -14,6 +14,9 @@
 {# A date, so many days later. #}
 {% macro days_after(day, days) -%} cast({{ day }} + {{ days }} * interval 1 day as date) {%- endmacro %}
 
+{# An instant, so many days of 24 hours later: no calendar, no daylight saving. Null where the days are. #}
+{% macro days_of_24_hours_after(instant, days) -%} {{ instant }} + {{ days }} * interval 24 hour {%- endmacro %}
+
 {# Each first day of a month from `first_month` to `last_month`, both included: one row a month. #}
 {% macro each_month(first_month, last_month) -%}
     {{ return(adapter.dispatch('each_month')(first_month, last_month)) }}

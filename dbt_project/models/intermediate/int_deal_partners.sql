@@ -146,6 +146,7 @@ final as (
                     ) * cast(0.000000000001 as decimal(18, 12)) as {{ fraction() }}
                 )
         end as share,
+        share is not null as is_share_given,
         registered_at,
         approved_at,
         source,
