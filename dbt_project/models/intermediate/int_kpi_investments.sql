@@ -2,13 +2,7 @@ with
 
 costs as (
 
-    select * from {{ ref('int_costs') }}
-
-),
-
-activities as (
-
-    select * from {{ ref('int_activities') }}
+    select * from {{ ref('int_partner_costs') }}
 
 ),
 
@@ -30,55 +24,44 @@ parameters as (
 
 ),
 
--- What the partner pays of a shared cost is not our investment.
-spent as (
+earned as (
 
     select
-        'cost:' || costs.cost_id as investment_id,
-        coalesce(costs.partner_id, activities.partner_id) as partner_id,
-        costs.activity_id,
-        case
-            when costs.activity_id is not null or lower(costs.category) in ('co_marketing', 'co-marketing')
-                then 'co_marketing'
-            else 'programme'
-        end as kind,
-        cast(date_trunc('month', costs.month) as date) as spent_on,
-        cast(costs.amount as {{ exact() }}) as total_amount,
-        cast(costs.amount * (1 - coalesce(costs.partner_share, 0)) as {{ exact() }}) as amount,
-        costs.currency
-    from costs
-    left join activities on costs.activity_id = activities.activity_id
-    union all
-    select
-        'commission:' || line_id as investment_id,
-        partner_id,
-        null as activity_id,
-        'commission' as kind,
-        earned_on as spent_on,
-        cast(amount as {{ exact() }}) as total_amount,
-        cast(amount as {{ exact() }}) as amount,
-        currency
+        'commission:' || commissions.line_id as investment_id,
+        commissions.partner_id,
+        commissions.earned_on as spent_on,
+        cast(cast(commissions.amount as {{ exact() }}) * rates.rate as {{ exact() }}) as amount
     from commissions
+    cross join parameters
+    left join rates
+        on
+            commissions.earned_on = rates.rate_date
+            and commissions.currency = rates.from_currency
+            and parameters.reporting_currency = rates.to_currency
 
 ),
 
 final as (
 
     select
-        spent.investment_id,
-        spent.partner_id,
-        spent.activity_id,
-        spent.kind,
-        spent.spent_on,
-        cast(spent.total_amount * rates.rate as {{ exact() }}) as total_amount,
-        cast(spent.amount * rates.rate as {{ exact() }}) as reporting_amount
-    from spent
-    cross join parameters
-    left join rates
-        on
-            spent.spent_on = rates.rate_date
-            and spent.currency = rates.from_currency
-            and parameters.reporting_currency = rates.to_currency
+        'cost:' || cost_id as investment_id,
+        partner_id,
+        activity_id,
+        kind,
+        spent_on,
+        total_amount,
+        own_amount as reporting_amount
+    from costs
+    union all
+    select
+        investment_id,
+        partner_id,
+        null as activity_id,
+        'commission' as kind,
+        spent_on,
+        amount as total_amount,
+        amount as reporting_amount
+    from earned
 
 )
 
