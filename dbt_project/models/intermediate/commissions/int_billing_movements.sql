@@ -136,14 +136,14 @@ movements as (
 ),
 
 -- A refund gives back the payment's cash first, then what was paid from credit; beyond the payment it is neither.
-given_back as (
+returned as (
 
     select
         movements.*,
         greatest(movements.occurred_at, coalesce(payments.paid_at, movements.occurred_at)) as effective_at,
         greatest(payments.amount - coalesce(payments.from_credit, 0), 0) as paid_cash,
         coalesce(payments.from_credit, 0) as paid_credit,
-        sum(case when movements.kind_rank > 2 then -movements.amount else 0 end) over (
+        sum(-movements.amount) over (
             partition by movements.payment_id
             order by
                 greatest(movements.occurred_at, coalesce(payments.paid_at, movements.occurred_at)),
@@ -151,9 +151,26 @@ given_back as (
                 movements.movement_id
             rows between unbounded preceding and current row
         ) as given_back,
-        case when movements.kind_rank > 2 then -movements.amount else 0 end as gives_back
+        -movements.amount as gives_back
     from movements
     left join payments using (payment_id)
+    where movements.kind_rank > 2
+
+),
+
+given_back as (
+
+    select
+        *,
+        occurred_at as effective_at,
+        null as paid_cash,
+        null as paid_credit,
+        null as given_back,
+        null as gives_back
+    from movements
+    where kind_rank <= 2
+    union all
+    select * from returned
 
 ),
 
@@ -256,7 +273,13 @@ states as (
             - sum(settled.noted) over invoice_so_far
             - sum(settled.credit) over invoice_so_far,
             0
-        ) as owed_in_cash
+        ) as owed_in_cash,
+        greatest(
+            values_of_invoices.gross
+            - (sum(settled.noted) over invoice_so_far - settled.noted)
+            - (sum(settled.credit) over invoice_so_far - settled.credit),
+            0
+        ) as owed_in_cash_before
     from settled
     left join values_of_invoices using (invoice_id, currency)
     window invoice_so_far as (
@@ -267,11 +290,19 @@ states as (
 
 ),
 
+-- Before a movement there was what is there after it, less what it brought itself.
 collected as (
 
     select
         states.*,
         greatest(least(states.cash_so_far, coalesce(states.owed_in_cash, states.cash_so_far)), 0) as collected_so_far,
+        greatest(
+            least(
+                states.cash_so_far - states.cash,
+                coalesce(states.owed_in_cash_before, states.cash_so_far - states.cash)
+            ),
+            0
+        ) as collected_before,
         {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
         {{ to_units('coalesce(invoice_net, 1)', 3) }} as net_mills,
         {{ to_units('case when invoice_gross > 0 then invoice_gross else 1 end', 3) }} as gross_mills
@@ -280,15 +311,25 @@ collected as (
 
 ),
 
+counted as (
+
+    select
+        collected.*,
+        {{ to_units('collected_so_far', 3) }} * net_mills as net_product_so_far,
+        {{ to_units('collected_before', 3) }} * net_mills as net_product_before,
+        gross_mills * minor_mills as gross_product
+    from collected
+
+),
+
 -- The net part of it, rounded so that the parts of an invoice sum to its rounded whole.
 net as (
 
     select
-        collected.*,
-        {{ round_ratio(
-            to_units('collected_so_far', 3) ~ ' * net_mills', 'gross_mills * minor_mills'
-        ) }} * minor_mills as net_mills_so_far
-    from collected
+        counted.*,
+        {{ round_ratio('net_product_so_far', 'gross_product') }} * minor_mills as net_mills_so_far,
+        {{ round_ratio('net_product_before', 'gross_product') }} * minor_mills as net_mills_before
+    from counted
 
 ),
 
@@ -306,12 +347,10 @@ final as (
         orders.order_at,
         cast(net.amount as {{ money() }}) as amount,
         cast(
-            {{ mills_to_money('net.net_mills_so_far - lag(net.net_mills_so_far, 1, 0) over invoice_before') }}
+            {{ mills_to_money('net.net_mills_so_far - net.net_mills_before') }}
             as {{ money() }}
         ) as net_collected,
-        cast(
-            net.collected_so_far - lag(net.collected_so_far, 1, 0) over invoice_before as {{ money() }}
-        ) as collected,
+        cast(net.collected_so_far - net.collected_before as {{ money() }}) as collected,
         cast(net.cash as {{ money() }}) as cash,
         cast(net.credit as {{ money() }}) as credit,
         cast(net.noted as {{ money() }}) as noted,
@@ -323,9 +362,6 @@ final as (
         net.invoice_sequence
     from net
     left join orders on net.invoice_id = orders.order_id
-    window invoice_before as (
-        partition by coalesce(net.invoice_id, net.movement_id), net.currency order by net.invoice_sequence
-    )
 
 )
 

@@ -221,7 +221,7 @@ measured as (
         {{ round_scaled_ratio('mills_before * net_mills', 10 ** 9, 'gross_mills') }} as order_net_before,
         {{ round_scaled_ratio('mills_so_far * eligible_mills', 10 ** 9, 'gross_mills') }} as order_base_so_far,
         {{ round_scaled_ratio('mills_before * eligible_mills', 10 ** 9, 'gross_mills') }} as order_base_before,
-        {{ to_units('fx_rate', 10) }} as fx_units
+        case when converted_from is null then {{ 10 ** 10 }} else {{ to_units('fx_rate', 10) }} end as fx_units
     from rated
 
 ),

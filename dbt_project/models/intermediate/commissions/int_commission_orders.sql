@@ -103,10 +103,10 @@ scaled as (
         is_too_much,
         abs(total_share - 1) <= 0.0005 as is_whole,
         -- Nine decimals: a third that was written with more is the same third as the others.
-        {{ to_units('cast(share as decimal(18, 9))', 9) }} as share_units,
+        {{ share_units('share', 9) }} as share_units,
         case
             when abs(total_share - 1) <= 0.0005
-                then cast(sum({{ to_units('cast(share as decimal(18, 9))', 9) }}) over (
+                then cast(sum({{ share_units('share', 9) }}) over (
                         partition by order_kind, order_id
                     ) as {{ wide_integer() }})
             else cast({{ 10 ** 9 }} as {{ wide_integer() }})
@@ -169,7 +169,7 @@ candidates as (
         'attribution' as bound_by,
         0 as is_too_much,
         credits.share,
-        {{ to_units('credits.share', 12) }} as share_units,
+        {{ share_units('credits.share', 12) }} as share_units,
         cast({{ 10 ** 12 }} as {{ wide_integer() }}) as whole_units,
         credits.model as crediting_model
     from orders
