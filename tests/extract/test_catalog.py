@@ -9,6 +9,8 @@ import duckdb
 import pytest
 
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.extract.freshness import freshness
+from partner_warehouse.extract.ingest import ingest, objects
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.landing.layout import ensure_schema
 from partner_warehouse.settings import Settings
@@ -29,14 +31,14 @@ def test_objects_are_added_and_fields_added_or_replaced(additions: Path, monkeyp
     shipped = load_catalog("salesforce").objects
     text = CUSTOM + "  Account: {Region__c: text, Segment__c: json}\n"
     (additions / "salesforce.yml").write_text(text)
-    objects = load_catalog("salesforce").objects
-    assert list(objects) == [*shipped, "Territory__c"]
-    assert objects["Territory__c"].key == "Id"
-    columns = objects["Account"].columns
+    found = load_catalog("salesforce").objects
+    assert list(found) == [*shipped, "Territory__c"]
+    assert found["Territory__c"].key == "Id"
+    columns = found["Account"].columns
     assert list(columns)[: len(shipped["Account"].fields)] == [field.name for field in shipped["Account"].fields]
     assert columns["Region__c"] == "VARCHAR"
-    assert next(f.type for f in objects["Account"].fields if f.name == "Segment__c") == "json"
-    assert objects["Territory__c"].envelope == shipped["Account"].envelope
+    assert next(f.type for f in found["Account"].fields if f.name == "Segment__c") == "json"
+    assert found["Territory__c"].envelope == shipped["Account"].envelope
     assert "Territory__c" not in load_catalog("hubspot").objects
     monkeypatch.delenv("PARTNER_WAREHOUSE_CATALOG")
     assert load_catalog("salesforce").objects == shipped
@@ -58,6 +60,19 @@ def test_an_added_object_has_its_columns_before_it_arrives(additions: Path, sett
     with duckdb.connect() as connection:
         columns = connection.sql(f"SELECT * FROM read_parquet('{path}')").columns
     assert columns[:4] == ["Id", "Name", "Quota__c", "SystemModstamp"]
+
+
+def test_an_object_that_the_installation_lacks_is_left_out_and_keeps_its_columns(
+    additions: Path, settings: Settings
+) -> None:
+    (additions / "salesforce.yml").write_text("leave_out: [Deal_Registration__c]\n" + CUSTOM)
+    assert "Deal_Registration__c" not in objects("salesforce")
+    assert "Territory__c" in objects("salesforce")
+    assert "Deal_Registration__c" not in {one.object for one in freshness(settings)}
+    ensure_schema(settings.landing_dir)
+    assert (settings.landing_dir / "salesforce" / "Deal_Registration__c" / "0-schema" / "data.parquet").exists()
+    with pytest.raises(BadInputError, match="no object 'Deal_Registration__c'"):
+        ingest("salesforce", "Deal_Registration__c", settings)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +99,8 @@ def test_an_added_object_has_its_columns_before_it_arrives(additions: Path, sett
         ("salesforce.yml", "freshness: {Account: 3}", ("freshness of Account", "whole hours")),
         ("salesforce.yml", "freshness: {Account: {looked: 0.5}}", ("freshness of Account", "whole hours")),
         ("salesforce.yml", "freshness: {Account: {seen: 3}}", ("freshness of Account", "looked: <hours>")),
+        ("salesforce.yml", "leave_out: Account", ("leave_out", "a list")),
+        ("salesforce.yml", "leave_out: [Acount]", ("leave_out", "'Acount'", "Account")),
         ("salesfroce.yml", CUSTOM, ("no source of this name", "salesforce")),
     ],
 )

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,7 +18,7 @@ from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract import events as events_module
 from partner_warehouse.extract.api import ingest_api
 from partner_warehouse.extract.connections import SourceConnection
-from partner_warehouse.extract.events import Events
+from partner_warehouse.extract.events import TRIES, Events
 from partner_warehouse.extract.hubspot import SEARCH_LIMIT, HubSpot
 from partner_warehouse.extract.salesforce import Salesforce
 from partner_warehouse.extract.state import read_cursor, state_path, write_state
@@ -33,7 +34,13 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 def options(handler: Handler) -> dict[str, Any]:
-    return {"transport": httpx.MockTransport(handler), "sleep": lambda _: None}
+    def over_the_wire(request: httpx.Request) -> httpx.Response:
+        answer = handler(request)
+        # A made answer counts as read; one that arrives does not.
+        content = httpx.ByteStream(b"".join(iter(answer.stream)))
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=content)
+
+    return {"transport": httpx.MockTransport(over_the_wire), "sleep": lambda _: None}
 
 
 def landed(settings: Settings, source: str, name: str, columns: str) -> list[Any]:
@@ -548,9 +555,10 @@ def test_an_hour_without_events_is_passed(settings: Settings) -> None:
 def test_a_damaged_event_file_is_not_landed(settings: Settings) -> None:
     collector = Collector()
     collector.put(0, "m0")
-    collector.damaged = 1
+    collector.damaged = TRIES
     with pytest.raises(TransientError, match="damaged"):
         pull_events(settings, collector)
+    collector.damaged = TRIES - 1
     assert pull_events(settings, collector).landed == 1
 
 
@@ -596,3 +604,100 @@ def test_a_collector_without_tags_shows_its_new_files(settings: Settings) -> Non
         collector.put(hour, f"m{hour}")
         with Events(CONNECTION, **options(untagged)) as client:
             assert client.ingest(schema, settings).landed == 1
+
+
+def test_a_source_that_sends_us_in_a_circle_is_left(settings: Settings) -> None:
+    """Each listing once: the next page that it names is always the same one."""
+    account = {"id": "cus_1", "object": "customer", "created": START}
+    answers: dict[str, Any] = {
+        "/services/oauth2/token": {"access_token": "t"},
+        "/describe": {"fields": [{"name": name} for name in Org.fields]},
+        "/queryAll": {"totalSize": 0, "records": [], "nextRecordsUrl": "/services/data/v62.0/query/loc-1"},
+        "/query/loc-1": {"records": [], "nextRecordsUrl": "/services/data/v62.0/query/loc-1"},
+        "/crm/v3/objects/companies": {"results": [], "paging": {"next": {"after": "1"}}},
+        "/v1/events": {"data": [], "has_more": False},
+        "/v1/customers": {"data": [account], "has_more": True},
+        "/v1/files": {"files": [{"name": "a.gz", "bytes": 1, "etag": "1"}], "has_more": True},
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=next(v for path, v in answers.items() if request.url.path.endswith(path)))
+
+    for client, source, name in (
+        (Salesforce(CONNECTION, **options(answer)), "salesforce", "Product2"),
+        (HubSpot(CONNECTION, **options(answer)), "hubspot", "companies"),
+        (Stripe(CONNECTION, **options(answer)), "stripe", "customer"),
+    ):
+        with pytest.raises(TransientError, match=f"{source}.*in a circle"):
+            ingest_api(load_catalog(source).objects[name], settings, client)
+    with Events(CONNECTION, **options(answer)) as events, pytest.raises(TransientError, match=r"events.*in a circle"):
+        events.ingest(load_catalog("events").objects["events"], settings)
+
+
+def test_a_portal_whose_search_ignores_its_filters_is_left(settings: Settings) -> None:
+    page = [{"id": "7", "properties": {"hs_object_id": "7", "hs_lastmodifieddate": _iso(BASE)}, "archived": False}]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"results": page, "paging": {"next": {"after": "1"}}})
+
+    write_state(settings, "hubspot", "companies", {"cursor": _iso(BASE)})
+    with HubSpot(CONNECTION, **options(answer)) as client, pytest.raises(TransientError, match="in a circle"):
+        ingest_api(load_catalog("hubspot").objects["companies"], settings, client)
+
+
+def test_half_of_an_emoji_keeps_no_record_out(settings: Settings) -> None:
+    """A source that cuts a text in the middle of a pair of surrogates delivers JSON that few parsers take."""
+    org = Org()
+    org.put("01t1", stamp(1), Name="fine")
+    org.put("01t2", stamp(2), Name="cut \ud83d")
+    org.put("01t3", stamp(3), Name="fine too")
+    outcome = pull_products(settings, org)
+    assert outcome.received == 3 == outcome.landed + outcome.quarantined
+    assert {"01t1", "01t3"} <= set(landed(settings, "salesforce", "Product2", "Id"))
+
+
+def test_a_custom_object_of_a_portal_may_have_any_name(
+    settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "catalog").mkdir()
+    fields = "{id: text!, size: decimal properties.size, hs_lastmodifieddate: instant properties.hs_lastmodifieddate}"
+    (home / "catalog" / "hubspot.yml").write_text(f"objects:\n  p123_how_to_guides: {fields}\n  2-12345: {fields}\n")
+    monkeypatch.setenv("PARTNER_WAREHOUSE_CATALOG", str(home / "catalog"))
+    for name in ("p123_how_to_guides", "2-12345"):
+        portal = Portal(3, lambda n: BASE + n)
+        for record in portal.records:
+            record["properties"]["size"] = "1.50"
+        with HubSpot(CONNECTION, **options(portal)) as client:
+            assert ingest_api(load_catalog("hubspot").objects[name], settings, client).landed == 3
+        assert {str(size) for size in landed(settings, "hubspot", name, "size")} == {"1.500000000000000000"}
+
+
+def test_an_event_file_of_several_parts_that_lacks_the_last_is_not_landed(settings: Settings) -> None:
+    collector = Collector()
+    collector.put(0, "m0")
+    name = "2026-01-01/00.ndjson.gz"
+    first = collector.files[name]
+    collector.put(0, "m1")
+    collector.files[name] = first + collector.files[name]
+
+    def cut(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=first) if request.url.path.endswith(".gz") else collector(request)
+
+    schema = load_catalog("events").objects["events"]
+    with Events(CONNECTION, **options(cut)) as client, pytest.raises(TransientError, match="damaged"):
+        client.ingest(schema, settings)
+    assert pull_events(settings, collector).landed == 2
+
+
+def test_a_server_that_unpacks_the_files_on_the_way_is_understood(settings: Settings) -> None:
+    collector = Collector()
+    collector.put(0, *(f"m{number}" for number in range(50)))
+
+    def unpacked(request: httpx.Request) -> httpx.Response:
+        answer = collector(request)
+        if not request.url.path.endswith(".gz"):
+            return answer
+        return httpx.Response(200, content=answer.content, headers={"Content-Encoding": "gzip"})
+
+    with Events(CONNECTION, **options(unpacked)) as client:
+        assert client.ingest(load_catalog("events").objects["events"], settings).landed == 50

@@ -16,7 +16,7 @@ import orjson
 
 from partner_warehouse.errors import BadInputError, PermanentError, TransientError
 from partner_warehouse.extract.connections import SourceConnection
-from partner_warehouse.extract.http import SourceClient
+from partner_warehouse.extract.http import Onward, SourceClient
 
 LIST_LIMIT = 1000
 
@@ -80,9 +80,11 @@ class Collector:
 
     def list(self, after: str) -> Iterator[Listed]:
         """Page by page."""
+        onward = Onward("events: GET /v1/files")
         while True:
+            parameters = {"after": onward.to(after), "limit": str(LIST_LIMIT)}
             page: Mapping[str, Any] = orjson.loads(
-                self._client.get("/v1/files", params={"after": after, "limit": str(LIST_LIMIT)}).content
+                self._client.get("/v1/files", holds="files", params=parameters).content
             )
             for entry in page["files"]:
                 yield Listed(entry["name"], int(entry["bytes"]), str(entry.get("etag", "")))
@@ -92,7 +94,9 @@ class Collector:
 
     def save(self, name: str, target: Path) -> None:
         """With the retries of the client: a file that breaks off is asked for again."""
-        target.write_bytes(self._client.get(f"/v1/files/{quote(name)}").content)
+        # A server may name the file's own compression as that of the transport, which would be undone on the way.
+        identity = {"Accept-Encoding": "identity"}
+        target.write_bytes(self._client.get(f"/v1/files/{quote(name)}", as_stored=True, headers=identity).content)
 
 
 class Store:

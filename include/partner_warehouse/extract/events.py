@@ -32,6 +32,9 @@ SHAPES = {"segment": "events", "snowplow": "snowplow_events"}
 DOWNLOADS = 4
 """Files fetched at the same time."""
 
+TRIES = 3
+"""How often a file is fetched that does not arrive whole."""
+
 LOAD_BYTES = 256 * 1024 * 1024
 """Compressed bytes of one load; a long backlog is landed in several, so that a crash repeats little."""
 
@@ -171,10 +174,14 @@ class Events:
         Raises:
             TransientError: It arrived damaged.
         """
-        self._files.save(listed.name, target)
-        records = _count(target)
-        if records is None:
-            raise TransientError(f"events: the file {listed.name} arrived damaged")
+        for _ in range(TRIES):
+            self._files.save(listed.name, target)
+            records = _count(target)
+            # One that is made of several compressed parts may lack the last of them, and read well.
+            if records is not None and target.stat().st_size >= listed.bytes:
+                break
+        else:
+            raise TransientError(f"events: the file {listed.name} arrived damaged ({TRIES} tries)")
         with target.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         return ReceivedFile(target, listed.name, digest, target.stat().st_size, records=records)

@@ -64,7 +64,7 @@ def freshness(settings: Settings, *, now: datetime | None = None) -> list[Freshn
     now = now or datetime.now(UTC)
     found = []
     for source in settings.sources:
-        for name, schema in load_catalog(source).objects.items():
+        for name, schema in load_catalog(source).pulled.items():
             looked = checked_at(settings, source, name)
             loaded = _loaded_at(settings, source, name)
             limits = schema.freshness

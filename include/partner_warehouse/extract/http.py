@@ -6,6 +6,7 @@ the source's error code; never a header, a parameter or a body, which could hold
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
@@ -18,6 +19,7 @@ import httpx
 import orjson
 
 from partner_warehouse.errors import PermanentError, TransientError
+from partner_warehouse.extract.raw_json import parse
 
 ATTEMPTS = 8
 """Tries of one call, in all."""
@@ -107,12 +109,24 @@ class SourceClient:
         """Wait for something that the source does in its own time."""
         self._sleep(seconds)
 
-    def call(self, method: str, path: str, *, authorised: bool = True, **kwargs: Any) -> httpx.Response:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        holds: str | None = None,
+        as_stored: bool = False,
+        authorised: bool = True,
+        **kwargs: Any,
+    ) -> httpx.Response:
         """Ask until there is an answer, or no further try is worth it.
 
         Args:
             method: HTTP method.
             path: Below the base URL, without parameters.
+            holds: What the answer, a JSON object, has as a member. One that has not (a proxy's page, half a body) is a
+                fault that passes.
+            as_stored: Leave the content as it was sent, whatever compression the answer names.
             authorised: Whether the call needs authorisation (fetching the token itself does not).
             kwargs: As for httpx: `params`, `json`, `data`, `headers`.
 
@@ -127,11 +141,11 @@ class SourceClient:
         for attempt in range(1, ATTEMPTS + 1):
             permit = dict(self._authorise(False)) if authorised else {}
             try:
-                response = self._http.request(method, path, headers=headers | permit, **kwargs)
-            except httpx.TransportError as error:
+                response = self._ask(method, path, as_stored, headers=headers | permit, **kwargs)
+            except (httpx.TransportError, httpx.DecodingError) as error:
                 fault = TransientError(f"{self._source}: {method} {path}: {type(error).__name__}")
             else:
-                if response.is_success:
+                if response.is_success and (holds is None or _has(response, holds)):
                     return response
                 if response.status_code == httpx.codes.UNAUTHORIZED and authorised and not refreshed:
                     self._authorise(True)
@@ -148,18 +162,59 @@ class SourceClient:
             refreshed = False
         raise TransientError(f"{self._source}: {method} {path}: the token expired again and again")
 
+    def _ask(self, method: str, path: str, as_stored: bool, **kwargs: Any) -> httpx.Response:
+        if not as_stored:
+            return self._http.request(method, path, **kwargs)
+        with self._http.stream(method, path, **kwargs) as answer:
+            content = b"".join(answer.iter_raw())
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+        return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
+
     def _fault(self, response: httpx.Response, method: str, path: str) -> TransientError:
         """The transient fault of an answer.
 
         Raises:
             RefusedError: It is permanent.
         """
+        if response.is_success:
+            return TransientError(f"{self._source}: {method} {path}: HTTP {response.status_code} without its content")
         code = error_code(response)
         what = f"{self._source}: {method} {path}: HTTP {response.status_code}{f' {code}' if code else ''}"
         if response.status_code in _TRANSIENT or self._is_transient(response, code):
             return TransientError(what, retry_after=retry_after(response))
         hint = {401: "; check the connection's credentials", 403: "; check the rights of the connection's user"}
         raise RefusedError(what + hint.get(response.status_code, ""), status=response.status_code, code=code)
+
+
+def _has(response: httpx.Response, member: str) -> bool:
+    try:
+        document = parse(response.content)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and member in document
+
+
+class Onward:
+    """Watches the tokens of a listing's pages: one that comes again would lead in a circle for ever.
+
+    Args:
+        what: The listing, for the message.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._seen: set[str] = set()
+
+    def to(self, token: str) -> str:
+        """The token of the next page.
+
+        Raises:
+            TransientError: It was the token of a page before.
+        """
+        if token in self._seen:
+            raise TransientError(f"{self._what}: the listing goes in a circle; nothing of it was taken")
+        self._seen.add(token)
+        return token
 
 
 def pause(seconds: float) -> None:
@@ -178,9 +233,11 @@ def retry_after(response: httpx.Response) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):

@@ -15,8 +15,8 @@ import orjson
 from partner_warehouse.errors import TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
-from partner_warehouse.extract.http import SourceClient
-from partner_warehouse.extract.raw_json import elements, members
+from partner_warehouse.extract.http import Onward, SourceClient
+from partner_warehouse.extract.raw_json import elements, members, parse
 from partner_warehouse.landing.catalog import ObjectSchema
 
 LIST_LIMIT, SEARCH_LIMIT, BATCH = 100, 200, 1000
@@ -70,17 +70,17 @@ class HubSpot:
 
     def ids(self, schema: ObjectSchema) -> Iterator[str] | None:
         """The id of every record that is not archived; what has no stamp comes whole each time."""
-        if "_to_" in schema.name or schema.name in ("owners", "pipelines"):
+        if _is_association(schema) or schema.name in ("owners", "pipelines"):
             return None
-        return (str(orjson.loads(raw)["id"]) for raw in self._list(schema.name, [_ID], archived=False))
+        return (str(parse(raw)["id"]) for raw in self._list(schema.name, [_ID], archived=False))
 
     def records(self, schema: ObjectSchema, keys: Sequence[str]) -> Iterator[tuple[str, datetime | None]]:
         """The records of some ids that are not archived."""
         wanted = _properties(schema)
         for start in range(0, len(keys), LIST_LIMIT):
             body = {"properties": wanted, "inputs": [{"id": key} for key in keys[start : start + LIST_LIMIT]]}
-            answer = self._client.post(f"/crm/v3/objects/{schema.name}/batch/read", json=body)
-            for raw in elements(members(answer.text)["results"]):
+            answer = self._client.post(f"/crm/v3/objects/{schema.name}/batch/read", holds="results", json=body)
+            for raw in elements(members(answer.content.decode())["results"]):
                 yield raw, _stamp(raw, schema.name)
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
@@ -104,7 +104,7 @@ class HubSpot:
         until: datetime | None = None,
     ) -> Fetched:
         """Records (all, or those modified since the cursor less the overlap) and archived ones; or associations."""
-        if "_to_" in schema.name:
+        if _is_association(schema):
             return _snapshot(self._all_associations(schema.name), cursor, spool)
         if schema.name == "owners":
             return _snapshot(self._owners(), cursor, spool)
@@ -123,7 +123,7 @@ class HubSpot:
                 spool.write(raw, newest.see(stamp))
         # Search does not find archived records, and their list has no filter.
         for raw in self._list(schema.name, properties, archived=True):
-            archived_at = parse_instant(orjson.loads(raw).get("archivedAt"))
+            archived_at = parse_instant(parse(raw).get("archivedAt"))
             is_new = start is None or archived_at is None or archived_at >= start - OVERLAP
             if is_new and (until is None or archived_at is None or archived_at < until):
                 spool.write(raw, archived_at)
@@ -136,14 +136,15 @@ class HubSpot:
         )
 
     def _pages(self, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
-        after: str | None = None
+        onward = Onward(f"hubspot: GET {path}")
+        paging: dict[str, str] = {}
         while True:
-            paging = {"after": after} if after else {}
-            page = members(self._client.get(path, params={**parameters, **paging}).text)
+            page = members(self._client.get(path, holds="results", params={**parameters, **paging}).content.decode())
             yield from elements(page["results"])
             after = _next(page)
             if after is None:
                 return
+            paging = {"after": onward.to(after)}
 
     def _owners(self) -> Iterator[str]:
         """Every owner, those that left too, without what tells of a person."""
@@ -156,7 +157,7 @@ class HubSpot:
     def _pipelines(self) -> Iterator[str]:
         """The pipelines of each object that has them; a ticket's and a deal's may have the same id."""
         for name in PIPELINED:
-            answer = members(self._client.get(f"/crm/v3/pipelines/{name}").text)
+            answer = members(self._client.get(f"/crm/v3/pipelines/{name}", holds="results").content.decode())
             for raw in elements(answer["results"]):
                 pipeline = members(raw)
                 key = f"{name}:{orjson.loads(pipeline['id'])}"
@@ -171,14 +172,16 @@ class HubSpot:
         Where a whole page has one stamp, its records are taken by their ids.
         """
         stamp_name = modified_property(name)
+        onward = Onward(f"hubspot: search of {name}")
         operator = "GTE"
         delivered: set[str] = set()
         while True:
+            onward.to(f"{operator} {since}")
             page, is_last = self._search(name, properties, [_filter(stamp_name, operator, str(since))], stamp_name)
             reached = since
             at_the_end: set[str] = set()
             for raw in page:
-                record = orjson.loads(raw)
+                record = parse(raw)
                 stamp = parse_instant(record["properties"][stamp_name])
                 key, moment = str(record["id"]), int(stamp.timestamp() * 1000) if stamp else reached
                 at_the_end = at_the_end | {key} if moment == reached else {key}
@@ -198,12 +201,14 @@ class HubSpot:
     def _of_one_instant(
         self, name: str, properties: Sequence[str], instant: Filter, delivered: set[str]
     ) -> Iterator[str]:
+        onward = Onward(f"hubspot: search of {name}")
         low = "0"
         is_last = False
         while not is_last:
+            onward.to(low)
             page, is_last = self._search(name, properties, [instant, _filter(_ID, "GT", low)], _ID)
             for raw in page:
-                low = str(orjson.loads(raw)["id"])
+                low = str(parse(raw)["id"])
                 if low not in delivered:
                     yield raw
 
@@ -217,14 +222,14 @@ class HubSpot:
             "properties": list(properties),
             "limit": SEARCH_LIMIT,
         }
-        page = members(self._client.post(f"/crm/v3/objects/{name}/search", json=body).text)
+        page = members(self._client.post(f"/crm/v3/objects/{name}/search", holds="results", json=body).content.decode())
         return elements(page["results"]), _next(page) is None
 
     def _all_associations(self, name: str) -> Iterator[str]:
         left, _, right = name.partition("_to_")
         keys: list[str] = []
         for raw in self._list(left, [_ID], archived=False):
-            keys.append(str(orjson.loads(raw)["id"]))
+            keys.append(str(parse(raw)["id"]))
             if len(keys) == BATCH:
                 yield from self._associations(left, right, keys)
                 keys = []
@@ -237,9 +242,11 @@ class HubSpot:
         Raises:
             TransientError: The answer left records out, for another reason than that they have none.
         """
+        onward = Onward(f"hubspot: associations of {left} with {right}")
         inputs = [{"id": key} for key in keys]
         while inputs:
-            answer = self._client.post(f"/crm/v4/associations/{left}/{right}/batch/read", json={"inputs": inputs})
+            path = f"/crm/v4/associations/{left}/{right}/batch/read"
+            answer = self._client.post(path, holds="results", json={"inputs": inputs})
             document = orjson.loads(answer.content)
             for error in document.get("errors") or ():
                 if error.get("subCategory") != _NOT_ASSOCIATED:
@@ -256,7 +263,13 @@ class HubSpot:
                         yield orjson.dumps(row | {"association_type": named}).decode()
                 after = ((result.get("paging") or {}).get("next") or {}).get("after")
                 if after:
+                    onward.to(f"{start}:{after}")
                     inputs.append({"id": start, "after": str(after)})
+
+
+def _is_association(schema: ObjectSchema) -> bool:
+    """Whether it is of pairs. A custom object may have `_to_` in its name too."""
+    return {"from_id", "to_id"} <= {field.name for field in schema.fields}
 
 
 def _properties(schema: ObjectSchema) -> list[str]:
@@ -264,7 +277,7 @@ def _properties(schema: ObjectSchema) -> list[str]:
 
 
 def _stamp(raw: str, object_name: str) -> datetime | None:
-    return parse_instant((orjson.loads(raw).get("properties") or {}).get(modified_property(object_name)))
+    return parse_instant((parse(raw).get("properties") or {}).get(modified_property(object_name)))
 
 
 def _snapshot(records: Iterator[str], cursor: str | None, spool: Spool) -> Fetched:

@@ -33,14 +33,14 @@ _PATIENCE = 900.0
 
 
 def objects(source: str) -> tuple[str, ...]:
-    """The objects of a source, in catalog order.
+    """The objects of a source that the installation pulls, in catalog order.
 
     Raises:
         BadInputError: No such source.
     """
     if source not in SOURCES:
         raise BadInputError(f"no source {source!r}: use one of {', '.join(SOURCES)}")
-    return tuple(load_catalog(source).objects)
+    return tuple(load_catalog(source).pulled)
 
 
 def ingest(

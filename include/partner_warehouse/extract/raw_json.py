@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
+
+import orjson
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
+
+
+def parse(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Half of a pair of surrogates, which is what is left of an emoji that a source has cut, is no reason to refuse it.
+
+    Raises:
+        ValueError: It is no JSON, or not UTF-8.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text.decode() if isinstance(text, bytes) else text)
 
 
 def _skip(text: str, position: int) -> int:

@@ -20,8 +20,8 @@ import orjson
 from partner_warehouse.errors import PartnerWarehouseError, PermanentError, TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
-from partner_warehouse.extract.http import RefusedError, SourceClient
-from partner_warehouse.extract.raw_json import elements, members
+from partner_warehouse.extract.http import Onward, RefusedError, SourceClient
+from partner_warehouse.extract.raw_json import elements, members, parse
 from partner_warehouse.landing.catalog import ObjectSchema
 from partner_warehouse.landing.store import MAX_RECORD_BYTES
 
@@ -93,7 +93,7 @@ class Salesforce:
             }
             if refresh := self._connection.extra.get("refresh_token"):
                 form |= {"grant_type": "refresh_token", "refresh_token": str(refresh)}
-            answer = self._client.post("/services/oauth2/token", authorised=False, data=form)
+            answer = self._client.post("/services/oauth2/token", holds="access_token", authorised=False, data=form)
             self._token = orjson.loads(answer.content)["access_token"]
         return {"Authorization": f"Bearer {self._token}"}
 
@@ -107,8 +107,8 @@ class Salesforce:
             after = f" WHERE Id > '{last}'" if last else ""
             query = f"SELECT Id FROM {name}{after} ORDER BY Id"  # noqa: S608
             try:
-                for raw in self._records(self._client.get(f"{self._api}/query", params={"q": query})):
-                    last = orjson.loads(raw)["Id"]
+                for raw in self._records(self._client.get(f"{self._api}/query", holds="records", params={"q": query})):
+                    last = parse(raw)["Id"]
                     yield last
                 return
             except RefusedError as error:
@@ -123,8 +123,8 @@ class Salesforce:
         for start in range(0, len(keys), _IDS):
             listed = ", ".join(f"'{key}'" for key in keys[start : start + _IDS])
             query = f"SELECT {fields} FROM {schema.name} WHERE Id IN ({listed})"  # noqa: S608
-            for raw in self._records(self._client.get(f"{self._api}/query", params={"q": query})):
-                yield raw, parse_instant(orjson.loads(raw).get(STAMP))
+            for raw in self._records(self._client.get(f"{self._api}/query", holds="records", params={"q": query})):
+                yield raw, parse_instant(parse(raw).get(STAMP))
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
         """The record that says a key is gone, as `queryAll` would have shown it."""
@@ -158,7 +158,7 @@ class Salesforce:
         for _ in range(_RESTARTS):
             try:
                 for raw in self._query(schema.name, names, low, until):
-                    stamp = newest.see(parse_instant(orjson.loads(raw).get(STAMP)))
+                    stamp = newest.see(parse_instant(parse(raw).get(STAMP)))
                     low = stamp or low
                     spool.write(raw, stamp)
                 break
@@ -172,21 +172,23 @@ class Salesforce:
     def _fields(self, name: str) -> dict[str, str]:
         """The fields of an object that the connection's user may read, and their types in Salesforce's words."""
         try:
-            answer = self._client.get(f"{self._api}/sobjects/{name}/describe")
+            answer = self._client.get(f"{self._api}/sobjects/{name}/describe", holds="fields")
         except RefusedError as error:
             if error.status != httpx.codes.NOT_FOUND:
                 raise
             raise PermanentError(
-                f"salesforce: no object {name} that this user may read; grant it, or take it out of the catalog"
+                f"salesforce: no object {name} that this user may read; grant it, or name it in leave_out of "
+                "PARTNER_WAREHOUSE_CATALOG/salesforce.yml"
             ) from error
         return {field["name"]: str(field.get("type", "")) for field in orjson.loads(answer.content)["fields"]}
 
     def _query(self, name: str, fields: list[str], low: datetime | None, until: datetime | None) -> Iterator[str]:
         query = f"{_select(', '.join(fields), name, low, until)} ORDER BY {STAMP}, Id"
-        yield from self._records(self._client.get(f"{self._api}/queryAll", params={"q": query}))
+        yield from self._records(self._client.get(f"{self._api}/queryAll", holds="records", params={"q": query}))
 
     def _count(self, name: str, low: datetime | None, until: datetime | None) -> int:
-        answer = self._client.get(f"{self._api}/queryAll", params={"q": _select("COUNT()", name, low, until)})
+        query = _select("COUNT()", name, low, until)
+        answer = self._client.get(f"{self._api}/queryAll", holds="totalSize", params={"q": query})
         return int(orjson.loads(answer.content)["totalSize"])
 
     def _fetch_bulk(
@@ -232,13 +234,13 @@ class Salesforce:
 
     def _start_job(self, query: str) -> dict[str, str]:
         body = {"operation": "queryAll", "query": query, "contentType": "CSV", "lineEnding": "LF"}
-        job: dict[str, str] = orjson.loads(self._client.post(self._jobs, json=body).content)
+        job: dict[str, str] = orjson.loads(self._client.post(self._jobs, holds="id", json=body).content)
         return job
 
     def _wait_for(self, job: str) -> None:
         waited, pause = 0.0, 1.0
         while True:
-            state = orjson.loads(self._client.get(f"{self._jobs}/{job}").content)["state"]
+            state = orjson.loads(self._client.get(f"{self._jobs}/{job}", holds="state").content)["state"]
             if state == "JobComplete":
                 return
             if state in ("Failed", "Aborted"):
@@ -250,26 +252,28 @@ class Salesforce:
             waited, pause = waited + pause, min(pause * 2, _LONGEST_POLL)
 
     def _results(self, job: str) -> Iterator[dict[str, str]]:
+        onward = Onward(f"salesforce: the results of job {job}")
         parameters = {"maxRecords": str(BULK_PAGE)}
         # A long text area has 131,072 characters, which is the reader's own limit.
         csv.field_size_limit(MAX_RECORD_BYTES)
         while True:
             answer = self._client.get(f"{self._jobs}/{job}/results", params=parameters, headers={"Accept": "text/csv"})
-            yield from csv.DictReader(io.StringIO(answer.content.decode(), newline=""))
+            yield from _rows(answer, job)
             locator = answer.headers.get("Sforce-Locator", "null")
             if locator == "null":
                 return
-            parameters["locator"] = locator
+            parameters["locator"] = onward.to(locator)
 
     def _records(self, answer: httpx.Response) -> Iterator[str]:
         """The records of a query's first page and of all that follow it."""
+        onward = Onward("salesforce: a query's pages")
         while True:
-            page = members(answer.text)
+            page = members(answer.content.decode())
             yield from elements(page["records"])
             following = orjson.loads(page.get("nextRecordsUrl", "null"))
             if not following:
                 return
-            answer = self._client.get(following)
+            answer = self._client.get(onward.to(following), holds="records")
 
 
 def _select(what: str, name: str, low: datetime | None, until: datetime | None) -> str:
@@ -278,6 +282,25 @@ def _select(what: str, name: str, low: datetime | None, until: datetime | None) 
     bounds += [f"{STAMP} < {until.astimezone(UTC):{_SOQL_INSTANT}}"] if until else []
     condition = f" WHERE {' AND '.join(bounds)}" if bounds else ""
     return f"SELECT {what} FROM {name}{condition}"  # noqa: S608
+
+
+def _rows(answer: httpx.Response, job: str) -> Iterator[dict[str, str]]:
+    """The rows of a page of CSV.
+
+    Raises:
+        TransientError: It is not whole. It says itself how many rows it has: one that was cut between two reads well.
+    """
+    found = 0
+    try:
+        for row in csv.DictReader(io.StringIO(answer.content.decode(), newline=""), strict=True):
+            if None in row or None in row.values():
+                raise csv.Error
+            found += 1
+            yield row
+    except (csv.Error, UnicodeDecodeError):
+        found = -1
+    if str(found) != answer.headers.get("Sforce-NumberOfRecords", str(max(found, 0))):
+        raise TransientError(f"salesforce: a page of the results of job {job} was not whole")
 
 
 def _as_rest(name: str, fields: Mapping[str, str], row: Mapping[str, str]) -> str:

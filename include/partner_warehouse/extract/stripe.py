@@ -19,14 +19,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-import orjson
 import yaml
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
-from partner_warehouse.extract.http import RefusedError, SourceClient
-from partner_warehouse.extract.raw_json import elements, members
+from partner_warehouse.extract.http import Onward, RefusedError, SourceClient
+from partner_warehouse.extract.raw_json import elements, members, parse
 from partner_warehouse.landing.catalog import CATALOG, ObjectSchema
 
 PAGE = 100
@@ -148,7 +147,7 @@ class Stripe:
         """The objects of some ids that are not deleted."""
         for key in keys:
             raw = self._present(schema.name, key)
-            record = orjson.loads(raw) if raw is not None else {"deleted": True}
+            record = parse(raw) if raw is not None else {"deleted": True}
             if raw is not None and not record.get("deleted"):
                 yield raw, _instant(record["created"])
 
@@ -241,7 +240,7 @@ class Stripe:
         versions = []
         for event in self._pages("/v1/events", {"limit": str(PAGE), "type": EVENT_TYPES[name], **bound}):
             raw = members(members(event.raw)["data"])["object"]
-            record = orjson.loads(raw)
+            record = parse(raw)
             if record.get("object") != name:
                 continue
             is_deletion = event["type"] in _DELETED_BY_EVENT
@@ -280,7 +279,7 @@ class Stripe:
     def _present(self, name: str, key: str) -> str | None:
         """An object as it is now; None when it is gone."""
         try:
-            return self._whole(self._get(f"{plural(name)}/{key}", {}).text)
+            return self._whole(self._get(f"{plural(name)}/{key}", {}, holds="id").content.decode())
         except RefusedError as error:
             if error.status != httpx.codes.NOT_FOUND:
                 raise
@@ -316,10 +315,11 @@ class Stripe:
 
     def _pages(self, path: str, parameters: Mapping[str, str], *, only_first: bool = False) -> Iterator[_Record]:
         """The records of a list, newest first: what is added meanwhile comes before them and shifts none."""
+        onward = Onward(f"stripe: GET {path}")
         after: dict[str, str] = {}
         while True:
             try:
-                page = members(self._get(path, dict(parameters) | after).text)
+                page = members(self._get(path, dict(parameters) | after).content.decode())
             except RefusedError as error:
                 if after and error.code == "resource_missing":
                     raise TransientError(f"stripe: GET {path}: the record that the next page follows is gone") from None
@@ -332,12 +332,12 @@ class Stripe:
                 yield last
             if only_first or last is None or page.get("has_more") != "true":
                 return
-            after = {"starting_after": last["id"]}
+            after = {"starting_after": onward.to(last["id"])}
 
-    def _get(self, path: str, parameters: Mapping[str, str]) -> httpx.Response:
-        """Ask, and say what helps against a refusal."""
+    def _get(self, path: str, parameters: Mapping[str, str], *, holds: str = "data") -> httpx.Response:
+        """Ask for a list, or what holds something else, and say what helps against a refusal."""
         try:
-            return self._client.get(path, params=dict(parameters))
+            return self._client.get(path, holds=holds, params=dict(parameters))
         except RefusedError as error:
             if error.status not in _REMEDIES:
                 raise
@@ -360,7 +360,7 @@ class _Record:
 
     def __init__(self, raw: str) -> None:
         self.raw = raw
-        self._fields: dict[str, Any] = orjson.loads(raw)
+        self._fields: dict[str, Any] = parse(raw)
 
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]

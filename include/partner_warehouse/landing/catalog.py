@@ -4,7 +4,8 @@ A field is written `name: type[!] [path]`: `!` marks a value that every record m
 the record as received, when that is not its name.
 
 An installation adds objects and fields of its own in `<source>.yml` of the directory `PARTNER_WAREHOUSE_CATALOG`: its
-custom objects and custom fields need no change of this package. `freshness` says when an object is stale.
+custom objects and custom fields need no change of this package. `freshness` says when an object is stale, `leave_out`
+which ones the installation does not have.
 """
 
 from __future__ import annotations
@@ -112,11 +113,21 @@ class ObjectSchema:
 
 @dataclass(frozen=True, slots=True)
 class SourceCatalog:
-    """All objects of one source."""
+    """All objects of one source.
+
+    Attributes:
+        left_out: Those that the installation does not pull; they have their columns all the same, and no record.
+    """
 
     source: str
     cursor: str
     objects: dict[str, ObjectSchema]
+    left_out: frozenset[str] = frozenset()
+
+    @property
+    def pulled(self) -> dict[str, ObjectSchema]:
+        """The objects without those that are left out."""
+        return {name: schema for name, schema in self.objects.items() if name not in self.left_out}
 
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -200,30 +211,31 @@ def _catalog(source: str, addition: Path | None, _changed: int) -> SourceCatalog
         for name, fields in declared["objects"].items()
     }
     objects = _with_freshness(path, objects, declared.get("freshness"))
+    left_out: frozenset[str] = frozenset()
     if addition is not None:
-        objects = _added(addition, source, objects, envelope)
+        objects, left_out = _added(addition, source, objects, envelope)
     for schema in objects.values():
         if not schema.fields[0].required:
             raise BadInputError(
                 f"{addition or f'catalog {source}.yml'}, object {schema.name}: its key {schema.key} must be required; "
                 f"write {schema.key}: {schema.fields[0].type}!"
             )
-    return SourceCatalog(source, declared["cursor"], objects)
+    return SourceCatalog(source, declared["cursor"], objects, left_out)
 
 
 def _added(
     path: Path, source: str, known: dict[str, ObjectSchema], envelope: frozenset[tuple[str, ...]]
-) -> dict[str, ObjectSchema]:
-    """The objects with those that an installation's file declares, each over the object that there is."""
+) -> tuple[dict[str, ObjectSchema], frozenset[str]]:
+    """The objects with those that an installation's file declares, each over the one that there is; those left out."""
     try:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise BadInputError(f"{path}{line}: not YAML; indent with blanks and quote values with a colon") from error
-    if not isinstance(declared, dict) or set(declared) - {"source", "objects", "freshness"} or not declared:
-        raise BadInputError(f"{path}: write `objects:` or `freshness:` with the objects below it, and nothing else")
-    listed = declared.get("objects", {} if "freshness" in declared else None)
+    if not isinstance(declared, dict) or set(declared) - {"source", "objects", "freshness", "leave_out"}:
+        raise BadInputError(f"{path}: write `objects:`, `freshness:` or `leave_out:`, and nothing else")
+    listed = declared.get("objects", {} if set(declared) & {"freshness", "leave_out"} else None)
     if not isinstance(listed, dict):
         raise BadInputError(f"{path}: write `objects:` with the objects below it, as `<name>: {{<field>: <type>}}`")
     if declared.get("source", source) != source:
@@ -251,7 +263,14 @@ def _added(
     for name in known | found:
         if (other := names.setdefault(name.lower(), name)) != name:
             raise BadInputError(f"{path}, object {name}: there is {other} already; write it alike")
-    return _with_freshness(path, known | found, declared.get("freshness"))
+    objects = _with_freshness(path, known | found, declared.get("freshness"))
+    left_out = declared.get("leave_out") or []
+    if not isinstance(left_out, list):
+        raise BadInputError(f"{path}, leave_out: write a list of objects, as in [{', '.join(list(known)[:2])}]")
+    for name in left_out:
+        if name not in objects:
+            raise BadInputError(f"{path}, leave_out: no object {name!r}; use some of {', '.join(objects)}")
+    return objects, frozenset(left_out)
 
 
 def _with_freshness(path: Path, objects: dict[str, ObjectSchema], declared: object) -> dict[str, ObjectSchema]:
