@@ -145,7 +145,7 @@ with DAG(
         state = PayoutService(load_settings()).reject(ti.xcom_pull("draft"), user, reason="rejected in Airflow")
         notify(f"Payouts of {state.period} rejected by {user}", sums(state))
 
-    @task(pool=WAREHOUSE_POOL, outlets=[PUBLICATION], trigger_rule="all_done")
+    @task(pool=WAREHOUSE_POOL, outlets=[PUBLICATION], trigger_rule="none_skipped")
     def refresh(ti: Any) -> None:
         """Bring what was posted into the marts, and publish them, unless another month's refresh has done it.
 

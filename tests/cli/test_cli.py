@@ -14,7 +14,11 @@ import pytest
 
 from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import GateFailedError
-from partner_warehouse.settings import load_settings
+from partner_warehouse.settings import ROOT, load_settings
+
+sys.path.append(str(ROOT / "tests" / "exports"))
+
+import bank_vault
 
 
 @pytest.fixture
@@ -145,6 +149,34 @@ def test_the_bill_file_ties_with_its_control_totals(run, approved, home):
     assert [bill["amount"] for bill in bills] == ["7.000", "100.000"]
     assert bills[0]["vendor"].startswith("'=")
     assert (control["rows"], control["totals"]) == (2, {"USD": "107.000"})
+
+
+def test_what_is_in_no_bank_file_is_2_after_the_others_were_exported(run, approved, home, tmp_path, monkeypatch):
+    assert (
+        "no bank files: the connection bank_vault_default" in run("payouts", "export", "2026-03", "--user", "dora")[1]
+    )
+    known = bank_vault.ach("p1", routing_number="121000249")
+    bank_vault.fill(tmp_path / "vault.sqlite", monkeypatch, [known, bank_vault.ach("=cmd|' /C calc'!A0")])
+    status, out, err = run("payouts", "export", "2026-03", "--user", "dora")
+    assert (status, err.splitlines()[0]) == (2, "2026-03: 1 payouts are in no bank file")
+    assert "exported to" in out
+    assert "121000249" not in out + err
+    directory = home / "exports" / "2026-03"
+    assert (directory / "nacha.txt").exists()
+    assert (directory / "statements" / "p1.html").exists()
+    left_out = list(csv.DictReader((directory / "exceptions.csv").open(newline="")))
+    assert [(row["partner_id"], row["reason"]) for row in left_out] == [("p1", "invalid_routing_number")]
+    bank_vault.fill(tmp_path / "vault.sqlite", monkeypatch, [bank_vault.ach("p1")])
+    assert run("payouts", "export", "2026-03", "--user", "dora", "--no-statements")[0] == 0
+    assert (directory / "nacha-run2.txt").exists()
+
+
+def test_statements_alone_for_one_partner(run, approved, home):
+    status, out, _ = run("payouts", "statements", "2026-03", "--partner", "p1")
+    assert status == 0
+    assert "1 statements" in out
+    assert run("payouts", "statements", "2026-03", "--partner", "p404")[0] == 2
+    assert run("payouts", "statements", "2026-04")[0] == 4
 
 
 def test_explain_says_why_a_partner_was_not_paid(run, refreshed):
