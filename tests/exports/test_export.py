@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import sqlite3
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -297,6 +298,20 @@ def test_a_file_that_does_not_validate_is_not_written_and_names_no_account(
     assert not any(account in str(refused.value) for account in ("FR14", "NL91", "DE89", "Societe"))
     assert approved.state("2026-03").status == "approved"
     assert not list(directory.glob("pain*")) + list(directory.glob("control*"))
+
+
+def test_verify_finds_a_payment_that_was_not_approved(approved, vault_path, installation):
+    approved.export("2026-03", "dora")
+    assert approved.verify() == []
+    with sqlite3.connect(installation.home / "ledger.sqlite") as tampering:
+        tampering.execute("DROP TRIGGER payments_no_update")
+        tampering.execute("UPDATE payments SET amount = amount + 1 WHERE partner_id = 'p-usd-1'")
+        tampering.execute("DROP TRIGGER payments_no_delete")
+        tampering.execute("DELETE FROM payments WHERE partner_id = 'p-eur-1'")
+    assert approved.verify() == [
+        "payment of PO-2026-03-p-usd-1-USD: not what was approved",
+        "2026-03: pain.001.xml has not the payments that were ordered",
+    ]
 
 
 def test_no_account_is_anywhere_but_in_the_bank_files(approved, vault_path, home, directory, caplog, capfd):

@@ -136,3 +136,30 @@ def reconciled_lines(connection: Connection) -> list[str]:
         .order_by(payouts.c.payout_id)
     )
     return [f"payout {row.payout_id}: its lines do not sum to it" for row in connection.execute(differing)]
+
+
+def misordered(connection: Connection) -> list[str]:
+    """Payments that were ordered from a bank and are not what was approved, one line each."""
+    payments, payouts, files = schema.payments, schema.payouts, schema.payment_files
+    differing = (
+        select(payments.c.payout_id)
+        .join_from(payments, payouts, payments.c.payout_id == payouts.c.payout_id, isouter=True)
+        .where(
+            payouts.c.payout_id.is_(None)
+            | (payments.c.amount != payouts.c.payable)
+            | (payments.c.currency != payouts.c.currency)
+            | (payments.c.partner_id != payouts.c.partner_id)
+        )
+        .order_by(payments.c.payout_id)
+    )
+    faults = [f"payment of {row.payout_id}: not what was approved" for row in connection.execute(differing)]
+    counts = select(payments.c.message_id, func.count().label("payments")).group_by(payments.c.message_id).subquery()
+    short = (
+        select(files.c.period, files.c.file_name)
+        .join_from(files, counts, files.c.message_id == counts.c.message_id, isouter=True)
+        .where(files.c.payments != func.coalesce(counts.c.payments, 0))
+        .order_by(files.c.period, files.c.file_name)
+    )
+    return faults + [
+        f"{row.period}: {row.file_name} has not the payments that were ordered" for row in connection.execute(short)
+    ]

@@ -270,7 +270,7 @@ class PayoutService:
         """Everything that is wrong with the ledger, one line each; empty when it is whole.
 
         Holds the chain of the log, the content hash of every posted period against its lines and payouts, the lines
-        against the payouts, and the journal against both.
+        against the payouts, and the journal and the payments ordered from banks against both.
         """
         with self._store.reading() as connection, duckdb.connect() as duck:
             log = events.read_events(connection)
@@ -282,7 +282,8 @@ class PayoutService:
             for period, entry in approved.items():
                 if _stored_content(connection, duck, entry).content_hash != entry.content_hash:
                     faults.append(f"{period}: what is posted is not what was approved")
-            return faults + journal.reconciled_lines(connection) + journal.broken_balances(connection)
+            faults += journal.reconciled_lines(connection) + journal.broken_balances(connection)
+            return faults + journal.misordered(connection)
 
     def write_drafts(self, path: Path) -> None:
         """Write every draft that is not approved into a new DuckDB file, for the gate on drafts.
