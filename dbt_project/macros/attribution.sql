@@ -20,11 +20,94 @@
 {%- endmacro %}
 
 {#
-    2^(-age / half_life) as a whole number of 10^-15. Fifteen digits are what a double holds; from here on the
+    The greatest sum of weights that a journey may have: with it, all arithmetic of credits fits 64 bits. Wider integers
+    are exact too, but an engine divides them a hundred times more slowly.
+#}
+{% macro greatest_weight() -%} cast(9000000000000000 as bigint) {%- endmacro %}
+
+{#
+    2^(-age / half_life) as a whole number, of which so many sum to the greatest weight at most. From here on the
     arithmetic is whole, so the order of summation cannot change a credit.
 #}
-{% macro decay_parts(age, half_life) -%}
-    cast(round(pow(2.0, -cast({{ age }} as double) / cast({{ half_life }} as double)) * 1e15) as {{ wide_integer() }})
+{% macro decay_weight(age, half_life, touches) -%}
+    cast(
+        round(
+            pow(2.0, -cast({{ age }} as double) / cast({{ half_life }} as double))
+            * {{ whole_quotient(greatest_weight(), touches) }}
+        ) as bigint
+    )
+{%- endmacro %}
+
+{#
+    The rows of a relation with the whole parts and the remainder of a credit, for each model: weight * 10^12 / weights,
+    by long division, three digits at a time. `<model>_weight` is at most `<model>_weights`, and that the greatest weight.
+#}
+{% macro credits_divided(relation, models) -%}
+    select
+        * exclude (
+            {%- for model in models -%}
+            {{ model }}_weight, {{ model }}_weights, {{ model }}_rest, {{ model }}_digits
+            {{- '' if loop.last else ', ' }}
+            {%- endfor -%}
+        ),
+        {%- for model in models %}
+        {{ model }}_digits as {{ model }}_whole,
+        {{ model }}_rest as {{ model }}_remainder{{ '' if loop.last else ',' }}
+        {%- endfor %}
+    from
+        {%- for step in range(4) %}
+        (
+            select
+                * replace (
+                    {%- for model in models %}
+                    {{ model }}_digits * 1000
+                    + {{ whole_quotient(model ~ '_rest * 1000', model ~ '_weights') }} as {{ model }}_digits,
+                    {{ model }}_rest * 1000 % {{ model }}_weights as {{ model }}_rest{{ '' if loop.last else ',' }}
+                    {%- endfor %}
+                )
+            from
+        {%- endfor %}
+                (
+                    select
+                        *,
+                        {%- for model in models %}
+                        {{ model }}_weight % {{ model }}_weights as {{ model }}_rest,
+                        {{ whole_quotient(model ~ '_weight', model ~ '_weights') }} as {{ model }}_digits
+                        {{- '' if loop.last else ',' }}
+                        {%- endfor %}
+                    from {{ relation }}
+                ) as _weighed
+        {%- for step in range(4) %}
+        ) as _step_{{ step }}
+        {%- endfor %}
+{%- endmacro %}
+
+{#
+    A credit's whole part of an amount, and what remains in 10^-12 of a part: amount * credit / 10^12, both in halves of
+    six digits so that it fits 64 bits.
+#}
+{% macro amount_whole(amount, credit) -%}
+    (
+        {{ whole_quotient(amount, 1000000) }} * {{ whole_quotient(credit, 1000000) }}
+        + {{ whole_quotient(_amount_middle(amount, credit), 1000000) }}
+        + {{ whole_quotient(_amount_end(amount, credit), 1000000000000) }}
+    )
+{%- endmacro %}
+
+{% macro amount_remainder(amount, credit) -%} ({{ _amount_end(amount, credit) }} % 1000000000000) {%- endmacro %}
+
+{% macro _amount_middle(amount, credit) -%}
+    (
+        {{ whole_quotient(amount, 1000000) }} * ({{ credit }} % 1000000)
+        + {{ amount }} % 1000000 * {{ whole_quotient(credit, 1000000) }}
+    )
+{%- endmacro %}
+
+{% macro _amount_end(amount, credit) -%}
+    (
+        {{ _amount_middle(amount, credit) }} % 1000000 * 1000000
+        + {{ amount }} % 1000000 * ({{ credit }} % 1000000)
+    )
 {%- endmacro %}
 
 {# The attribution models, as `attribution_models` has them; `int_journeys_credits` has columns for each. #}
@@ -147,9 +230,14 @@
     A touch's claim on a part that is left over, in a number that sorts as largest remainder does: by the remainder, and
     of two equal ones the earlier touch. No two touches of a journey have the same. Null where the remainder is 0.
 #}
-{% macro claim(remainder, position) -%}
+{% macro credit_claim(remainder, position) -%}
     case
         when {{ remainder }} > 0
             then cast({{ remainder }} as {{ wide_integer() }}) * 4294967296 - {{ position }}
     end
+{%- endmacro %}
+
+{# The same for an amount, whose remainder is below 10^12; it fits 64 bits for journeys of up to four million touches. #}
+{% macro amount_claim(remainder, position) -%}
+    case when {{ remainder }} > 0 then {{ remainder }} * 4194304 - {{ position }} end
 {%- endmacro %}

@@ -22,8 +22,8 @@ final as (
 
     select
         units.unit_key as channel_key,
-        {{ credit_parts_of('coalesce(removal_effects.removal_effect, 0)') }} as markov,
-        {{ credit_parts_of('greatest(coalesce(shapley_values.shapley_value, 0), 0)') }} as shapley
+        cast({{ credit_parts_of('coalesce(removal_effects.removal_effect, 0)') }} as bigint) as markov,
+        cast({{ credit_parts_of('greatest(coalesce(shapley_values.shapley_value, 0), 0)') }} as bigint) as shapley
     from units
     left join removal_effects
         on

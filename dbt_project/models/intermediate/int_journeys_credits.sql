@@ -81,13 +81,15 @@ journey_channels as (
 
 ),
 
-best_channels as (
+journey_worth as (
 
     select
         lookback_id,
         conversion_key,
-        max(markov) as markov,
-        max(shapley) as shapley
+        count(*) as channels,
+        {%- for model in ['markov', 'shapley'] %}
+        cast(sum({{ model }}) as bigint) as {{ model }}{{ '' if loop.last else ',' }}
+        {%- endfor %}
     from journey_channels
     group by lookback_id, conversion_key
 
@@ -102,17 +104,22 @@ channel_weights as (
         journey_channels.conversion_key,
         journey_channels.channel_key,
         {%- for model in ['markov', 'shapley'] %}
-        {{ whole_quotient(
-            '(case when best_channels.' ~ model ~ ' = 0 then ' ~ credit_parts()
-            ~ ' else journey_channels.' ~ model ~ ' end) * 1000000',
-            'journey_channels.touches'
-        ) }} as {{ model }}{{ '' if loop.last else ',' }}
+        case
+            when journey_worth.{{ model }} > 0
+                then {{ whole_quotient(
+                    whole_quotient(greatest_weight(), 'journey_worth.' ~ model) ~ ' * journey_channels.' ~ model,
+                    'journey_channels.touches'
+                ) }}
+            else {{ whole_quotient(
+                whole_quotient(greatest_weight(), 'journey_worth.channels'), 'journey_channels.touches'
+            ) }}
+        end as {{ model }}{{ '' if loop.last else ',' }}
         {%- endfor %}
     from journey_channels
-    inner join best_channels
+    inner join journey_worth
         on
-            journey_channels.lookback_id = best_channels.lookback_id
-            and journey_channels.conversion_key = best_channels.conversion_key
+            journey_channels.lookback_id = journey_worth.lookback_id
+            and journey_channels.conversion_key = journey_worth.conversion_key
 
 ),
 
@@ -124,9 +131,10 @@ weighed as (
         steps.touch_key,
         steps.position,
         -- Measured from the last touch: it differs from the age at the conversion by a factor that all touches share.
-        {{ decay_parts(
+        {{ decay_weight(
             '(' ~ microseconds('journeys.last_occurred_at') ~ ' - ' ~ microseconds('steps.occurred_at') ~ ')',
-            '(cast(half_life.seconds as bigint) * 1000000)'
+            '(cast(half_life.seconds as bigint) * 1000000)',
+            'journeys.touches'
         ) }} * uses.time_decay as time_decay_weight,
         channel_weights.markov * uses.markov as markov_weight,
         channel_weights.shapley * uses.shapley as shapley_weight,
@@ -162,30 +170,42 @@ weight_totals as (
         lookback_id,
         conversion_key,
         {%- for model in weighing_models %}
-        greatest(cast(sum({{ model }}_weight) as {{ wide_integer() }}), 1) as {{ model }}{{ '' if loop.last else ',' }}
+        greatest(cast(sum({{ model }}_weight) as bigint), 1) as {{ model }}_weights{{ '' if loop.last else ',' }}
         {%- endfor %}
     from weighed
     group by lookback_id, conversion_key
 
 ),
 
-divided as (
+to_divide as (
 
     select
-        weighed.* exclude (time_decay_weight, markov_weight, shapley_weight),
+        weighed.*,
         {%- for model in weighing_models %}
-        {{ whole_quotient(
-            'weighed.' ~ model ~ '_weight * ' ~ credit_parts(), 'weight_totals.' ~ model
-        ) }} as {{ model }}_whole,
-        {{ claim(
-            '(weighed.' ~ model ~ '_weight * ' ~ credit_parts() ~ ') % weight_totals.' ~ model, 'weighed.position'
-        ) }} as {{ model }}_claim{{ '' if loop.last else ',' }}
+        weight_totals.{{ model }}_weights{{ '' if loop.last else ',' }}
         {%- endfor %}
     from weighed
     inner join weight_totals
         on
             weighed.lookback_id = weight_totals.lookback_id
             and weighed.conversion_key = weight_totals.conversion_key
+
+),
+
+whole_credits as (
+
+    {{ credits_divided('to_divide', weighing_models) }}
+
+),
+
+divided as (
+
+    select
+        *,
+        {%- for model in weighing_models %}
+        {{ credit_claim(model ~ '_remainder', 'position') }} as {{ model }}_claim{{ '' if loop.last else ',' }}
+        {%- endfor %}
+    from whole_credits
 
 ),
 
@@ -197,7 +217,7 @@ least_claims as (
         conversion_key,
         {%- for model in weighing_models %}
         {{ from_the_end(
-            ascending_list(model ~ '_claim'), '(' ~ credit_parts() ~ ' - sum(' ~ model ~ '_whole))'
+            ascending_list(model ~ '_claim'), '(1000000000000 - cast(sum(' ~ model ~ '_whole) as bigint))'
         ) }} as {{ model }}{{ '' if loop.last else ',' }}
         {%- endfor %}
     from divided
@@ -234,8 +254,8 @@ amounts as (
 
     select
         conversion_key,
-        mills_per_part * case when amount < 0 then -1 else 1 end as mills_per_part,
-        {{ whole_quotient('abs(' ~ to_units('amount', 3) ~ ')', 'mills_per_part') }} as parts
+        cast(mills_per_part * case when amount < 0 then -1 else 1 end as bigint) as mills_per_part,
+        cast({{ whole_quotient('abs(' ~ to_units('amount', 3) ~ ')', 'mills_per_part') }} as bigint) as parts
     from conversions
 
 ),
@@ -249,9 +269,9 @@ amounts_divided as (
         credited.touch_key,
         amounts.parts,
         {%- for model in models %}
-        {{ whole_quotient('amounts.parts * credited.' ~ model ~ '_credit', credit_parts()) }} as {{ model }}_whole,
-        {{ claim(
-            '(amounts.parts * credited.' ~ model ~ '_credit) % ' ~ credit_parts(), 'credited.position'
+        {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }} as {{ model }}_whole,
+        {{ amount_claim(
+            amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
         ) }} as {{ model }}_claim{{ '' if loop.last else ',' }}
         {%- endfor %}
     from credited
@@ -267,7 +287,7 @@ least_amount_claims as (
         conversion_key,
         {%- for model in models %}
         {{ from_the_end(
-            ascending_list(model ~ '_claim'), '(max(parts) - sum(' ~ model ~ '_whole))'
+            ascending_list(model ~ '_claim'), '(max(parts) - cast(sum(' ~ model ~ '_whole) as bigint))'
         ) }} as {{ model }}{{ '' if loop.last else ',' }}
         {%- endfor %}
     from amounts_divided
@@ -288,11 +308,11 @@ final as (
         {%- for model in models %}
         cast(
             (
-                {{ whole_quotient('amounts.parts * credited.' ~ model ~ '_credit', credit_parts()) }}
+                {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }}
                 + case
                     when
-                        {{ claim(
-                            '(amounts.parts * credited.' ~ model ~ '_credit) % ' ~ credit_parts(), 'credited.position'
+                        {{ amount_claim(
+                            amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
                         ) }} >= least_amount_claims.{{ model }}
                         then 1
                     else 0

@@ -26,19 +26,7 @@ model_lookbacks as (
 
 programme_lookbacks as (
 
-    select * from {{ ref('attribution_lookbacks') }}
-
-),
-
-enrolments as (
-
-    select * from {{ ref('int_enrolments') }}
-
-),
-
-parameters as (
-
-    select * from {{ ref('stg_run__parameters') }}
+    select * from {{ ref('int_journeys_programme_lookbacks') }}
 
 ),
 
@@ -71,40 +59,6 @@ partners as (
 
 ),
 
-partner_lookbacks as (
-
-    select distinct
-        model_lookbacks.lookback_id,
-        enrolments.partner_id,
-        enrolments.starts_on,
-        enrolments.ends_on,
-        programme_lookbacks.lookback_seconds
-    from programme_lookbacks
-    inner join model_lookbacks on programme_lookbacks.model = model_lookbacks.model
-    inner join enrolments on programme_lookbacks.programme = enrolments.programme
-
-),
-
--- The touches whose partner was in a programme with a lookback of its own that day; of several the longest.
-programme_touches as (
-
-    select
-        partner_lookbacks.lookback_id,
-        touches.touch_key,
-        max(partner_lookbacks.lookback_seconds) as lookback_seconds
-    from touches
-    inner join partner_lookbacks on touches.partner_id = partner_lookbacks.partner_id
-    cross join parameters
-    where
-        {{ local_day('touches.occurred_at', 'parameters.timezone') }} >= partner_lookbacks.starts_on
-        and (
-            partner_lookbacks.ends_on is null
-            or {{ local_day('touches.occurred_at', 'parameters.timezone') }} < partner_lookbacks.ends_on
-        )
-    group by partner_lookbacks.lookback_id, touches.touch_key
-
-),
-
 -- A touch is in the journey of each conversion of its account that it came before, or with. One that is later than all
 -- of them, or whose account has none, is in the account's open journey.
 followed as (
@@ -118,8 +72,9 @@ followed as (
         {{ microseconds('conversions.converted_at') }} - {{ microseconds('touches.occurred_at') }} as age,
         {{ unit_pair('channels.channel_key', 'partners.partner_key') }} as unit_keys
     from touches
-    inner join channels on touches.channel = channels.channel
-    inner join partners on coalesce(touches.partner_id, 'no_partner') = partners.partner_id
+    -- Every touch has both; as left joins they leave the planner its count of touches, so that it hashes conversions.
+    left join channels on touches.channel = channels.channel
+    left join partners on coalesce(touches.partner_id, 'no_partner') = partners.partner_id
     left join conversions
         on
             touches.account_id = conversions.account_id
@@ -136,14 +91,14 @@ journeys as (
         followed.*
     from followed
     cross join lookbacks
-    left join programme_touches
+    left join programme_lookbacks
         on
-            lookbacks.lookback_id = programme_touches.lookback_id
-            and followed.touch_key = programme_touches.touch_key
+            lookbacks.lookback_id = programme_lookbacks.lookback_id
+            and followed.touch_key = programme_lookbacks.touch_key
     where
         followed.conversion_key is null
         or followed.age
-        < cast(coalesce(programme_touches.lookback_seconds, lookbacks.lookback_seconds) as bigint) * 1000000
+        < cast(coalesce(programme_lookbacks.lookback_seconds, lookbacks.lookback_seconds) as bigint) * 1000000
 
 ),
 
@@ -151,7 +106,7 @@ ordered as (
 
     select
         *,
-        first_value(touch_key) over journey as first_touch_key,
+        first_value(touch_key) over (journey rows unbounded preceding) as first_touch_key,
         row_number() over journey as position,
         lag(unit_keys, 2) over journey as keys_before_last,
         lag(unit_keys) over journey as keys_before,
