@@ -15,6 +15,7 @@ currencies as (
 minor_units as (
 
     select
+        conversions.conversion_key,
         conversions.conversion_kind,
         conversions.conversion_id,
         conversions.account_id,
@@ -43,6 +44,7 @@ rounded as (
 final as (
 
     select
+        conversion_key,
         conversion_kind,
         conversion_id,
         account_id,

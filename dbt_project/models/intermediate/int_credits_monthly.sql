@@ -1,14 +1,32 @@
 with
 
-credits as (
+touch_credits as (
 
-    select * from {{ ref('credits') }}
+    select * from {{ ref('int_journeys_touch_credits') }}
+
+),
+
+journeys as (
+
+    select * from {{ ref('int_journeys_conversions') }}
+
+),
+
+lookbacks as (
+
+    select * from {{ ref('int_journeys_lookbacks') }}
 
 ),
 
 conversions as (
 
     select * from {{ ref('int_conversion_revenue') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('int_touches') }}
 
 ),
 
@@ -21,35 +39,26 @@ campaigns as (
 earned as (
 
     select
-        credits.model,
-        credits.conversion_kind,
-        credits.conversion_id,
-        credits.touchpoint_id,
-        credits.position,
-        credits.partner_id,
-        credits.channel,
-        credits.channel_group,
-        credits.credit,
-        credits.amount,
+        touch_credits.model,
+        touch_credits.touch_key,
+        touch_credits.position,
+        touch_credits.credit_parts,
+        touch_credits.amount_mills,
+        conversions.conversion_key,
+        conversions.conversion_kind,
+        conversions.month,
         conversions.is_as_credited,
         conversions.is_without_rate,
         conversions.revenue_parts,
-        conversions.mills_per_part,
-        conversions.month
-    from credits
-    inner join conversions
-        on
-            credits.conversion_kind = conversions.conversion_kind
-            and credits.conversion_id = conversions.conversion_id
+        conversions.mills_per_part
+    from touch_credits
+    inner join conversions on touch_credits.conversion_key = conversions.conversion_key
 
 ),
 
 to_be_shared as (
 
-    select
-        *,
-        {{ to_units('credit', 12) }} as credit_parts
-    from earned
+    select * from earned
     where not is_as_credited
 
 ),
@@ -57,8 +66,7 @@ to_be_shared as (
 shared as (
 
     {{ shared_out(
-        'to_be_shared', 'credit_parts', 'revenue_parts', ['model', 'conversion_kind', 'conversion_id'], 'position',
-        'touch_parts'
+        'to_be_shared', 'credit_parts', 'revenue_parts', ['model', 'conversion_key'], 'position', 'touch_parts'
     ) }}
 
 ),
@@ -69,12 +77,9 @@ with_revenue as (
         month,
         model,
         conversion_kind,
-        touchpoint_id,
-        partner_id,
-        channel,
-        channel_group,
-        credit,
-        amount as revenue,
+        touch_key,
+        credit_parts,
+        amount_mills as revenue_mills,
         is_without_rate
     from earned
     where is_as_credited
@@ -83,48 +88,67 @@ with_revenue as (
         month,
         model,
         conversion_kind,
-        touchpoint_id,
-        partner_id,
-        channel,
-        channel_group,
-        credit,
-        {{ mills_to_money('touch_parts * mills_per_part') }} as revenue,
+        touch_key,
+        credit_parts,
+        cast(touch_parts * mills_per_part as bigint) as revenue_mills,
         is_without_rate
     from shared
+
+),
+
+gathered as (
+
+    select
+        with_revenue.month,
+        with_revenue.model,
+        with_revenue.conversion_kind,
+        touches.partner_id,
+        touches.channel,
+        touches.channel_group,
+        coalesce(campaigns.campaign_id, 'no_campaign') as campaign_id,
+        with_revenue.credit_parts,
+        with_revenue.revenue_mills,
+        with_revenue.is_without_rate
+    from with_revenue
+    inner join touches on with_revenue.touch_key = touches.touch_key
+    left join campaigns on with_revenue.touch_key = campaigns.touch_key
+    union all
+    select
+        conversions.month,
+        lookbacks.model,
+        conversions.conversion_kind,
+        cast(null as varchar) as partner_id,
+        'unattributed' as channel,
+        'unattributed' as channel_group,
+        'unattributed' as campaign_id,
+        cast({{ credit_parts() }} as bigint) as credit_parts,
+        cast({{ to_units('conversions.revenue', 3) }} as bigint) as revenue_mills,
+        conversions.is_without_rate
+    from conversions
+    cross join lookbacks
+    left join journeys
+        on
+            conversions.conversion_key = journeys.conversion_key
+            and lookbacks.lookback_id = journeys.lookback_id
+    where journeys.conversion_key is null
 
 ),
 
 final as (
 
     select
-        with_revenue.month,
-        with_revenue.model,
-        with_revenue.conversion_kind,
-        with_revenue.partner_id,
-        with_revenue.channel,
-        with_revenue.channel_group,
-        case
-            when with_revenue.touchpoint_id = 'unattributed' then 'unattributed'
-            else coalesce(campaigns.campaign_id, 'no_campaign')
-        end as campaign_id,
-        cast(sum(with_revenue.credit) as decimal(28, 12)) as conversions,
-        cast(sum(with_revenue.revenue) as {{ money_total() }}) as revenue,
-        cast(
-            sum(case when with_revenue.is_without_rate then with_revenue.credit else 0 end) as decimal(28, 12)
-        ) as conversions_without_rate
-    from with_revenue
-    left join campaigns on with_revenue.touchpoint_id = campaigns.touchpoint_id
-    group by
-        with_revenue.month,
-        with_revenue.model,
-        with_revenue.conversion_kind,
-        with_revenue.partner_id,
-        with_revenue.channel,
-        with_revenue.channel_group,
-        case
-            when with_revenue.touchpoint_id = 'unattributed' then 'unattributed'
-            else coalesce(campaigns.campaign_id, 'no_campaign')
-        end
+        month,
+        model,
+        conversion_kind,
+        partner_id,
+        channel,
+        channel_group,
+        campaign_id,
+        {{ parts_to_number('sum(credit_parts)') }} as conversions,
+        {{ mills_to_total('sum(revenue_mills)') }} as revenue,
+        {{ parts_to_number('sum(case when is_without_rate then credit_parts else 0 end)') }} as conversions_without_rate
+    from gathered
+    group by month, model, conversion_kind, partner_id, channel, channel_group, campaign_id
 
 )
 

@@ -1,20 +1,26 @@
 with
 
-journeys as (
+steps as (
 
-    select * from {{ ref('int_journeys') }}
+    select * from {{ ref('int_journeys_steps') }}
+
+),
+
+lookbacks as (
+
+    select * from {{ ref('int_journeys_lookbacks') }}
+
+),
+
+units as (
+
+    select * from {{ ref('int_journeys_units') }}
 
 ),
 
 conversions as (
 
     select * from {{ ref('int_conversion_revenue') }}
-
-),
-
-models as (
-
-    select * from {{ ref('attribution_models') }}
 
 ),
 
@@ -38,46 +44,63 @@ longest_paths as (
 
 ),
 
+channels as (
+
+    select
+        unit_key as channel_key,
+        unit_id as channel
+    from units
+    where unit = 'channel'
+
+),
+
 touches as (
 
     select
-        journeys.journey_id,
-        journeys.conversion_kind,
-        journeys.conversion_id,
-        journeys.channel,
-        journeys.position,
-        journeys.touches,
-        journeys.occurred_at,
-        case when journeys.position > journeys.touches - longest_paths.path_touches then journeys.channel end
+        steps.journey_key,
+        steps.conversion_key,
+        channels.channel,
+        steps.position,
+        steps.occurred_at,
+        count(*) over (partition by steps.journey_key) as touches
+    from steps
+    inner join lookbacks on steps.lookback_id = lookbacks.lookback_id
+    inner join channels on steps.channel_key = channels.channel_key
+    where lookbacks.model = 'last_touch'
+
+),
+
+shown as (
+
+    select
+        touches.*,
+        case when touches.position > touches.touches - longest_paths.path_touches then touches.channel end
             as shown_channel,
-        journeys.touches > longest_paths.path_touches as is_cut
-    from journeys
-    inner join models on journeys.lookback_seconds = models.lookback_seconds
+        touches.touches > longest_paths.path_touches as is_cut
+    from touches
     cross join longest_paths
-    where models.model = 'last_touch'
 
 ),
 
 paths as (
 
     select
-        journey_id,
-        conversion_kind,
-        conversion_id,
+        journey_key,
+        conversion_key,
         case when is_cut then '… > ' else '' end || {{ path_of('shown_channel', 'position') }} as path,
         touches,
         count(distinct channel) as channels,
         min(occurred_at) as first_touch_at,
         max(occurred_at) as last_touch_at
-    from touches
-    group by journey_id, conversion_kind, conversion_id, touches, is_cut
+    from shown
+    group by journey_key, conversion_key, touches, is_cut
 
 ),
 
 final as (
 
     select
-        conversions.conversion_kind || ':' || conversions.conversion_id as journey_id,
+        conversions.conversion_key as journey_key,
         conversions.conversion_kind as outcome,
         coalesce(paths.path, 'unattributed') as path,
         coalesce(paths.touches, 0) as touches,
@@ -89,13 +112,10 @@ final as (
         ) }} as seconds,
         conversions.month
     from conversions
-    left join paths
-        on
-            conversions.conversion_kind = paths.conversion_kind
-            and conversions.conversion_id = paths.conversion_id
+    left join paths on conversions.conversion_key = paths.conversion_key
     union all
     select
-        paths.journey_id,
+        paths.journey_key,
         'open' as outcome,
         paths.path,
         paths.touches,
@@ -108,7 +128,7 @@ final as (
         cast(date_trunc('month', {{ report_day('paths.last_touch_at') }}) as date) as month
     from paths
     cross join parameters
-    where paths.conversion_id is null
+    where paths.conversion_key is null
 
 )
 

@@ -1,14 +1,26 @@
 with
 
-journeys as (
+steps as (
 
-    select * from {{ ref('int_journeys') }}
+    select * from {{ ref('int_journeys_steps') }}
 
 ),
 
-models as (
+journeys as (
 
-    select * from {{ ref('attribution_models') }}
+    select * from {{ ref('int_journeys_conversions') }}
+
+),
+
+lookbacks as (
+
+    select * from {{ ref('int_journeys_lookbacks') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('int_touches') }}
 
 ),
 
@@ -21,28 +33,29 @@ campaigns as (
 converting as (
 
     select
-        journeys.conversion_kind,
-        journeys.conversion_id,
-        journeys.channel,
-        journeys.channel_group,
-        journeys.partner_id,
+        steps.conversion_key,
+        touches.channel,
+        touches.channel_group,
+        touches.partner_id,
         campaigns.campaign_id,
-        journeys.position,
+        steps.position,
         journeys.touches
-    from journeys
-    inner join models on journeys.lookback_seconds = models.lookback_seconds
-    left join campaigns on journeys.touchpoint_id = campaigns.touchpoint_id
-    where
-        models.model = 'last_touch'
-        and journeys.conversion_id is not null
+    from steps
+    inner join lookbacks on steps.lookback_id = lookbacks.lookback_id
+    inner join journeys
+        on
+            steps.lookback_id = journeys.lookback_id
+            and steps.conversion_key = journeys.conversion_key
+    inner join touches on steps.touch_key = touches.touch_key
+    left join campaigns on steps.touch_key = campaigns.touch_key
+    where lookbacks.model = 'last_touch'
 
 ),
 
 valued as (
 
     select
-        conversion_kind,
-        conversion_id,
+        conversion_key,
         'channel' as dimension,
         channel as dimension_value,
         position,
@@ -50,8 +63,7 @@ valued as (
     from converting
     union all
     select
-        conversion_kind,
-        conversion_id,
+        conversion_key,
         'channel_group' as dimension,
         channel_group as dimension_value,
         position,
@@ -59,8 +71,7 @@ valued as (
     from converting
     union all
     select
-        conversion_kind,
-        conversion_id,
+        conversion_key,
         'campaign' as dimension,
         coalesce(campaign_id, 'no_campaign') as dimension_value,
         position,
@@ -68,8 +79,7 @@ valued as (
     from converting
     union all
     select
-        conversion_kind,
-        conversion_id,
+        conversion_key,
         'partner' as dimension,
         coalesce(partner_id, 'no_partner') as dimension_value,
         position,
@@ -81,8 +91,7 @@ valued as (
 final as (
 
     select
-        conversion_kind,
-        conversion_id,
+        conversion_key,
         dimension,
         dimension_value,
         count(*) as touches,
@@ -90,7 +99,7 @@ final as (
         max(position) = max(touches) as is_last,
         count(*) = max(touches) as is_only
     from valued
-    group by conversion_kind, conversion_id, dimension, dimension_value
+    group by conversion_key, dimension, dimension_value
 
 )
 

@@ -1,5 +1,11 @@
 with
 
+touches as (
+
+    select * from {{ ref('int_touches') }}
+
+),
+
 touchpoints as (
 
     select * from {{ ref('int_touchpoints') }}
@@ -54,7 +60,7 @@ known_campaigns as (
 
 ),
 
-final as (
+named as (
 
     select
         touchpoints.touchpoint_id,
@@ -68,6 +74,17 @@ final as (
         activity_id as campaign_id
     from responses
     where activity_id is not null
+
+),
+
+final as (
+
+    select
+        touches.touch_key,
+        named.touchpoint_id,
+        named.campaign_id
+    from touches
+    inner join named on touches.touchpoint_id = named.touchpoint_id
 
 )
 

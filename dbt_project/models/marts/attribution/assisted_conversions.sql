@@ -27,10 +27,7 @@ counted as (
         sum(case when journey_values.is_last then conversions.revenue else 0 end) as last_revenue,
         sum(case when not journey_values.is_last then conversions.revenue else 0 end) as assisted_revenue
     from journey_values
-    inner join conversions
-        on
-            journey_values.conversion_kind = conversions.conversion_kind
-            and journey_values.conversion_id = conversions.conversion_id
+    inner join conversions on journey_values.conversion_key = conversions.conversion_key
     group by conversions.month, journey_values.dimension, journey_values.dimension_value, conversions.currency
 
 ),
