@@ -76,12 +76,10 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
         connection.execute("SET preserve_insertion_order = true")
         connection.execute(f"ATTACH {_literal(settings.warehouse_path)} AS warehouse (READ_ONLY)")
         tables = connection.execute(
-            # A mart that the warehouse keeps as a view is a table here: what it reads is not published.
-            "SELECT schema_name, table_name FROM duckdb_tables() "
-            "WHERE database_name = 'warehouse' AND list_contains($schemas, schema_name) UNION ALL "
-            "SELECT schema_name, view_name FROM duckdb_views() "
-            "WHERE database_name = 'warehouse' AND list_contains($schemas, schema_name) ORDER BY ALL",
-            {"schemas": list(SCHEMAS)},
+            # A mart that is a view of private tables is published as a table.
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_catalog = 'warehouse' AND list_contains(?, table_schema) ORDER BY ALL",
+            [list(SCHEMAS)],
         ).fetchall()
         if not tables:
             raise PartnerWarehouseError("nothing to publish: the warehouse holds no mart; build it first")
