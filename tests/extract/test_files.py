@@ -252,6 +252,23 @@ def test_an_amount_of_another_notation_is_set_aside(
     assert "write 1234.50" in payments("quarantine")[0]["reason"]
 
 
+def test_thousands_among_decimal_commas_are_refused_and_not_taken_for_fractions(
+    settings: Settings, drop: Drop, payments: Rows
+) -> None:
+    rows = [
+        ROW.replace("p1", f"p{place}").replace("100.50", amount) for place, amount in enumerate(("1.500", '"1.234,50"'))
+    ]
+    for order in (rows, rows[::-1]):
+        drop(HEADER + "".join(order))
+        with pytest.raises(BadInputError, match=r"payments/a\.csv, row [12]: amount may be in thousands"):
+            ingest("files", "payments", settings)
+    # Three decimals alone are three decimals, and a comma alone is one row set aside.
+    drop(HEADER + rows[0] + rows[1].replace("1.234,50", "1234.50"))
+    assert counts(ingest("files", "payments", settings)) == (2, 2, 0, 0)
+    drop(HEADER + rows[0].replace("1.500", "1.50") + rows[1])
+    assert counts(ingest("files", "payments", settings)) == (2, 1, 1, 0)
+
+
 def test_mixed_line_ends(settings: Settings, drop: Drop) -> None:
     drop(HEADER + ROW.replace("\n", "\r\n") + ROW.replace("p1", "p2") + ROW.replace("p1", "p3").rstrip("\n"))
     assert ingest("files", "payments", settings).landed == 3

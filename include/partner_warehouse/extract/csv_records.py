@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,12 @@ def read_header(rows: Iterator[list[str]], name: str) -> tuple[str, ...]:
 
 
 def spool_csv(
-    source: Path, name: str, spool: Path, required: Iterable[str], numbers: LineNumbers
+    source: Path,
+    name: str,
+    spool: Path,
+    required: Iterable[str],
+    numbers: LineNumbers,
+    decimals: Iterable[str] = (),
 ) -> tuple[Fingerprint, tuple[str, ...]]:
     """Write a CSV file as newline JSON. A row that does not fit the header becomes an array, which landing sets aside.
 
@@ -155,6 +161,7 @@ def spool_csv(
         spool: Where to write.
         required: Columns that the header must have.
         numbers: Filled on the way; the header's last line is line 0, where it has one line.
+        decimals: The columns of numbers.
 
     Returns:
         The fingerprint of the bytes read, and the header.
@@ -173,8 +180,10 @@ def spool_csv(
             check_required(header, required, name)
             width = len(header)
             started = reader.line_num + 1
+            notation = Notation(header, decimals)
             for row in reader:
                 if any(row):
+                    notation.see(row)
                     record = dict(zip(header, row, strict=True)) if len(row) == width else row
                     fingerprint.records += 1
                     numbers.see(fingerprint.records, started - 1)
@@ -185,7 +194,52 @@ def spool_csv(
                 f"{name}, row that starts on line {started}: {error}; put values with commas, quotes or line breaks in "
                 'double quotes, and write a quote inside them as ""'
             ) from None
+    notation.check(spool, name)
     return fingerprint, header
+
+
+class Notation:
+    """Watches how a file writes its numbers.
+
+    A number with a decimal comma is set aside by itself, as what it is. But where a column has one, `1.500` of the same
+    column is probably fifteen hundred, and would land as one and a half.
+
+    Args:
+        header: The columns.
+        decimals: Those of numbers.
+    """
+
+    def __init__(self, header: Sequence[str], decimals: Iterable[str]) -> None:
+        self._places = [(header.index(column), column) for column in decimals if column in header]
+        self._with_comma: set[str] = set()
+
+    def see(self, row: Sequence[str]) -> None:
+        """Take a row into account."""
+        for place, column in self._places:
+            if place < len(row) and "," in row[place] and _DECIMAL_COMMA.fullmatch(row[place].strip()):
+                self._with_comma.add(column)
+
+    def check(self, spool: Path, name: str) -> None:
+        """Look through the spooled rows, where a column has decimal commas.
+
+        Raises:
+            BadInputError: A number in it may be another one than it seems.
+        """
+        if not self._with_comma:
+            return
+        with spool.open("rb") as rows:
+            for number, line in enumerate(rows, start=1):
+                record = orjson.loads(line)
+                for column in sorted(self._with_comma) if isinstance(record, dict) else ():
+                    if _THOUSANDS.fullmatch(record[column].strip()):
+                        raise BadInputError(
+                            f"{name}, row {number}: {column} may be in thousands, because other rows have decimal "
+                            "commas; write all numbers as 1234.50 and save the file again"
+                        )
+
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})*,\d+|[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
 
 
 def check_required(columns: Iterable[str], required: Iterable[str], name: str) -> None:

@@ -151,7 +151,8 @@ def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> Rece
     suffix = path.suffix.lower()
     try:
         if suffix == ".csv":
-            fingerprint, header = spool_csv(path, name, spool, _required(schema), numbers)
+            decimals = [field.name for field in schema.fields if field.type == "decimal"]
+            fingerprint, header = spool_csv(path, name, spool, _required(schema), numbers, decimals)
         elif suffix == ".jsonl":
             fingerprint = _spool_jsonl(path, name, spool, _required(schema), numbers)
         else:
