@@ -223,7 +223,13 @@ def _quarrels(company: Company) -> None:
 
     # Open: its registration protects as of the run.
     _deal(company, "open", closed_at=None, is_won="false")
-    _part(company, "open", "P1", registered_at=datetime(2025, 12, 1, tzinfo=UTC), approved_at="2025-12-02T00:00:00Z")  # type: ignore[arg-type]
+    _part(
+        company,
+        "open",
+        "P1",
+        registered_at=datetime(2025, 12, 1, tzinfo=UTC),
+        approved_at=datetime(2025, 12, 2, tzinfo=UTC),
+    )
 
     _self_referrals(company)
 
