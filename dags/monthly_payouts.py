@@ -10,20 +10,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from partner_warehouse.orchestration import (
     BUILD_RETRIES,
+    MONTH,
     PUBLICATION,
     SERVICE_USER,
     WAREHOUSE_POOL,
     ApprovalNeeded,
     PayoutApproval,
     month_before,
-    responder,
+    reminder,
     statement,
-    sums,
 )
 from partner_warehouse.settings import load_settings
 
@@ -36,34 +35,19 @@ with DAG(
     catchup=False,
     max_active_runs=12,  # a month that waits for its answer does not keep the next one from being drafted
     default_args=BUILD_RETRIES,
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=SETTINGS.approval_reminder_hours),
-        callback=SyncCallback("partner_warehouse.notifications.remind"),
-    ),
-    params={
-        "period": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
-            description="The month to pay, YYYY-MM; default: the month before the run's",
-        )
-    },
+    deadline=reminder(SETTINGS.approval_reminder_hours),
+    params={"period": MONTH},
     tags=["payouts"],
     doc_md=__doc__,
 ):
 
     @task
     def draft(params: dict[str, Any], dag_run: Any) -> str:
-        """Draft the month from the publication; unchanged, an earlier draft stands. What is posted ends the run."""
-        from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+        """Draft the month from the publication. What is posted ends the run."""
+        from partner_warehouse import payout_steps
 
         period: str = params["period"] or month_before(dag_run.logical_date or dag_run.run_after, SETTINGS.timezone)
-        service = PayoutService(load_settings())
-        state = service.state(period)
-        if state is not None and state.status in CLOSED:
-            raise AirflowSkipException(f"{period} is {state.status} already")
-        service.draft(period, SERVICE_USER)
+        payout_steps.draft(load_settings(), period)
         return period
 
     @task(max_active_tis_per_dag=1)
@@ -86,12 +70,7 @@ with DAG(
         body="{{ ti.xcom_pull('submit')['text'] }}",
         content_hash="{{ ti.xcom_pull('submit')['content_hash'] }}",
         assigned_users=[{"id": name, "name": name} for name in SETTINGS.approvers],
-        notifiers=[
-            ApprovalNeeded(
-                "Payouts of {{ ti.xcom_pull('submit')['period'] }} wait for approval",
-                "{{ ti.xcom_pull('submit')['sums'] }}",
-            )
-        ],
+        notifiers=[ApprovalNeeded()],
         response_timeout=timedelta(days=14),
         retries=0,
     )
@@ -99,68 +78,39 @@ with DAG(
     @task
     def post(period: str, ti: Any) -> dict[str, str]:
         """Post what was approved, if a person approved exactly this content."""
-        from partner_warehouse.ledger.payouts import PayoutService
-        from partner_warehouse.notifications import notify
+        from partner_warehouse import payout_steps
 
-        user = responder(ti.xcom_pull("approve", key=PayoutApproval.ANSWER), chosen=PayoutApproval.APPROVE)
-        shown: str = ti.xcom_pull("approve", key=PayoutApproval.SHOWN)
-        state = PayoutService(load_settings()).approve(period, user, content_hash=shown)
-        if state.status == "submitted":
-            notify(f"Payouts of {period}: first approval by {user}, a second person must approve", sums(state))
-            raise AirflowSkipException(f"{user} approved; a second person approves with `partner-warehouse payouts`")
-        notify(f"Payouts of {period} approved by {user}", sums(state))
-        return {"period": period, "approved_by": user, "content_hash": shown}
+        answer, shown = (ti.xcom_pull("approve", key=key) for key in (PayoutApproval.ANSWER, PayoutApproval.SHOWN))
+        return payout_steps.post(load_settings(), period, answer, shown)
+
+    @task(trigger_rule="all_skipped")
+    def reject(ti: Any) -> None:
+        """Give the month back to be drafted again, if that was the answer."""
+        from partner_warehouse import payout_steps
+
+        answer = ti.xcom_pull("approve", key=PayoutApproval.ANSWER)
+        payout_steps.reject(load_settings(), ti.xcom_pull("draft"), answer)
 
     @task
     def export(posted: dict[str, str]) -> dict[str, Any]:
-        """Write the files for banks and ERP. What the bank vault lacks is left out, counted, and told."""
-        from partner_warehouse.ledger.payouts import PayoutService
-        from partner_warehouse.notifications import notify
+        """Write the files for banks and ERP."""
+        from partner_warehouse import payout_steps
 
-        state = PayoutService(load_settings()).export(posted["period"], SERVICE_USER)
-        bank = (
-            f"{state.exceptions} payouts are in no bank file" if state.has_bank_files else "no bank vault, no bank file"
-        )
-        notify(f"Payouts of {state.period} exported", f"{sums(state)}\n{bank}")
-        return {"period": state.period, "exceptions": state.exceptions, "has_bank_files": state.has_bank_files}
+        return payout_steps.export(load_settings(), posted["period"])
 
     @task
     def statements(exported: dict[str, Any]) -> dict[str, int]:
         """Write the partners' statements."""
         from partner_warehouse.exports.statements import write
 
-        written = write(load_settings(), exported["period"])
-        return {"statements": written.statements, "payouts": written.payouts}
-
-    @task(trigger_rule="all_skipped")
-    def reject(ti: Any) -> None:
-        """Give the month back to be drafted again, if that was the answer."""
-        from partner_warehouse.ledger.payouts import PayoutService
-        from partner_warehouse.notifications import notify
-
-        answer = ti.xcom_pull("approve", key=PayoutApproval.ANSWER)
-        if not answer or answer["chosen_options"] != [PayoutApproval.REJECT]:
-            raise AirflowSkipException("nothing was rejected")
-        user = responder(answer, chosen=PayoutApproval.REJECT)
-        state = PayoutService(load_settings()).reject(ti.xcom_pull("draft"), user, reason="rejected in Airflow")
-        notify(f"Payouts of {state.period} rejected by {user}", sums(state))
+        return {"statements": write(load_settings(), exported["period"]).statements}
 
     @task(pool=WAREHOUSE_POOL, outlets=[PUBLICATION], trigger_rule="none_skipped")
     def refresh(ti: Any) -> None:
-        """Bring what was posted into the marts, and publish them, unless another month's refresh has done it.
+        """Publish what was posted; after the export, so that it is published once, and whether or not it went well."""
+        from partner_warehouse import payout_steps
 
-        It waits for the export, so that one refresh shows both, and does not depend on it.
-        """
-        from partner_warehouse import pipeline
-        from partner_warehouse.ledger.payouts import PayoutService
-
-        posted = ti.xcom_pull("post")
-        if posted is None:
-            raise AirflowSkipException("nothing was posted")
-        settings = load_settings()
-        state = PayoutService(settings).state(posted["period"])
-        if state is None or not pipeline.publishes(settings, state.period, state.status):
-            pipeline.after_posting(settings)
+        payout_steps.refresh(load_settings(), ti.xcom_pull("post"))
 
     period = draft()
     posted = post(period)

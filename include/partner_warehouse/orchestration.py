@@ -23,6 +23,8 @@ from airflow.sdk import (
     TaskGroup,
     task,
 )
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
 from partner_warehouse.errors import (
@@ -64,6 +66,14 @@ PUBLICATION = Asset("publication")
 
 SERVICE_USER = "airflow"
 """Who prepares a payout that a DAG drafts. It may never approve one."""
+
+MONTH = Param(
+    None,
+    type=["null", "string"],
+    pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
+    description="The month to pay, YYYY-MM; default: the month before the run's",
+)
+"""The parameter of `monthly_payouts`."""
 
 COUNTS = ("received", "landed", "quarantined", "duplicates")
 """What a load counts; never what it holds."""
@@ -242,27 +252,34 @@ def ingest_source(source: Source) -> None:
 class ApprovalNeeded(BaseNotifier):
     """Tells finance that a month waits for an answer, with the page to answer it on.
 
-    Args:
-        subject: A template.
-        text: A template.
+    It never keeps the question from being asked.
     """
 
-    template_fields = ("subject", "text")
+    template_fields = ("period", "sums")
 
-    def __init__(self, subject: str, text: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.subject = subject
-        self.text = text
+        self.period = "{{ ti.xcom_pull('submit')['period'] }}"
+        self.sums = "{{ ti.xcom_pull('submit')['sums'] }}"
 
     def notify(self, context: Context) -> None:
-        """Tell the channels that are configured. It never keeps the question from being asked."""
+        """Tell the channels that are configured."""
         from partner_warehouse.notifications import notify
 
         try:
             link = ApprovalOperator.generate_link_to_ui_from_context(context=context)
         except ValueError:  # no address of the pages is configured
             link = ""
-        notify(self.subject, f"{self.text}\n\n{link}".rstrip())
+        notify(f"Payouts of {self.period} wait for approval", f"{self.sums}\n\n{link}".rstrip())
+
+
+def reminder(hours: float) -> DeadlineAlert:
+    """Says what still waits for approval, so long after a run was queued, if it has not ended by then."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=hours),
+        callback=SyncCallback("partner_warehouse.notifications.remind"),
+    )
 
 
 class PayoutApproval(ApprovalOperator):

@@ -102,13 +102,22 @@ def test_whatever_holds_the_warehouse_file_is_in_its_pool() -> None:
     assert dag("monthly_payouts").task_dict["refresh"].pool == WAREHOUSE_POOL
 
 
-def test_a_payout_is_gated_then_asked_for_then_posted() -> None:
+def test_a_payout_is_gated_then_asked_for_then_posted_then_exported() -> None:
     payouts = dag("monthly_payouts")
     order = ["draft", "gate", "submit", "approve", "post"]
     for task, following in pairwise(order):
         assert following in payouts.task_dict[task].downstream_task_ids
     assert payouts.task_dict["approve"].downstream_task_ids == {"post"}
-    assert payouts.task_dict["post"].downstream_task_ids == {"refresh", "reject"}
+    assert payouts.task_dict["post"].downstream_task_ids == {"export", "reject"}
+    assert payouts.task_dict["export"].downstream_task_ids == {"statements", "refresh"}
+    # What was posted is published even where its export failed.
+    assert payouts.task_dict["refresh"].trigger_rule == "none_skipped"
+
+
+def test_what_waits_for_an_approval_is_reminded_of_after_three_days() -> None:
+    (alert,) = dag("monthly_payouts").deadline
+    assert alert.interval == timedelta(hours=72)
+    assert alert.callback.path == "partner_warehouse.notifications.remind"
 
 
 def test_an_approval_has_no_default_so_that_silence_never_approves() -> None:
