@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, chain, task
 
-from partner_warehouse.orchestration import ALL_LANDED, BUILD_RETRIES, PUBLICATION, WAREHOUSE_POOL
+from partner_warehouse.orchestration import ALL_LANDED, BUILD_RETRIES, PUBLICATION, WAREHOUSE_POOL, serve
 from partner_warehouse.settings import load_settings
 
 with DAG(
@@ -74,4 +74,5 @@ with DAG(
         build.override(task_id="build_marts")("marts"),
         gate.override(task_id="gate_marts")("marts"),
         publish(),
+        *serve(load_settings()),
     )

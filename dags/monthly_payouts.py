@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import DAG, CronTriggerTimetable, chain, task
 
 from partner_warehouse.orchestration import (
     BUILD_RETRIES,
@@ -22,6 +22,7 @@ from partner_warehouse.orchestration import (
     PayoutApproval,
     month_before,
     reminder,
+    serve,
     statement,
 )
 from partner_warehouse.settings import load_settings
@@ -117,4 +118,4 @@ with DAG(
     period >> gate() >> submit(period) >> approve >> posted >> reject()
     exported = export(posted)
     statements(exported)
-    exported >> refresh()
+    chain(exported, refresh(), *serve(SETTINGS))

@@ -219,6 +219,7 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
         from partner_warehouse import pipeline
 
         pipeline.after_posting(settings, progress=_progress)
+        pipeline.serve(settings, progress=_progress)
     _say(state.message)
     _say(f"  {state.line_count} lines, {state.payout_count} payouts, content {state.content_hash}")
     for total in state.totals:

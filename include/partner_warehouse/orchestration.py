@@ -21,6 +21,7 @@ from airflow.sdk import (
     RetryDecision,
     RetryPolicy,
     TaskGroup,
+    XComArg,
     task,
 )
 from airflow.sdk.definitions.callback import SyncCallback
@@ -34,7 +35,7 @@ from partner_warehouse.errors import (
     PermanentError,
     TransientError,
 )
-from partner_warehouse.settings import SOURCES, Source
+from partner_warehouse.settings import SOURCES, Settings, Source
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -382,3 +383,22 @@ def statement(state: PayoutState) -> dict[str, Any]:
         "text": "\n".join(lines),
         "sums": sums(state),
     }
+
+
+def serve(settings: Settings) -> list[XComArg]:
+    """The task that loads the publication into the PostgreSQL that serves BI; none where no server is configured.
+
+    It reads the published file alone, so it holds no warehouse while it waits for the server's readers.
+
+    Args:
+        settings: As the DAG file reads them.
+    """
+
+    @task(task_id="serve", pool="default_pool")
+    def load() -> None:
+        from partner_warehouse import pipeline
+        from partner_warehouse.settings import load_settings
+
+        pipeline.serve(load_settings())
+
+    return [load()] if settings.serving_url else []

@@ -70,6 +70,20 @@ def build(settings: Settings, *, as_of: datetime | None = None, progress: Progre
         check(layer, settings)
     progress("publish")
     publish(settings)
+    serve(settings, progress=progress)
+
+
+def serve(settings: Settings, *, progress: Progress = _silent) -> None:
+    """Load the publication into the PostgreSQL that serves BI, where one is configured.
+
+    It needs the published file only. Repeated, it serves the same.
+    """
+    if settings.serving_url is None:
+        return
+    from partner_warehouse.publish import serving
+
+    progress("serve")
+    serving.load(settings)
 
 
 def prepare(settings: Settings, *, as_of: datetime | None = None) -> datetime:

@@ -145,3 +145,16 @@ def test_the_approvers_and_the_time_zone_of_the_settings_are_in_the_dag() -> Non
     )
     assert done.stdout.splitlines()[-1].startswith("['fiona', 'omar']")
     assert "America/New_York" in done.stdout.splitlines()[-1]
+
+
+def test_a_server_for_bi_is_loaded_after_each_publication_and_outside_of_the_warehouses_pool(tmp_path) -> None:
+    """Without one, no DAG has the task: see above."""
+    script = (
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        f"dags = DagBag({str(ROOT / 'dags')!r}).dags\n"
+        "for name, before in (('build_warehouse', 'publish'), ('monthly_payouts', 'refresh')):\n"
+        "    serve = dags[name].task_dict['serve']\n"
+        "    assert serve.upstream_task_ids == {before} and serve.pool == 'default_pool', name\n"
+    )
+    given = {"PARTNER_WAREHOUSE_SERVING_URL": "postgresql://nobody@127.0.0.1/marts", "AIRFLOW_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=os.environ | given, check=True)
