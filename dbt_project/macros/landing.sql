@@ -68,7 +68,9 @@
                         max(updated_at) over (partition by {{ key }}) as _newest_updated_at,
                         row_number() over (partition by {{ key }} order by _loaded_at, _load_id, _row) as _arrival
                     from {{ relation }}
-                    where _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
+                    where
+                        _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
+                        and {{ key }} in ({{ repeated_keys(relation, key) }})
                 ) as arrivals
                 window first_of_newest as (
                     partition by {{ key }}
@@ -81,6 +83,33 @@
             ) as firsts
         ) as agreements
     ) as ranked
+    union all
+    -- Most records came once: ordering their versions would take most of the time of a large load.
+    select
+        *,
+        updated_at as _newest_updated_at,
+        1 as _arrival,
+        {%- for amount in amounts %}
+        {{ amount }} as _first_{{ amount }},
+        {%- endfor %}
+        1 as _first_arrival,
+        _file as _first_file,
+        true as _agrees,
+        1 as _newest_agreeing,
+        'valid' as _standing
+    from {{ relation }}
+    where
+        _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
+        and {{ key }} not in ({{ repeated_keys(relation, key) }})
+{%- endmacro %}
+
+{# The keys that came more than once. A key is required where it lands: none is null. #}
+{% macro repeated_keys(relation, key) -%}
+    select {{ key }}
+    from {{ relation }}
+    where {{ key }} is not null and _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
+    group by {{ key }}
+    having count(*) > 1
 {%- endmacro %}
 
 {#

@@ -130,20 +130,41 @@ typed as (
 
 ),
 
+repeated as (
+
+    select payment_id
+    from typed
+    group by payment_id
+    having count(*) > 1
+
+),
+
+-- Only an id that several records have is compared: to order the others would take most of this model's time.
 compared as (
 
     select
-        *,
+        typed.*,
         row_number() over sources as precedence,
         first_value(amount) over sources as first_amount,
         first_value(currency) over sources as first_currency,
         first_value(source) over sources as first_source
     from typed
+    inner join repeated using (payment_id)
     window
         sources as (
             partition by payment_id
             order by case source when 'files' then 1 else 2 end, _load_id, _row
         )
+    union all
+    select
+        typed.*,
+        1 as precedence,
+        amount as first_amount,
+        currency as first_currency,
+        source as first_source
+    from typed
+    left join repeated using (payment_id)
+    where repeated.payment_id is null
 
 ),
 

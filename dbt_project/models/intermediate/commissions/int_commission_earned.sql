@@ -87,7 +87,8 @@ deltas as (
         sequence,
         movement_kind,
         movement_id,
-        cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20
+        cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
+        count(*) as slice_count
     from leaves
     group by
         order_kind,
@@ -103,6 +104,83 @@ deltas as (
 
 ),
 
+orders as (
+
+    select
+        order_kind,
+        order_id,
+        plan_id,
+        plan_version,
+        min(partner_id) <> max(partner_id) as is_shared
+    from deltas
+    group by order_kind, order_id, plan_id, plan_version
+
+),
+
+placed as (
+
+    select
+        deltas.*,
+        orders.is_shared,
+        currencies.minor_unit,
+        {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact
+    from deltas
+    inner join orders using (order_kind, order_id, plan_id, plan_version)
+    left join currencies on deltas.plan_currency = currencies.currency
+
+),
+
+-- One partner of the plan: the whole that is rounded is its own, and what it changed is after less before.
+alone as (
+
+    select
+        placed.*,
+        cast(
+            sum(exact_e20) over (
+                partition by order_kind, order_id, plan_id, plan_version
+                order by sequence
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as exact_e20_so_far
+    from placed
+    where not is_shared
+
+),
+
+alone_stated as (
+
+    select
+        alone.*,
+        {{ round_ratio('exact_e20_so_far', 10 ** 10) }} as units_so_far,
+        {{ round_ratio('(exact_e20_so_far - exact_e20)', 10 ** 10) }} as units_before
+    from alone
+
+),
+
+alone_shares as (
+
+    select
+        movement_kind,
+        movement_id,
+        partner_id,
+        plan_id,
+        plan_version,
+        slice_count,
+        minor_unit,
+        minor_exact,
+        {{ round_ratio('units_so_far', 'minor_exact', 'rounding') }}
+        - {{ round_ratio('units_before', 'minor_exact', 'rounding') }} as unit_count
+    from alone_stated
+
+),
+
+together as (
+
+    select * from placed
+    where is_shared
+
+),
+
 steps as (
 
     select distinct
@@ -110,12 +188,13 @@ steps as (
         order_id,
         plan_id,
         plan_version,
-        plan_currency,
         rounding,
         sequence,
         movement_kind,
-        movement_id
-    from deltas
+        movement_id,
+        minor_unit,
+        minor_exact
+    from together
 
 ),
 
@@ -127,7 +206,7 @@ sharers as (
         plan_id,
         plan_version,
         partner_id
-    from deltas
+    from together
 
 ),
 
@@ -135,18 +214,11 @@ sharers as (
 running as (
 
     select
-        steps.order_kind,
-        steps.order_id,
-        steps.plan_id,
-        steps.plan_version,
-        steps.plan_currency,
-        steps.rounding,
-        steps.sequence,
-        steps.movement_kind,
-        steps.movement_id,
+        steps.*,
         sharers.partner_id,
+        together.slice_count,
         cast(
-            sum(coalesce(deltas.exact_e20, 0)) over (
+            sum(coalesce(together.exact_e20, 0)) over (
                 partition by steps.order_kind, steps.order_id, steps.plan_id, steps.plan_version, sharers.partner_id
                 order by steps.sequence
                 rows between unbounded preceding and current row
@@ -154,7 +226,7 @@ running as (
         ) as exact_e20
     from steps
     inner join sharers using (order_kind, order_id, plan_id, plan_version)
-    left join deltas using (order_kind, order_id, plan_id, plan_version, sequence, partner_id)
+    left join together using (order_kind, order_id, plan_id, plan_version, sequence, partner_id)
 
 ),
 
@@ -162,22 +234,17 @@ stated as (
 
     select
         running.*,
-        {{ round_ratio('exact_e20', 10 ** 10) }} as exact_units,
-        currencies.minor_unit,
-        {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact
+        {{ round_ratio('exact_e20', 10 ** 10) }} as exact_units
     from running
-    left join currencies on running.plan_currency = currencies.currency
 
 ),
 
-totals as (
+floored as (
 
     select
         stated.*,
-        cast(sum(exact_units) over step as {{ wide_integer() }}) as total_units,
         {{ floor_ratio('exact_units', 'minor_exact') }} as floor_count
     from stated
-    window step as (partition by order_kind, order_id, plan_id, plan_version, sequence)
 
 ),
 
@@ -185,14 +252,14 @@ totals as (
 ranked as (
 
     select
-        totals.*,
-        {{ round_ratio('total_units', 'minor_exact', 'rounding') }}
-        - cast(sum(floor_count) over step as {{ wide_integer() }}) as left_over,
+        floored.*,
+        cast(sum(exact_units) over step as {{ wide_integer() }}) as total_units,
+        cast(sum(floor_count) over step as {{ wide_integer() }}) as floor_total,
         row_number() over (
             partition by order_kind, order_id, plan_id, plan_version, sequence
             order by exact_units - floor_count * minor_exact desc, partner_id
         ) as remainder_rank
-    from totals
+    from floored
     window step as (partition by order_kind, order_id, plan_id, plan_version, sequence)
 
 ),
@@ -201,7 +268,11 @@ counted as (
 
     select
         ranked.*,
-        floor_count + case when remainder_rank <= left_over then 1 else 0 end as count_so_far
+        floor_count
+        + case
+            when remainder_rank <= {{ round_ratio('total_units', 'minor_exact', 'rounding') }} - floor_total then 1
+            else 0
+        end as count_so_far
     from ranked
 
 ),
@@ -209,11 +280,24 @@ counted as (
 shares as (
 
     select
+        movement_kind,
+        movement_id,
+        partner_id,
+        plan_id,
+        plan_version,
+        slice_count,
+        minor_unit,
+        minor_exact,
+        unit_count
+    from alone_shares
+    union all
+    select
         counted.movement_kind,
         counted.movement_id,
         counted.partner_id,
         counted.plan_id,
         counted.plan_version,
+        counted.slice_count,
         counted.minor_unit,
         counted.minor_exact,
         counted.count_so_far - lag(counted.count_so_far, 1, 0) over (
@@ -223,27 +307,37 @@ shares as (
 
 ),
 
--- Within a movement, a partner's minor units go to its tiers: the same way, and the same for a loss as for a gain.
 slice_counts as (
 
     select
         leaves.*,
+        shares.slice_count,
         shares.minor_unit,
-        shares.unit_count,
-        shares.minor_exact * {{ 10 ** 10 }} as minor_e20,
-        {{ truncated_ratio('leaves.exact_e20', '(shares.minor_exact * ' ~ 10 ** 10 ~ ')') }} as whole_count
+        shares.minor_exact,
+        shares.unit_count
     from leaves
     inner join shares using (movement_kind, movement_id, partner_id, plan_id, plan_version)
+
+),
+
+-- Within a movement, a partner's minor units go to its tiers: the same way, and the same for a loss as for a gain.
+slices_floored as (
+
+    select
+        slice_counts.*,
+        minor_exact * {{ 10 ** 10 }} as minor_e20,
+        {{ truncated_ratio('exact_e20', '(minor_exact * ' ~ 10 ** 10 ~ ')') }} as whole_count
+    from slice_counts
+    where slice_count > 1
 
 ),
 
 slices_left_over as (
 
     select
-        slice_counts.*,
-        unit_count - cast(sum(whole_count) over partner_movement as {{ wide_integer() }}) as left_over,
-        count(*) over partner_movement as slice_count
-    from slice_counts
+        slices_floored.*,
+        unit_count - cast(sum(whole_count) over partner_movement as {{ wide_integer() }}) as left_over
+    from slices_floored
     window partner_movement as (partition by movement_kind, movement_id, partner_id, plan_id, plan_version)
 
 ),
@@ -265,9 +359,19 @@ slices_ranked as (
 
 ),
 
-final as (
+parted as (
 
     select
+        *,
+        whole_count + direction * (
+            case when remainder_rank <= abs(left_over) then 1 else 0 end
+            + case when remainder_rank = 1 then greatest(abs(left_over) - slice_count, 0) else 0 end
+        ) as part_count
+    from slices_ranked
+
+),
+
+{% set columns %}
         order_kind,
         order_id,
         movement_kind,
@@ -285,12 +389,21 @@ final as (
         slice_fine,
         priced_fine,
         exact_e20,
-        {{ minor_units_to_money(
-            'whole_count + direction * (case when remainder_rank <= abs(left_over) then 1 else 0 end'
-            ~ ' + case when remainder_rank = 1 then greatest(abs(left_over) - slice_count, 0) else 0 end)',
-            'minor_unit'
-        ) }} as amount
-    from slices_ranked
+        slice_count,
+{%- endset -%}
+
+final as (
+
+    select
+        {{- columns }}
+        {{ minor_units_to_money('unit_count', 'minor_unit') }} as amount
+    from slice_counts
+    where slice_count = 1
+    union all
+    select
+        {{- columns }}
+        {{ minor_units_to_money('part_count', 'minor_unit') }} as amount
+    from parted
 
 )
 

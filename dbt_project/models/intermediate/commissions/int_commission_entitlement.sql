@@ -43,8 +43,7 @@ currencies as (
 
 ),
 
--- A movement's base, in minor units, falls to its slices: running totals rounded, the last one takes the whole.
-sliced as (
+described as (
 
     select
         earned.*,
@@ -60,38 +59,63 @@ sliced as (
         bases.moved_on,
         bases.paid_on,
         bases.payment_terms_days,
-        buckets.amount as movement_base,
-        {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
-        {{ to_units('bases.fx_rate', 10) }} as fx_units,
-        cast(sum(earned.slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
-        row_number() over slices_so_far as slice_number,
-        count(*) over (
-            partition by earned.movement_kind, earned.movement_id, earned.partner_id, earned.component
-        ) as slice_count
+        coalesce(buckets.amount, 0) as movement_base
     from earned
     inner join bases using (movement_kind, movement_id, payment_id, partner_id)
     left join buckets using (movement_kind, movement_id, partner_id)
-    left join currencies on bases.currency = currencies.currency
+
+),
+
+-- A movement's base, in minor units, falls to its slices: running totals rounded, the last one takes the whole.
+sliced as (
+
+    select
+        described.*,
+        {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
+        {{ to_units('fx_rate', 10) }} as fx_units,
+        cast(sum(slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
+        row_number() over slices_so_far as slice_number,
+        count(*) over (partition by movement_kind, movement_id, partner_id, component) as component_slices
+    from described
+    left join currencies on described.native_currency = currencies.currency
+    where slice_count > 1 and component = 'percentage'
     window slices_so_far as (
-        partition by earned.movement_kind, earned.movement_id, earned.partner_id, earned.component
-        order by earned.payment_id, earned.slice
+        partition by movement_kind, movement_id, partner_id, component
+        order by payment_id, slice
         rows between unbounded preceding and current row
     )
 
 ),
 
-based as (
+running as (
 
     select
         sliced.*,
         case
-            when slice_number = slice_count then coalesce(movement_base, 0)
+            when slice_number = component_slices then movement_base
             else
                 {{ mills_to_money(
                     round_ratio('slice_fine_so_far * 10', 'fx_units * minor_mills') ~ ' * minor_mills'
                 ) }}
         end as base_so_far
     from sliced
+
+),
+
+based as (
+
+    select
+        * exclude (minor_mills, fx_units, slice_fine_so_far, slice_number, component_slices, base_so_far),
+        base_so_far - lag(base_so_far, 1, 0) over (
+            partition by movement_kind, movement_id, partner_id, component order by slice_number
+        ) as slice_base
+    from running
+    union all
+    select
+        *,
+        movement_base as slice_base
+    from described
+    where slice_count = 1 or component <> 'percentage'
 
 ),
 
@@ -110,10 +134,7 @@ cash_lines as (
         tier,
         rate,
         case
-            when component = 'percentage'
-                then base_so_far - lag(base_so_far, 1, 0) over (
-                        partition by movement_kind, movement_id, partner_id, component order by slice_number
-                    )
+            when component = 'percentage' then slice_base
             else {{ mills_to_money(round_ratio('priced_fine', 10 ** 9)) }}
         end as base_amount,
         case when component = 'percentage' then native_currency else plan_currency end as base_currency,
@@ -302,10 +323,19 @@ identified as (
 
     select
         lines.*,
+        case when movement_kind <> 'deal' and movement_id <> payment_id then payment_id end as corrected_payment_id,
         {{ commission_line_id(
             'movement_kind', 'movement_id', 'payment_id', 'partner_id', 'plan_id', 'plan_version', 'component', 'slice'
         ) }} as line_id
     from lines
+
+),
+
+corrected as (
+
+    select distinct corrected_payment_id as payment_id
+    from identified
+    where corrected_payment_id is not null
 
 ),
 
@@ -325,54 +355,21 @@ originals as (
             order by case component when 'percentage' then 1 else 2 end, component, slice
         ) as line_number
     from identified
+    inner join corrected using (payment_id)
     where movement_kind = 'payment' and movement_id = payment_id
 
 ),
 
-final as (
+-- Only what takes back looks for what it corrects.
+linked as (
 
     select
-        identified.line_id,
-        identified.partner_id,
-        identified.programme,
-        identified.plan_id,
-        identified.plan_version,
-        identified.component,
-        identified.movement_kind,
-        identified.movement_id,
-        case
-            when identified.movement_kind <> 'deal' and identified.movement_id <> identified.payment_id
-                then coalesce(same_slice.line_id, first_line.line_id)
-        end as corrects_line_id,
-        cast(identified.base_amount as {{ money() }}) as base_amount,
-        identified.base_currency,
-        cast(identified.rate as {{ fraction() }}) as rate,
-        identified.tier,
-        cast(identified.share as {{ fraction() }}) as split_share,
-        cast(identified.fx_rate as {{ exact() }}) as fx_rate,
-        cast(identified.fx_date as date) as fx_date,
-        cast(identified.amount as {{ money() }}) as amount,
-        identified.currency,
-        identified.moved_on as earned_on,
-        greatest(
-            identified.moved_on,
-            {{ days_after('identified.paid_on', 'identified.payment_terms_days') }}
-        ) as payable_on,
-        identified.occurred_at,
-        identified.payment_id,
-        identified.invoice_id,
-        identified.deal_id,
-        identified.customer_id,
-        identified.slice,
-        cast(
-            cast({{ round_ratio('identified.exact_e20', 10 ** 10) }} as decimal(28, 0))
-            * cast(0.0000000001 as decimal(10, 10))
-            as {{ exact() }}
-        ) as exact_amount
+        identified.*,
+        coalesce(same_slice.line_id, first_line.line_id) as corrects_line_id
     from identified
     left join originals as same_slice
         on
-            identified.payment_id = same_slice.payment_id
+            identified.corrected_payment_id = same_slice.payment_id
             and identified.partner_id = same_slice.partner_id
             and identified.plan_id = same_slice.plan_id
             and identified.plan_version = same_slice.plan_version
@@ -380,11 +377,59 @@ final as (
             and identified.slice = same_slice.slice
     left join originals as first_line
         on
-            identified.payment_id = first_line.payment_id
+            identified.corrected_payment_id = first_line.payment_id
             and identified.partner_id = first_line.partner_id
             and identified.plan_id = first_line.plan_id
             and identified.plan_version = first_line.plan_version
             and first_line.line_number = 1
+    where identified.corrected_payment_id is not null
+    union all
+    select
+        *,
+        null as corrects_line_id
+    from identified
+    where corrected_payment_id is null
+
+),
+
+final as (
+
+    select
+        linked.line_id,
+        linked.partner_id,
+        linked.programme,
+        linked.plan_id,
+        linked.plan_version,
+        linked.component,
+        linked.movement_kind,
+        linked.movement_id,
+        linked.corrects_line_id,
+        cast(linked.base_amount as {{ money() }}) as base_amount,
+        linked.base_currency,
+        cast(linked.rate as {{ fraction() }}) as rate,
+        linked.tier,
+        cast(linked.share as {{ fraction() }}) as split_share,
+        cast(linked.fx_rate as {{ exact() }}) as fx_rate,
+        cast(linked.fx_date as date) as fx_date,
+        cast(linked.amount as {{ money() }}) as amount,
+        linked.currency,
+        linked.moved_on as earned_on,
+        greatest(
+            linked.moved_on,
+            {{ days_after('linked.paid_on', 'linked.payment_terms_days') }}
+        ) as payable_on,
+        linked.occurred_at,
+        linked.payment_id,
+        linked.invoice_id,
+        linked.deal_id,
+        linked.customer_id,
+        linked.slice,
+        cast(
+            cast({{ round_ratio('linked.exact_e20', 10 ** 10) }} as decimal(28, 0))
+            * cast(0.0000000001 as decimal(10, 10))
+            as {{ exact() }}
+        ) as exact_amount
+    from linked
 
 )
 
