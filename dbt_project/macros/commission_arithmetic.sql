@@ -53,11 +53,12 @@
 {%- endmacro %}
 
 {#
-    Whether `corrected_quotient` is exact: a double's quotient is then less than 2^13 too much or too little, and what it
-    leaves of the numerator fits 64 bits.
+    Whether `corrected_quotient` is exact: the quotient is at most 10^16, so that a double's is less than five too much
+    or too little, and what that leaves of the numerator, five denominators at most, fits 64 bits.
 #}
 {% macro is_corrected_exactly(numerator, denominator) -%}
     abs({{ numerator }}) <= cast({{ 10 ** 16 }} as hugeint) * least({{ denominator }}, {{ 10 ** 14 }})
+    and ({{ denominator }}) <= {{ 10 ** 18 }}
 {%- endmacro %}
 
 {# The quotient of two non-negative whole numbers: the double's, and the whole quotient of what that leaves. #}
