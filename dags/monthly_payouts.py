@@ -116,6 +116,5 @@ with DAG(
     period = draft()
     posted = post(period)
     period >> gate() >> submit(period) >> approve >> posted >> reject()
-    exported = export(posted)
-    statements(exported)
+    statements(exported := export(posted))
     chain(exported, refresh(), *serve(SETTINGS))

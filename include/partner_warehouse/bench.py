@@ -58,7 +58,7 @@ class Cost:
         return int(self.rows / self.seconds) if self.seconds else 0
 
 
-def _measure(name: str, rows: int, work: Callable[..., None], *arguments: Any) -> Cost:
+def measure(name: str, rows: int, work: Callable[..., None], *arguments: Any) -> Cost:
     """Run work in a fresh process and take its time, without the start of the process, and its peak memory."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -124,9 +124,9 @@ def _land_events(home: Path, source: Path) -> None:
 def landing(work: Path, events: int) -> Iterator[Cost]:
     """Received JSON to landed Parquet, beside DuckDB's bare conversion of the same file."""
     source = work / "events.ndjson"
-    _measure("write the events", events, _write_events, source, events)
-    yield _measure("bare DuckDB, JSON to Parquet", events, _bare_json_to_parquet, source, work / "bare.parquet")
-    yield _measure("landing: typed, checked, with the record as received", events, _land_events, work / "home", source)
+    measure("write the events", events, _write_events, source, events)
+    yield measure("bare DuckDB, JSON to Parquet", events, _bare_json_to_parquet, source, work / "bare.parquet")
+    yield measure("landing: typed, checked, with the record as received", events, _land_events, work / "home", source)
     source.unlink()
 
 
@@ -162,12 +162,12 @@ def _take_days(home: Path) -> None:
 def incremental(work: Path, days: int) -> Iterator[Cost]:
     """All days but one from nothing, then that one day, then nothing new."""
     home = work / "home"
-    _measure("write the days", days * A_DAY, _write_days, home / "inbox", 0, days - 1)
+    measure("write the days", days * A_DAY, _write_days, home / "inbox", 0, days - 1)
     before = (days - 1) * A_DAY
-    yield _measure(f"ingest {days - 1} days, a file each", before, _take_days, home)
-    _measure("write one more", A_DAY, _write_days, home / "inbox", days - 1, days)
-    yield _measure("ingest one day more", A_DAY, _take_days, home)
-    yield _measure("ingest with nothing new", before + A_DAY, _take_days, home)
+    yield measure(f"ingest {days - 1} days, a file each", before, _take_days, home)
+    measure("write one more", A_DAY, _write_days, home / "inbox", days - 1, days)
+    yield measure("ingest one day more", A_DAY, _take_days, home)
+    yield measure("ingest with nothing new", before + A_DAY, _take_days, home)
 
 
 def _write_large(inbox: Path, megabytes: int) -> None:
@@ -198,13 +198,14 @@ def large_file(work: Path, megabytes: int) -> Iterator[Cost]:
     for size in (megabytes // 10, megabytes):
         home = work / str(size)
         rows = size * 1_000_000 // 75
-        _measure("write the file", rows, _write_large, home / "inbox", size)
+        measure("write the file", rows, _write_large, home / "inbox", size)
         written = (home / "inbox" / "touchpoints" / f"{size}.csv").stat().st_size // 1_000_000
-        yield _measure(f"ingest a CSV file of {written:,} MB", rows, _take_days, home)
+        yield measure(f"ingest a CSV file of {written:,} MB", rows, _take_days, home)
         shutil.rmtree(home)
 
 
-def _fill_warehouse(home: Path, rows: int) -> None:
+def fill_warehouse(home: Path, rows: int) -> None:
+    """A warehouse with one large mart."""
     from partner_warehouse.warehouse import runner
 
     settings = load_settings(home=home)
@@ -225,22 +226,34 @@ def _bare_copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _publish(home: Path) -> None:
+def _candidate(settings: Settings) -> Path:
+    return settings.published_path.with_name(".candidate")
+
+
+def copy_marts(home: Path) -> None:
+    """Write the candidate of a publication."""
     from partner_warehouse.publish import snapshot
 
     settings = load_settings(home=home)
     settings.published_path.parent.mkdir(parents=True, exist_ok=True)
-    candidate = settings.published_path.with_name(".candidate")
-    snapshot.copy_marts(settings, candidate)
-    snapshot.swap(candidate, settings.published_path)
+    snapshot.copy_marts(settings, _candidate(settings))
+
+
+def swap(home: Path) -> None:
+    """Make the candidate the publication."""
+    from partner_warehouse.publish import snapshot
+
+    settings = load_settings(home=home)
+    snapshot.swap(_candidate(settings), settings.published_path)
 
 
 def publication(work: Path, rows: int) -> Iterator[Cost]:
     """Warehouse to published file, beside a bare copy of the file."""
     settings = load_settings(home=work / "home")
-    _measure("fill the warehouse", rows, _fill_warehouse, settings.home, rows)
-    yield _measure("bare copy of the warehouse file", rows, _bare_copy, settings.warehouse_path, work / "bare.duckdb")
-    yield _measure("publication: tables copied, synced, swapped in", rows, _publish, settings.home)
+    measure("fill the warehouse", rows, fill_warehouse, settings.home, rows)
+    yield measure("bare copy of the warehouse file", rows, _bare_copy, settings.warehouse_path, work / "bare.duckdb")
+    yield measure("publication: tables copied into the candidate", rows, copy_marts, settings.home)
+    yield measure("publication: candidate synced and swapped in", rows, swap, settings.home)
 
 
 def _ingest(home: Path, connections: dict[str, str]) -> None:
@@ -268,12 +281,12 @@ def company(work: Path) -> Iterator[Cost]:
     home.mkdir(parents=True, exist_ok=True)
     with serve(Company.generate(), now=AS_OF, inbox=home / "inbox") as endpoints:
         connections = connection_variables(endpoints.urls)
-        first = _measure("ingest the sample company, every source", 0, _ingest, home, connections)
+        first = measure("ingest the sample company, every source", 0, _ingest, home, connections)
         records = _landed(load_settings(home=home))
         yield Cost(first.name, first.seconds, first.peak_mb, records)
-        yield _measure("ingest it again, nothing new", records, _ingest, home, connections)
+        yield measure("ingest it again, nothing new", records, _ingest, home, connections)
     for layer in ("staging", "marts", "ledger"):
-        yield _measure(f"dbt layer {layer}", records, _build, home, layer, AS_OF.isoformat())
+        yield measure(f"dbt layer {layer}", records, _build, home, layer, AS_OF.isoformat())
 
 
 def _landed(settings: Settings) -> int:
@@ -297,6 +310,8 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from partner_warehouse.publish.bench import serving
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rows", type=int, default=PUBLISHED_ROWS)
@@ -308,6 +323,7 @@ def main() -> None:
         (incremental, (DAYS,)),
         (large_file, (options.megabytes,)),
         (publication, (options.rows,)),
+        (serving, (options.rows,)),
         (company, ()),
     )
     for benchmark, arguments in benchmarks:

@@ -6,11 +6,12 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
-from serving_publication import publish
+from serving_publication import address, publish
 
 from partner_warehouse.publish import serving
 from partner_warehouse.publish.access import ROLES
@@ -37,11 +38,6 @@ def server() -> Iterator[str]:
     yield running.get_uri()
     running.cleanup()
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def address(server: str, login: str, database: str) -> str:
-    """The server's address for another login and database."""
-    return server.replace("//postgres:@/postgres", f"//{login}:@/{database}")
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +67,8 @@ def served(installation: Settings) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def login(served: Settings, server: str, database: str) -> Iterator[Login]:
-    """Connects as a login of its own: one in each role, named after it; the partners' belong to partner p1."""
+def members(served: Settings, server: str, database: str) -> None:
+    """A login in each role, named after it; the partners' belong to partner p1, and a stranger's to nobody."""
     with psycopg.connect(server, autocommit=True) as connection:
         for role in ROLES:
             connection.execute(f"DROP ROLE IF EXISTS one_{role}")
@@ -84,12 +80,14 @@ def login(served: Settings, server: str, database: str) -> Iterator[Login]:
             "INSERT INTO serving.members "
             "VALUES ('one_partner_admin', 'p1'), ('one_partner_user', 'p1'), ('another', 'p2')"
         )
-    opened: list[psycopg.Connection[tuple[object, ...]]] = []
 
-    def connect(name: str) -> psycopg.Connection[tuple[object, ...]]:
-        opened.append(psycopg.connect(address(server, name, database), autocommit=True))
-        return opened[-1]
 
-    yield connect
-    for connection in opened:
-        connection.close()
+@pytest.fixture
+def login(members: None, server: str, database: str) -> Iterator[Login]:
+    """Connects as a login."""
+    with ExitStack() as opened:
+
+        def connect(name: str) -> psycopg.Connection[tuple[object, ...]]:
+            return opened.enter_context(psycopg.connect(address(server, name, database), autocommit=True))
+
+        yield connect

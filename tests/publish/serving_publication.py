@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import yaml
 
+from partner_warehouse.extract.freshness import write_table
 from partner_warehouse.publish.descriptions import manifest_path
 from partner_warehouse.settings import DBT_PROJECT, Settings
 
@@ -33,6 +34,11 @@ EXTREMES = """
         unnest([340282366920938463463, -1, NULL]::HUGEINT[]) AS large
 """
 """A table that no policy names, with the values that are easily lost on the way."""
+
+
+def address(server: str, login: str, database: str) -> str:
+    """The address of a server, known as its superuser's, for another login and database."""
+    return server.replace("//postgres:@/postgres", f"//{login}:@/{database}")
 
 
 @cache
@@ -71,6 +77,7 @@ def publish(settings: Settings, marker: int) -> None:
             "unexpected, ['line_id=1'] AS sample_keys, '' AS about, now() AS checked_at",
             [marker],
         )
+        write_table(settings, connection)
     candidate.replace(target)
     path = manifest_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +101,8 @@ def _column(column: dict[str, Any], table: str, marker: int) -> str:
             value = "TIMESTAMPTZ '2026-01-01 12:00:00+00'"
         elif kind == "boolean":
             value = "true"
-        elif kind == "varchar":
-            value = f"'{name}-' || i"
+        elif kind == "varchar" or "unique" in column.get("data_tests", []):
+            value = f"'{name}-' || i" if kind == "varchar" else "i"
         else:
             value = str(marker)
     return f'CAST({value} AS {kind}) AS "{name}"'

@@ -13,7 +13,7 @@ from partner_warehouse.settings import Settings
 _KEY_TESTS = {"unique": "column_name", "unique_together": "columns"}
 """The tests that say what one row is, and their argument that names the columns."""
 
-RUN_PARAMETERS, GATE_RESULTS = "ops.run_parameters", "ops.gate_results"
+RUN_PARAMETERS, GATE_RESULTS, FRESHNESS = "ops.run_parameters", "ops.gate_results", "ops.freshness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,20 @@ NOT_OF_DBT: Mapping[str, Description] = {
             "timezone": "Time zone of the reports' days and months.",
             "reporting_currency": "Currency of the KPIs.",
         },
+    ),
+    FRESHNESS: Description(
+        "One row is one object of a source - how fresh it is. Owner: data engineering.",
+        {
+            "source": "The source.",
+            "object": "The object of it.",
+            "status": "Whether it is fresh.",
+            "looked_at": "When somebody last looked for something new, UTC; null where nobody has.",
+            "loaded_at": "When something last arrived, UTC; null where nothing has.",
+            "looked_limit_hours": "Hours after which a look is too long ago.",
+            "loaded_limit_hours": "Hours after which the last load is too long ago; null without a limit.",
+            "judged_at": "When this was judged, UTC.",
+        },
+        ("source", "object"),
     ),
     GATE_RESULTS: Description(
         "One row is the newest result of one expectation on one table. Owner: data engineering.",
