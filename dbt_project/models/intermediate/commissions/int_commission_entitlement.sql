@@ -343,20 +343,24 @@ corrected as (
 originals as (
 
     select
-        payment_id,
-        partner_id,
-        plan_id,
-        plan_version,
-        component,
-        slice,
-        line_id,
+        identified.payment_id,
+        identified.partner_id,
+        identified.plan_id,
+        identified.plan_version,
+        identified.component,
+        identified.slice,
+        identified.line_id,
         row_number() over (
-            partition by payment_id, partner_id, plan_id, plan_version
-            order by case component when 'percentage' then 1 else 2 end, component, slice
+            partition by
+                identified.payment_id, identified.partner_id, identified.plan_id, identified.plan_version
+            order by
+                case identified.component when 'percentage' then 1 else 2 end,
+                identified.component,
+                identified.slice
         ) as line_number
     from identified
     inner join corrected using (payment_id)
-    where movement_kind = 'payment' and movement_id = payment_id
+    where identified.movement_kind = 'payment' and identified.movement_id = identified.payment_id
 
 ),
 
