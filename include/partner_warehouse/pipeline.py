@@ -78,7 +78,7 @@ def serve(settings: Settings, *, progress: Progress = _silent) -> None:
 
     It needs the published file only. Repeated, it serves the same.
     """
-    if settings.serving_url is None:
+    if not settings.serving_url:
         return
     from partner_warehouse.publish import serving
 

@@ -84,22 +84,22 @@ def load(settings: Settings, *, patience: float = PATIENCE) -> Loaded | None:
         TransientError: The server cannot be reached.
         PermanentError: The server is not as docs/serving.md asks.
     """
-    if settings.serving_url is None:
+    if not settings.serving_url:
         return None
     with server.faults_named("serving"), server.connect(settings.serving_url, autocommit=True) as connection:
         server.prepare(connection)
         with server.only_loader(connection), _workplace(settings.published_path.parent) as work:
             server.make_staging(connection, SERVED)
             try:
-                return _load(settings, connection, work, patience)
+                return _load(settings, settings.serving_url, connection, work, patience)
             except Exception:
                 with suppress(psycopg.Error):
                     server.drop_staging(connection, SERVED)
                 raise
 
 
-def _load(settings: Settings, connection: Connection, work: Path, patience: float) -> Loaded:
-    build = _Build(settings.serving_url or "", work, load_access(), load_descriptions(settings))
+def _load(settings: Settings, url: str, connection: Connection, work: Path, patience: float) -> Loaded:
+    build = _Build(url, work, load_access(), load_descriptions(settings))
     with served_tables.opened(settings.published_path, work) as published:
         tables = served_tables.tables(published)
         names = {table.full_name for table in tables}
