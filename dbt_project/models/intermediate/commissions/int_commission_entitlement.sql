@@ -73,15 +73,19 @@ sliced as (
         described.*,
         {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
         {{ to_units('fx_rate', 10) }} as fx_units,
-        cast(sum(slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
+        cast(sum(described.slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
         row_number() over slices_so_far as slice_number,
-        count(*) over (partition by movement_kind, movement_id, partner_id, component) as component_slices
+        count(*) over (
+            partition by
+                described.movement_kind, described.movement_id, described.partner_id, described.component
+        ) as component_slices
     from described
     left join currencies on described.native_currency = currencies.currency
-    where slice_count > 1 and component = 'percentage'
+    where described.slice_count > 1 and described.component = 'percentage'
     window slices_so_far as (
-        partition by movement_kind, movement_id, partner_id, component
-        order by payment_id, slice
+        partition by
+            described.movement_kind, described.movement_id, described.partner_id, described.component
+        order by described.payment_id, described.slice
         rows between unbounded preceding and current row
     )
 
