@@ -217,7 +217,9 @@ def fill_warehouse(home: Path, rows: int) -> None:
             "CREATE TABLE finance.commission_lines AS "
             "SELECT md5(i::VARCHAR) AS line_id, 'P' || (i % 10000) AS partner_id, "
             "'2026-01' AS period, CAST(i % 100000 AS DECIMAL(18, 3)) / 100 AS amount, 'USD' AS currency, "
-            "DATE '2026-01-01' + CAST(i % 365 AS INTEGER) AS earned_on FROM (SELECT unnest(range(?)) AS i)",
+            "DATE '2026-01-01' + CAST(i % 365 AS INTEGER) AS earned_on, "
+            "DATE '2026-01-31' + CAST(i % 365 AS INTEGER) AS payable_on, 'payable' AS status "
+            "FROM (SELECT unnest(range(?)) AS i)",
             [rows],
         )
 

@@ -18,7 +18,8 @@ from partner_warehouse.publish.serving import load
 from partner_warehouse.settings import load_settings
 
 _COLUMNS = """
-    line_id text, partner_id text, period text, amount numeric(18, 3), currency text, earned_on date
+    line_id text, partner_id text, period text, amount numeric(18, 3), currency text, earned_on date,
+    payable_on date, status text
 """
 
 
@@ -59,7 +60,7 @@ def _bare_extension(home: Path, address: str) -> None:
     """DuckDB's own writer into an attached PostgreSQL."""
     settings = load_settings(home=home)
     with served_tables.opened(settings.published_path, home) as published:
-        published.execute(f"ATTACH '{address}' AS server (TYPE postgres)")
+        published.execute(f"ATTACH '{address}' AS server (TYPE postgres, READ_WRITE)")
         published.execute("CREATE TABLE server.public.bare AS FROM finance.commission_lines")
 
 

@@ -163,16 +163,18 @@ def _work(build: _Build, published: duckdb.DuckDBPyConnection, waiting: deque[Ta
 def _build_table(build: _Build, published: duckdb.DuckDBPyConnection, connection: Connection, table: Table) -> int:
     description = build.descriptions.get(table.full_name, Description())
     filtered = build.access.filter_columns(table.full_name)
-    key, order = _key(table, description, filtered), _order(table, filtered)
+    key = _key(table, description, filtered)
+    second = _second(table, filtered, key)
     target = server.staging(table.schema, table.name)
     rows = build.work / f"{table.full_name}.bin"
-    count = served_tables.write_binary(published, table, order, rows)
+    # In the order of an index: a partner's rows lie together, and PostgreSQL finds its sorting done by two threads.
+    count = served_tables.write_binary(published, table, second or key, rows)
     shape = served_tables.key_shape(published, table, key)
     with connection.transaction():
         _create(connection, table, target, filtered=bool(filtered))
         _copy(connection, table, target, rows, count)
         rows.unlink()
-        _index(connection, target, key, order, shape)
+        _index(connection, target, key, second, shape)
         _say(connection, _comments(target, "TABLE", table.column_names, description))
         _say(connection, rights(build.access, table.full_name, target, table.column_names))
         connection.execute(sql.SQL("ANALYZE {}").format(target))
@@ -190,10 +192,12 @@ def _key(table: Table, description: Description, filtered: Sequence[str]) -> tup
     return tuple(dict.fromkeys((*(() if set(filtered) <= set(description.key) else filtered), *description.key)))
 
 
-def _order(table: Table, filtered: Sequence[str]) -> tuple[str, ...]:
-    """By what the rows lie, and a second index leads to them: the row filters' columns, then the period."""
+def _second(table: Table, filtered: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a second index: the row filters' and the period, unless the key's index leads there already."""
     period = next((name for name in _PERIODS if name in table.column_names), None)
-    return tuple(dict.fromkeys((*filtered, *((period,) if period else ()))))
+    columns = tuple(dict.fromkeys((*filtered, *((period,) if period else ()))))
+    leads = filtered or columns
+    return () if tuple(key[: len(leads)]) == tuple(leads) else columns
 
 
 def _create(connection: Connection, table: Table, target: sql.Identifier, *, filtered: bool) -> None:
@@ -232,14 +236,14 @@ def _copy(connection: Connection, table: Table, target: sql.Identifier, rows: Pa
 
 
 def _index(
-    connection: Connection, target: sql.Identifier, key: Sequence[str], order: Sequence[str], shape: KeyShape
+    connection: Connection, target: sql.Identifier, key: Sequence[str], second: Sequence[str], shape: KeyShape
 ) -> None:
-    """A primary key where a row can have one, else a unique index; and the index by which the rows lie."""
+    """A primary key where a row can have one, else a unique index; and a second index for the usual filters."""
     if key and shape.fits:
         unique = sql.SQL("CREATE UNIQUE INDEX ON {} ({})" if shape.has_nulls else "ALTER TABLE {} ADD PRIMARY KEY ({})")
         connection.execute(unique.format(target, _list(key)))
-    if order and tuple(key[: len(order)]) != tuple(order):
-        connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(target, _list(order)))
+    if second:
+        connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(target, _list(second)))
 
 
 def _comments(
