@@ -312,11 +312,13 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from partner_warehouse.bench_commissions import MOVEMENTS, commissions
     from partner_warehouse.publish.bench import serving
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rows", type=int, default=PUBLISHED_ROWS)
+    parser.add_argument("--movements", type=int, default=MOVEMENTS)
     parser.add_argument("--megabytes", type=int, default=LARGE_FILE)
     options = parser.parse_args()
     costs: list[Cost] = []
@@ -326,6 +328,7 @@ def main() -> None:
         (large_file, (options.megabytes,)),
         (publication, (options.rows,)),
         (serving, (options.rows,)),
+        (commissions, (options.movements,)),
         (company, ()),
     )
     for benchmark, arguments in benchmarks:

@@ -7,6 +7,9 @@ one reading mends a file; each names file, row (the header is row 1), field and 
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +28,9 @@ from partner_warehouse.landing.layout import data_files, object_dir
 from partner_warehouse.settings import DBT_PROJECT, Settings
 
 SEEDS = DBT_PROJECT / "seeds"
+
+FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
+"""The plan files, by name."""
 
 PLAN_COLUMNS = (
     "plan_id",
@@ -114,6 +120,47 @@ class Findings:
     def add(self, row: Row, name: str, problem: str) -> None:
         """Note a fault of one field."""
         self.messages.append(f"{row.file}, row {row.number}, field {name}: {problem}")
+
+
+def texts_in_force(settings: Settings) -> dict[str, str]:
+    """The plan files in force, whole: their text by name. What is not there is not in it."""
+    directory = settings.plans or SEEDS
+    paths = [directory / f"{name}.csv" for name in FILES]
+    return {path.name: path.read_text(encoding="utf-8") for path in paths if path.exists()}
+
+
+def keep_copy(settings: Settings) -> str:
+    """Keep what is in force beside the warehouse, under the SHA-256 of it; what is there is never written again.
+
+    Returns:
+        The SHA-256.
+    """
+    text = json.dumps(texts_in_force(settings), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    target = copy_path(settings, digest)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(f".{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    return digest
+
+
+def copy_path(settings: Settings, digest: str) -> Path:
+    """Where the copy of the plan files with this SHA-256 is."""
+    return settings.warehouse_path.parent / "plans" / f"{digest}.json"
+
+
+def write_copy(text: str, directory: Path) -> None:
+    """Lay a copy out as a directory of plan files.
+
+    Args:
+        text: What `keep_copy` kept.
+        directory: Made here.
+    """
+    directory.mkdir(parents=True)
+    for name, content in json.loads(text).items():
+        (directory / name).write_text(content, encoding="utf-8")
 
 
 def validate(settings: Settings) -> None:

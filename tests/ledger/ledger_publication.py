@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from partner_warehouse.plans import keep_copy
 from partner_warehouse.settings import Settings
 
 COLUMNS = {
@@ -74,8 +75,9 @@ def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str =
             marks = ", ".join("?" * len(COLUMNS))
             connection.executemany(f"INSERT INTO finance.commission_lines VALUES ({marks})", rows)
         connection.execute(
-            "CREATE TABLE ops.run_parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at",
-            [as_of, datetime(9999, 12, 31, tzinfo=UTC)],
+            "CREATE TABLE ops.run_parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at, "
+            "'UTC' AS timezone, 'USD' AS reporting_currency, 4 AS fx_lookback_days, ? AS plans_hash",
+            [as_of, datetime(9999, 12, 31, tzinfo=UTC), keep_copy(settings)],
         )
     os.replace(candidate, target)
 

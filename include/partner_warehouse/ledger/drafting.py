@@ -96,10 +96,26 @@ class Basis:
     Attributes:
         as_of: The instant it was computed for; None where it does not say.
         known_at: The newest load in it; None where it does not say.
+        pins: What else decided it; None where it does not say.
     """
 
     as_of: datetime | None
     known_at: datetime | None
+    pins: Pins | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What decided a publication besides the landed data, named as the settings are.
+
+    Attributes:
+        plans_hash: SHA-256 of the plan files that were in force.
+    """
+
+    timezone: str
+    reporting_currency: str
+    fx_lookback_days: int
+    plans_hash: str
 
 
 @contextmanager
@@ -141,7 +157,17 @@ def basis(duck: duckdb.DuckDBPyConnection) -> Basis:
     if {"loaded_at", "source"} <= published_columns(duck, "ops", "loads"):
         row = duck.execute("SELECT max(loaded_at) FROM publication.ops.loads WHERE source <> 'ledger'").fetchone()
         known_at = row[0].astimezone(UTC) if row and row[0] else None
-    return Basis(as_of, known_at)
+    return Basis(as_of, known_at, _pins(duck))
+
+
+_PINS = ("timezone", "reporting_currency", "fx_lookback_days", "plans_hash")
+
+
+def _pins(duck: duckdb.DuckDBPyConnection) -> Pins | None:
+    if not set(_PINS) <= published_columns(duck, "ops", "run_parameters"):
+        return None
+    row = duck.execute(f"SELECT {', '.join(_PINS)} FROM publication.ops.run_parameters").fetchone()  # noqa: S608
+    return Pins(*row) if row else None
 
 
 def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> Content:

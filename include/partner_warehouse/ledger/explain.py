@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from partner_warehouse import plans
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger.drafting import publication, published_columns
 from partner_warehouse.ledger.periods import Period
@@ -24,8 +25,6 @@ _TABLES = (
     ("finance", "exclusions"),
     ("partners", "dim_partner"),
 )
-
-_PLAN_FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ class _Published:
         if not used:
             return ()
         sections = []
-        for name in _PLAN_FILES:
+        for name in plans.FILES:
             path = self._plans / f"{name}.csv"
             if path.exists():
                 marks = " OR ".join("(plan_id = ? AND version = ?)" for _ in used)

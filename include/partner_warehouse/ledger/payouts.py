@@ -7,7 +7,7 @@ all, and of several at once exactly one wins. What an action may do is decided h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from partner_warehouse.ledger import drafting, events, journal, schema, store
 from partner_warehouse.ledger.drafting import Content, CurrencyTotal
 from partner_warehouse.ledger.events import Event
 from partner_warehouse.ledger.periods import Period
+from partner_warehouse.plans import copy_path
 from partner_warehouse.settings import Settings
 
 CLOSED = frozenset({"approved", "exported", "paid"})
@@ -342,6 +343,29 @@ class PayoutService:
             row = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, approval))).one()
             return row.as_of, row.known_at
 
+    def pins(self, period: str) -> tuple[drafting.Pins, str] | None:
+        """What else decided an approved period, and the text of its plan files; None where its draft does not say.
+
+        Raises:
+            BadInputError: The period is not approved.
+        """
+        month = Period.parse(period)
+        with self._store.reading() as connection:
+            approval = self._approval(connection, month)
+            pins = schema.draft_pins.c
+            row = connection.execute(
+                select(
+                    pins.timezone,
+                    pins.reporting_currency,
+                    pins.fx_lookback_days,
+                    pins.plans_hash,
+                    schema.plan_sets.c.content,
+                )
+                .join_from(schema.draft_pins, schema.plan_sets, pins.plans_hash == schema.plan_sets.c.plans_hash)
+                .where(_of_version(schema.draft_pins, approval))
+            ).first()
+            return None if row is None else (drafting.Pins(*row[:4]), row.content)
+
     def _approval(self, connection: Connection, month: Period) -> Event:
         for entry in events.read_events(connection, str(month)):
             if entry.action == "approve":
@@ -447,6 +471,8 @@ class PayoutService:
                 "content_hash": found.content_hash,
             },
         )
+        if origin.pins is not None:
+            self._keep_pins(connection, origin.pins, {"period": str(month), "version": version})
         of_draft = f"'{month}' AS period, CAST({version} AS BIGINT) AS version"
         # In the order of the key, so that the index grows at its end.
         for table, source, key in (
@@ -454,6 +480,20 @@ class PayoutService:
             (schema.draft_lines, "lines", "line_id"),
         ):
             store.append(connection, table, duck, f"SELECT {of_draft}, * FROM {source} ORDER BY {key}")  # noqa: S608
+
+    def _keep_pins(self, connection: Connection, pins: drafting.Pins, draft: dict[str, Any]) -> None:
+        """The plan files once for all drafts by them, and what else decided this one."""
+        there = select(schema.plan_sets.c.plans_hash).where(schema.plan_sets.c.plans_hash == pins.plans_hash)
+        if connection.execute(there).first() is None:
+            kept = copy_path(self._settings, pins.plans_hash)
+            if not kept.exists():
+                raise BadInputError(
+                    f"{kept}: the plan files that the publication was computed by are gone; "
+                    "run again (`partner-warehouse run`) and draft then"
+                )
+            content = kept.read_text(encoding="utf-8")
+            connection.execute(insert(schema.plan_sets), {"plans_hash": pins.plans_hash, "content": content})
+        connection.execute(insert(schema.draft_pins), draft | asdict(pins))
 
     def _state(self, connection: Connection, last: Event, message: str) -> PayoutState:
         drafted = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, last))).one()

@@ -15,6 +15,7 @@ import duckdb
 
 from partner_warehouse.ledger.drafting import literal
 from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.plans import write_copy
 from partner_warehouse.settings import Settings, load_settings
 
 
@@ -51,17 +52,32 @@ def reproduce(period: str, settings: Settings, *, progress: Callable[[str], None
     with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
         home = Path(directory)
         (home / "landing").symlink_to(settings.landing_dir, target_is_directory=True)
-        apart = load_settings(**settings.model_dump() | {"home": home, "ledger_url": settings.ledger_sqlalchemy_url})
+        own = {"home": home, "ledger_url": settings.ledger_sqlalchemy_url, **_pinned(service, period, home / "plans")}
+        apart = load_settings(**settings.model_dump() | own)
         progress(f"prepare {period} as known at {known_at:%Y-%m-%d %H:%M:%S} UTC")
         runner.prepare(apart, as_of=as_of, known_at=known_at)
-        for layer in runner.LAYERS:
-            progress(f"build {layer}")
-            runner.build(layer, apart)
+        progress("build the entitlement")
+        runner.build_entitlement(apart)
         progress("compare")
         published = home / "published.duckdb"
         _take_entitlement(apart.warehouse_path, published)
-        found, approval, differing = service.recompute(period, published)
+        found, approval, differing = PayoutService(apart).recompute(period, published)
     return Reproduction(period, found.content_hash == approval.content_hash, found.line_count, tuple(differing))
+
+
+def _pinned(service: PayoutService, period: str, plans: Path) -> dict[str, Any]:
+    """The settings that the draft was computed by, its plan files laid out in a directory."""
+    found = service.pins(period)
+    if found is None:
+        return {}
+    pins, content = found
+    write_copy(content, plans)
+    return {
+        "plans": plans,
+        "timezone": pins.timezone,
+        "reporting_currency": pins.reporting_currency,
+        "fx_lookback_days": pins.fx_lookback_days,
+    }
 
 
 def _take_entitlement(warehouse: Path, target: Path) -> None:

@@ -126,6 +126,27 @@ drafts = Table(
     sqlite_strict=True,
 )
 
+plan_sets = Table(
+    "plan_sets",
+    metadata,
+    # The plan files in force, whole, under the SHA-256 of them: an approved month is computed again by its own.
+    Column("plans_hash", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+draft_pins = Table(
+    "draft_pins",
+    metadata,
+    Column("period", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("plans_hash", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("reporting_currency", Text, nullable=False),
+    Column("fx_lookback_days", Integer, nullable=False),
+    sqlite_strict=True,
+)
+
 draft_payouts = Table(
     "draft_payouts",
     metadata,
@@ -229,5 +250,17 @@ payments = Table(
 )
 Index("payments_period", payments.c.period)
 
-APPEND_ONLY = (events, drafts, draft_payouts, draft_lines, payouts, payout_lines, journal, payment_files, payments)
+APPEND_ONLY = (
+    events,
+    drafts,
+    plan_sets,
+    draft_pins,
+    draft_payouts,
+    draft_lines,
+    payouts,
+    payout_lines,
+    journal,
+    payment_files,
+    payments,
+)
 """Every table of the ledger."""

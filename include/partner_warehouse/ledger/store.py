@@ -33,7 +33,7 @@ from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.ledger.types import Day, Exact, Instant
 from partner_warehouse.settings import Settings
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: a ledger that is there needs no other."""
 
 _WRITER_LOCK = 5_042_317_001

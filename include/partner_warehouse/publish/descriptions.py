@@ -39,6 +39,8 @@ NOT_OF_DBT: Mapping[str, Description] = {
             "known_at": "Only what had landed up to this instant was seen, UTC.",
             "timezone": "Time zone of the reports' days and months.",
             "reporting_currency": "Currency of the KPIs.",
+            "fx_lookback_days": "Days that an exchange rate may be older than the day it is needed for.",
+            "plans_hash": "SHA-256 of the plan files in force; drafts by them keep these files.",
         },
     ),
     FRESHNESS: Description(

@@ -91,7 +91,7 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
         parameters = settings.warehouse_path.parent / "run_parameters.parquet"
         connection.execute(
             "CREATE TABLE ops.run_parameters AS "
-            "SELECT as_of, known_at, timezone, reporting_currency FROM read_parquet(?)",
+            "SELECT as_of, known_at, timezone, reporting_currency, fx_lookback_days, plans_hash FROM read_parquet(?)",
             [str(parameters)],
         )
         write_freshness(settings, connection)

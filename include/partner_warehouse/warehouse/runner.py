@@ -72,6 +72,7 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
     known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
     ensure_schema(settings.landing_dir)
     plans.validate(settings)
+    plans_hash = plans.keep_copy(settings)
     target = settings.warehouse_path.parent / "run_parameters.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
@@ -79,8 +80,9 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             "CREATE TABLE parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at, "
-            "?::VARCHAR AS timezone, ?::VARCHAR AS reporting_currency, ?::INTEGER AS fx_lookback_days",
-            [as_of, known_at, settings.timezone, settings.reporting_currency, settings.fx_lookback_days],
+            "?::VARCHAR AS timezone, ?::VARCHAR AS reporting_currency, ?::INTEGER AS fx_lookback_days, "
+            "?::VARCHAR AS plans_hash",
+            [as_of, known_at, settings.timezone, settings.reporting_currency, settings.fx_lookback_days, plans_hash],
         )
         connection.execute(f"COPY parameters TO '{temporary}' (FORMAT parquet)")
     temporary.replace(target)
@@ -116,6 +118,17 @@ def rebuild_commissions(settings: Settings) -> BuildResult:
     selected = [f"path:models/staging/plans+,+{mart}" for mart in ("commission_lines", "exclusions", "reconciliation")]
     options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
     return _dbt("build", "marts", settings, "--select", *selected, *options)
+
+
+def build_entitlement(settings: Settings) -> BuildResult:
+    """Build what the commission lines rest on and nothing else, from the landing.
+
+    Raises:
+        GateFailedError: A dbt test failed.
+        PartnerWarehouseError: A model could not be built.
+    """
+    options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
+    return _dbt("build", "marts", settings, "--select", "+commission_lines", *options)
 
 
 def unit_test(settings: Settings) -> BuildResult:

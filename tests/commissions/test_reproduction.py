@@ -1,0 +1,54 @@
+"""An approved month comes out again to the cent, whatever has been changed since."""
+
+from __future__ import annotations
+
+import pytest
+from commission_cases import SCENARIOS, build_commissions, lay_out
+
+from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.ledger.reproduction import reproduce
+from partner_warehouse.publish import snapshot
+from partner_warehouse.settings import Settings, load_settings
+
+PERIOD = "2027-05"
+
+
+@pytest.fixture(scope="module")
+def approved(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Tiers, an invoice in parts and a conversion by an older rate, approved in one month."""
+    cases = [SCENARIOS / "v01_tiers_marginal", SCENARIOS / "v05_invoice_in_parts", SCENARIOS / "v13_exchange_rate"]
+    laid_out: Settings = lay_out(cases, tmp_path_factory.mktemp("again") / "home")
+    settings = load_settings(**laid_out.model_dump() | {"approvers": ("ben",)})
+    build_commissions(settings)
+    settings.published_path.parent.mkdir(parents=True)
+    snapshot.copy_marts(settings, settings.published_path)
+    service = PayoutService(settings)
+    service.draft(PERIOD, "ana")
+    service.submit(PERIOD, "ana")
+    service.approve(PERIOD, "ben")
+    return settings
+
+
+def test_edited_plans_and_settings_leave_an_approved_month_as_it_was(approved: Settings) -> None:
+    assert approved.plans is not None
+    rates = approved.plans / "commission_rates.csv"
+    edited = rates.read_text(encoding="utf-8").replace("0.04", "0.40").replace("0.125", "0.5")
+    assert edited != rates.read_text(encoding="utf-8")
+    rates.write_text(edited, encoding="utf-8")
+    plans = approved.plans / "commission_plans.csv"
+    plans.write_text(plans.read_text(encoding="utf-8").replace(",half_up,", ",half_even,"), encoding="utf-8")
+    changed = load_settings(
+        **approved.model_dump() | {"timezone": "Pacific/Auckland", "reporting_currency": "EUR", "fx_lookback_days": 0}
+    )
+    again = reproduce(PERIOD, changed, progress=lambda _: None)
+    assert again.differing == ()
+    assert again.same
+    assert again.line_count > 6
+
+
+def test_a_draft_keeps_the_plan_files_that_were_in_force(approved: Settings) -> None:
+    found = PayoutService(approved).pins(PERIOD)
+    assert found is not None
+    pins, content = found
+    assert (pins.timezone, pins.reporting_currency, pins.fx_lookback_days) == ("UTC", "USD", 4)
+    assert "0.125" in content
