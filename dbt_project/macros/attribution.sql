@@ -19,6 +19,13 @@
     cast(round(coalesce(sum(case when milestone = '{{ milestone }}' then share end), 0) * 1000000) as bigint)
 {%- endmacro %}
 
+{# The quotient of two non-negative whole numbers of 64 bits, without its remainder. #}
+{% macro quotient_64(numerator, denominator) -%}
+    {{ return(adapter.dispatch('quotient_64')(numerator, denominator)) }}
+{%- endmacro %}
+{% macro default__quotient_64(numerator, denominator) -%} (({{ numerator }}) div ({{ denominator }})) {%- endmacro %}
+{% macro duckdb__quotient_64(numerator, denominator) -%} (({{ numerator }}) // ({{ denominator }})) {%- endmacro %}
+
 {#
     The greatest sum of weights that a journey may have: with it, all arithmetic of credits fits 64 bits. Wider integers
     are exact too, but an engine divides them a hundred times more slowly.
@@ -33,7 +40,7 @@
     cast(
         round(
             pow(2.0, -cast({{ age }} as double) / cast({{ half_life }} as double))
-            * {{ whole_quotient(greatest_weight(), touches) }}
+            * {{ quotient_64(greatest_weight(), touches) }}
         ) as bigint
     )
 {%- endmacro %}
@@ -61,7 +68,7 @@
                 * replace (
                     {%- for model in models %}
                     {{ model }}_digits * 1000
-                    + {{ whole_quotient(model ~ '_rest * 1000', model ~ '_weights') }} as {{ model }}_digits,
+                    + {{ quotient_64(model ~ '_rest * 1000', model ~ '_weights') }} as {{ model }}_digits,
                     {{ model }}_rest * 1000 % {{ model }}_weights as {{ model }}_rest{{ '' if loop.last else ',' }}
                     {%- endfor %}
                 )
@@ -72,7 +79,7 @@
                         *,
                         {%- for model in models %}
                         {{ model }}_weight % {{ model }}_weights as {{ model }}_rest,
-                        {{ whole_quotient(model ~ '_weight', model ~ '_weights') }} as {{ model }}_digits
+                        {{ quotient_64(model ~ '_weight', model ~ '_weights') }} as {{ model }}_digits
                         {{- '' if loop.last else ',' }}
                         {%- endfor %}
                     from {{ relation }}
@@ -88,9 +95,9 @@
 #}
 {% macro amount_whole(amount, credit) -%}
     (
-        {{ whole_quotient(amount, 1000000) }} * {{ whole_quotient(credit, 1000000) }}
-        + {{ whole_quotient(_amount_middle(amount, credit), 1000000) }}
-        + {{ whole_quotient(_amount_end(amount, credit), 1000000000000) }}
+        {{ quotient_64(amount, 1000000) }} * {{ quotient_64(credit, 1000000) }}
+        + {{ quotient_64(_amount_middle(amount, credit), 1000000) }}
+        + {{ quotient_64(_amount_end(amount, credit), 1000000000000) }}
     )
 {%- endmacro %}
 
@@ -98,8 +105,8 @@
 
 {% macro _amount_middle(amount, credit) -%}
     (
-        {{ whole_quotient(amount, 1000000) }} * ({{ credit }} % 1000000)
-        + {{ amount }} % 1000000 * {{ whole_quotient(credit, 1000000) }}
+        {{ quotient_64(amount, 1000000) }} * ({{ credit }} % 1000000)
+        + {{ amount }} % 1000000 * {{ quotient_64(credit, 1000000) }}
     )
 {%- endmacro %}
 
@@ -110,12 +117,9 @@
     )
 {%- endmacro %}
 
-{# The attribution models, as `attribution_models` has them; `int_journeys_credits` has columns for each. #}
+{# The attribution models, as `attribution_models` has them, to be split; `int_journeys_credits` has columns for each. #}
 {% macro attribution_models() -%}
-    {{ return([
-        'first_touch', 'last_touch', 'last_non_direct', 'linear', 'position', 'w_shaped', 'full_path', 'time_decay',
-        'markov', 'shapley'
-    ]) }}
+    first_touch last_touch last_non_direct linear position w_shaped full_path time_decay markov shapley
 {%- endmacro %}
 
 {# A touch's channel and partner, by their keys in `int_journeys_units`, as one whole number. #}
@@ -125,7 +129,7 @@
 
 {# The key of the channel or of the partner in such a pair. #}
 {% macro key_of(unit, pair) -%}
-    {%- if unit == 'channel' -%} cast({{ whole_quotient(pair, 'cast(4294967296 as bigint)') }} as integer)
+    {%- if unit == 'channel' -%} cast({{ quotient_64(pair, 'cast(4294967296 as bigint)') }} as integer)
     {%- else -%} cast({{ pair }} % cast(4294967296 as bigint) as integer)
     {%- endif -%}
 {%- endmacro %}

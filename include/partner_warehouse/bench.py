@@ -312,6 +312,7 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from partner_warehouse.bench_attribution import attribution
     from partner_warehouse.bench_commissions import MOVEMENTS, commissions
     from partner_warehouse.publish.bench import serving
 
@@ -322,12 +323,13 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=LARGE_FILE)
     options = parser.parse_args()
     costs: list[Cost] = []
-    benchmarks: tuple[tuple[Callable[..., Iterator[Cost]], tuple[int, ...]], ...] = (
+    benchmarks: tuple[tuple[Callable[..., Iterator[Cost]], tuple[Any, ...]], ...] = (
         (landing, (options.events,)),
         (incremental, (DAYS,)),
         (large_file, (options.megabytes,)),
         (publication, (options.rows,)),
         (serving, (options.rows,)),
+        (attribution, (options.events, measure)),
         (commissions, (options.movements,)),
         (company, ()),
     )

@@ -1,4 +1,4 @@
-{%- set models = attribution_models() -%}
+{%- set models = attribution_models().split() -%}
 {%- set weighing_models = ['time_decay', 'markov', 'shapley'] -%}
 with
 
@@ -57,9 +57,9 @@ uses as (
 
     select
         lookback_id,
-        {%- for model in weighing_models %}
-        count(case when model = '{{ model }}' then 1 end) as {{ model }}{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in weighing_models %}
+            count(case when model = '{{ model }}' then 1 end) as {{ model }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from lookbacks
     group by lookback_id
 
@@ -87,9 +87,9 @@ journey_worth as (
         lookback_id,
         conversion_key,
         count(*) as channels,
-        {%- for model in ['markov', 'shapley'] %}
-        cast(sum({{ model }}) as bigint) as {{ model }}{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in ['markov', 'shapley'] %}
+            cast(sum({{ model }}) as bigint) as {{ model }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from journey_channels
     group by lookback_id, conversion_key
 
@@ -103,18 +103,18 @@ channel_weights as (
         journey_channels.lookback_id,
         journey_channels.conversion_key,
         journey_channels.channel_key,
-        {%- for model in ['markov', 'shapley'] %}
-        case
-            when journey_worth.{{ model }} > 0
-                then {{ whole_quotient(
-                    whole_quotient(greatest_weight(), 'journey_worth.' ~ model) ~ ' * journey_channels.' ~ model,
-                    'journey_channels.touches'
+        {% for model in ['markov', 'shapley'] %}
+            case
+                when journey_worth.{{ model }} > 0
+                    then {{ quotient_64(
+                        quotient_64(greatest_weight(), 'journey_worth.' ~ model) ~ ' * journey_channels.' ~ model,
+                        'journey_channels.touches'
+                    ) }}
+                else {{ quotient_64(
+                    quotient_64(greatest_weight(), 'journey_worth.channels'), 'journey_channels.touches'
                 ) }}
-            else {{ whole_quotient(
-                whole_quotient(greatest_weight(), 'journey_worth.channels'), 'journey_channels.touches'
-            ) }}
-        end as {{ model }}{{ '' if loop.last else ',' }}
-        {%- endfor %}
+            end as {{ model }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from journey_channels
     inner join journey_worth
         on
@@ -138,9 +138,9 @@ weighed as (
         ) }} * uses.time_decay as time_decay_weight,
         channel_weights.markov * uses.markov as markov_weight,
         channel_weights.shapley * uses.shapley as shapley_weight,
-        {%- for model in models if model not in weighing_models %}
-        milestone_credits.{{ model }}_credit{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in models if model not in weighing_models %}
+            milestone_credits.{{ model }}_credit{% if not loop.last %},{% endif %}
+        {% endfor %}
     from steps
     inner join journeys
         on
@@ -169,9 +169,11 @@ weight_totals as (
     select
         lookback_id,
         conversion_key,
-        {%- for model in weighing_models %}
-        greatest(cast(sum({{ model }}_weight) as bigint), 1) as {{ model }}_weights{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in weighing_models %}
+            greatest(
+                cast(sum({{ model }}_weight) as bigint), 1
+            ) as {{ model }}_weights{% if not loop.last %},{% endif %}
+        {% endfor %}
     from weighed
     group by lookback_id, conversion_key
 
@@ -181,9 +183,9 @@ to_divide as (
 
     select
         weighed.*,
-        {%- for model in weighing_models %}
-        weight_totals.{{ model }}_weights{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in weighing_models %}
+            weight_totals.{{ model }}_weights{% if not loop.last %},{% endif %}
+        {% endfor %}
     from weighed
     inner join weight_totals
         on
@@ -202,9 +204,9 @@ divided as (
 
     select
         *,
-        {%- for model in weighing_models %}
-        {{ credit_claim(model ~ '_remainder', 'position') }} as {{ model }}_claim{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in weighing_models %}
+            {{ credit_claim(model ~ '_remainder', 'position') }} as {{ model }}_claim{% if not loop.last %},{% endif %}
+        {% endfor %}
     from whole_credits
 
 ),
@@ -215,11 +217,11 @@ least_claims as (
     select
         lookback_id,
         conversion_key,
-        {%- for model in weighing_models %}
-        {{ from_the_end(
-            ascending_list(model ~ '_claim'), '(1000000000000 - cast(sum(' ~ model ~ '_whole) as bigint))'
-        ) }} as {{ model }}{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in weighing_models %}
+            {{ from_the_end(
+                ascending_list(model ~ '_claim'), '(1000000000000 - cast(sum(' ~ model ~ '_whole) as bigint))'
+            ) }} as {{ model }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from divided
     group by lookback_id, conversion_key
 
@@ -232,16 +234,16 @@ credited as (
         divided.conversion_key,
         divided.touch_key,
         divided.position,
-        {%- for model in models %}
-        {%- if model in weighing_models %}
-        cast(
-            divided.{{ model }}_whole
-            + case when divided.{{ model }}_claim >= least_claims.{{ model }} then 1 else 0 end as bigint
-        ) as {{ model }}_credit{{ '' if loop.last else ',' }}
-        {%- else %}
-        divided.{{ model }}_credit{{ '' if loop.last else ',' }}
-        {%- endif %}
-        {%- endfor %}
+        {% for model in models %}
+            {% if model in weighing_models %}
+                cast(
+                    divided.{{ model }}_whole
+                    + case when divided.{{ model }}_claim >= least_claims.{{ model }} then 1 else 0 end as bigint
+                ) as {{ model }}_credit{% if not loop.last %},{% endif %}
+            {% else %}
+                divided.{{ model }}_credit{% if not loop.last %},{% endif %}
+            {% endif %}
+        {% endfor %}
     from divided
     inner join least_claims
         on
@@ -268,12 +270,12 @@ amounts_divided as (
         credited.conversion_key,
         credited.touch_key,
         amounts.parts,
-        {%- for model in models %}
-        {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }} as {{ model }}_whole,
-        {{ amount_claim(
-            amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
-        ) }} as {{ model }}_claim{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in models %}
+            {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }} as {{ model }}_whole,
+            {{ amount_claim(
+                amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
+            ) }} as {{ model }}_claim{% if not loop.last %},{% endif %}
+        {% endfor %}
     from credited
     inner join amounts on credited.conversion_key = amounts.conversion_key
     where amounts.parts > 0
@@ -285,11 +287,11 @@ least_amount_claims as (
     select
         lookback_id,
         conversion_key,
-        {%- for model in models %}
-        {{ from_the_end(
-            ascending_list(model ~ '_claim'), '(max(parts) - cast(sum(' ~ model ~ '_whole) as bigint))'
-        ) }} as {{ model }}{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in models %}
+            {{ from_the_end(
+                ascending_list(model ~ '_claim'), '(max(parts) - cast(sum(' ~ model ~ '_whole) as bigint))'
+            ) }} as {{ model }}{% if not loop.last %},{% endif %}
+        {% endfor %}
     from amounts_divided
     group by lookback_id, conversion_key
 
@@ -302,24 +304,24 @@ final as (
         credited.conversion_key,
         credited.touch_key,
         credited.position,
-        {%- for model in models %}
-        credited.{{ model }}_credit,
-        {%- endfor %}
-        {%- for model in models %}
-        cast(
-            (
-                {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }}
-                + case
-                    when
-                        {{ amount_claim(
-                            amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
-                        ) }} >= least_amount_claims.{{ model }}
-                        then 1
-                    else 0
-                end
-            ) * amounts.mills_per_part as bigint
-        ) as {{ model }}_mills{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in models %}
+            credited.{{ model }}_credit,
+        {% endfor %}
+        {% for model in models %}
+            cast(
+                (
+                    {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }}
+                    + case
+                        when
+                            {{ amount_claim(
+                                amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
+                            ) }} >= least_amount_claims.{{ model }}
+                            then 1
+                        else 0
+                    end
+                ) * amounts.mills_per_part as bigint
+            ) as {{ model }}_mills{% if not loop.last %},{% endif %}
+        {% endfor %}
     from credited
     inner join amounts on credited.conversion_key = amounts.conversion_key
     left join least_amount_claims

@@ -149,10 +149,11 @@ final as (
         lead_position,
         opportunity_position,
         position,
-        {%- for model in attribution_models() %}
-        cast(coalesce(max(case when model = '{{ model }}' then credit_parts end), 0) as bigint) as {{ model }}_credit
-        {{- '' if loop.last else ',' }}
-        {%- endfor %}
+        {% for model in attribution_models().split() %}
+            cast(
+                coalesce(max(case when model = '{{ model }}' then credit_parts end), 0) as bigint
+            ) as {{ model }}_credit{% if not loop.last %},{% endif %}
+        {% endfor %}
     from shared_credits
     group by
         lookback_id, touches, last_non_direct_position, lead_position, opportunity_position, position

@@ -128,12 +128,14 @@ final as (
         touch_key,
         occurred_at,
         cast(position as integer) as position,
-        {%- for unit in ['channel', 'partner'] %}
-        {{ key_of(unit, 'unit_keys') }} as {{ unit }}_key,
-        coalesce({{ key_of(unit, 'keys_before') }}, 0) as {{ unit }}_key_before,
-        coalesce({{ key_of(unit, 'keys_before_last') }}, 0) as {{ unit }}_key_before_that,
-        coalesce({{ key_of(unit, 'keys_following') }}, 0) as {{ unit }}_key_following{{ '' if loop.last else ',' }}
-        {%- endfor %}
+        {{ key_of('channel', 'unit_keys') }} as channel_key,
+        coalesce({{ key_of('channel', 'keys_before') }}, 0) as channel_key_before,
+        coalesce({{ key_of('channel', 'keys_before_last') }}, 0) as channel_key_before_that,
+        coalesce({{ key_of('channel', 'keys_following') }}, 0) as channel_key_following,
+        {{ key_of('partner', 'unit_keys') }} as partner_key,
+        coalesce({{ key_of('partner', 'keys_before') }}, 0) as partner_key_before,
+        coalesce({{ key_of('partner', 'keys_before_last') }}, 0) as partner_key_before_that,
+        coalesce({{ key_of('partner', 'keys_following') }}, 0) as partner_key_following
     from ordered
 
 )

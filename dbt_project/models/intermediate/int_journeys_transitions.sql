@@ -23,28 +23,46 @@ markov_steps as (
 
 ),
 
-{% for unit in ['channel', 'partner'] -%}
-{{ unit }}_transitions as (
+channel_transitions as (
 
     select
-        '{{ unit }}' as unit,
-        {{ unit }}_key_before_that as third_last_key,
-        {{ unit }}_key_before as second_last_key,
-        {{ unit }}_key as last_key,
-        {{ unit }}_key_following as following_key,
+        'channel' as unit,
+        channel_key_before_that as third_last_key,
+        channel_key_before as second_last_key,
+        channel_key as last_key,
+        channel_key_following as following_key,
         conversion_key is not null as is_converted,
         count(*) as journeys
     from markov_steps
     group by
-        {{ unit }}_key_before_that,
-        {{ unit }}_key_before,
-        {{ unit }}_key,
-        {{ unit }}_key_following,
+        channel_key_before_that,
+        channel_key_before,
+        channel_key,
+        channel_key_following,
         conversion_key is not null
 
 ),
 
-{% endfor -%}
+partner_transitions as (
+
+    select
+        'partner' as unit,
+        partner_key_before_that as third_last_key,
+        partner_key_before as second_last_key,
+        partner_key as last_key,
+        partner_key_following as following_key,
+        conversion_key is not null as is_converted,
+        count(*) as journeys
+    from markov_steps
+    group by
+        partner_key_before_that,
+        partner_key_before,
+        partner_key,
+        partner_key_following,
+        conversion_key is not null
+
+),
+
 gathered as (
 
     select * from channel_transitions

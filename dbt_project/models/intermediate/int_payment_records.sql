@@ -145,23 +145,23 @@ compared as (
     select
         typed.*,
         row_number() over sources as precedence,
-        first_value(amount) over sources as first_amount,
-        first_value(currency) over sources as first_currency,
-        first_value(source) over sources as first_source
+        first_value(typed.amount) over sources as first_amount,
+        first_value(typed.currency) over sources as first_currency,
+        first_value(typed.source) over sources as first_source
     from typed
     inner join repeated using (payment_id)
     window
         sources as (
-            partition by payment_id
-            order by case source when 'files' then 1 else 2 end, _load_id, _row
+            partition by typed.payment_id
+            order by case typed.source when 'files' then 1 else 2 end, typed._load_id, typed._row
         )
     union all
     select
         typed.*,
         1 as precedence,
-        amount as first_amount,
-        currency as first_currency,
-        source as first_source
+        typed.amount as first_amount,
+        typed.currency as first_currency,
+        typed.source as first_source
     from typed
     left join repeated using (payment_id)
     where repeated.payment_id is null

@@ -1,0 +1,204 @@
+"""What ten million touches cost: every attribution model, beside bare SQL on the same data.
+
+The touches and conversions are Parquet files from a formula. The warehouse reads them as its `int_touches` and
+`int_conversions` and runs its own dbt models from there; the bare SQL reads the same files. Loading is part of both
+measurements.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from partner_warehouse.settings import DBT_PROJECT, load_settings
+
+if TYPE_CHECKING:
+    from partner_warehouse.bench import Cost
+
+CHANNELS = (
+    *("direct", "email", "partner_link", "referral", "webinar", "event", "content", "newsletter", "paid_search"),
+    *("paid_social", "display", "organic_search", "organic_social", "co_marketing"),
+)
+
+PARTNERS = 60
+
+TOUCHES_PER_ACCOUNT = 4
+
+_CONVERTED_AT = "TIMESTAMPTZ '2025-10-20 00:00:00+00' - to_seconds(CAST(hash(account * 13 + 5) % 5000000 AS BIGINT))"
+
+
+def write_touches(directory: Path, touches: int) -> None:
+    """The touches and conversions, from a formula: the same rows each time.
+
+    Journeys have four touches on average; a fifth of the accounts convert, most of them before their last touch.
+    """
+    accounts = touches // TOUCHES_PER_ACCOUNT
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            f"""
+            COPY (
+                SELECT
+                    i + 1 AS touch_key,
+                    'T' || lpad(CAST(i AS VARCHAR), 9, '0') AS touchpoint_id,
+                    'touchpoint' AS touch_source,
+                    'C' || (hash(i) % {accounts}) AS account_id,
+                    CAST(NULL AS VARCHAR) AS contact_id,
+                    CASE WHEN channel IN (2, 3, 13) THEN 'P' || (hash(i + 7) % {PARTNERS}) END AS partner_id,
+                    {list(CHANNELS)}[channel + 1] AS channel,
+                    'other' AS channel_group,
+                    channel = 0 AS is_direct,
+                    'click' AS kind,
+                    TIMESTAMPTZ '2025-01-01 00:00:00+00' + to_seconds(CAST(hash(i * 3 + 1) % 25000000 AS BIGINT))
+                        AS occurred_at
+                FROM (
+                    SELECT
+                        i,
+                        CAST(least(hash(i * 5 + 2) % {len(CHANNELS)}, hash(i * 11 + 3) % 17) AS INTEGER) AS channel
+                    FROM range({touches}) AS rows (i)
+                )
+            ) TO '{directory / "touches.parquet"}' (FORMAT parquet)
+            """  # noqa: S608
+        )
+        connection.execute(
+            f"""
+            COPY (
+                SELECT
+                    row_number() OVER () AS conversion_key,
+                    'deal' AS conversion_kind,
+                    'D' || account AS conversion_id,
+                    'C' || account AS account_id,
+                    CAST(100 + hash(account + 1) % 1000000 AS DECIMAL(18, 3)) / 100 AS amount,
+                    'USD' AS currency,
+                    CAST(10 AS HUGEINT) AS mills_per_part,
+                    CAST(1 AS DECIMAL(28, 10)) AS reporting_rate,
+                    'USD' AS reporting_currency,
+                    {_CONVERTED_AT} AS converted_at,
+                    CAST(date_trunc('month', {_CONVERTED_AT}) AS DATE) AS month,
+                    {_CONVERTED_AT} - to_days(CAST(30 + hash(account) % 60 AS INTEGER)) AS lead_at,
+                    {_CONVERTED_AT} - to_days(CAST(hash(account * 3) % 30 AS INTEGER)) AS opportunity_at
+                FROM range({accounts}) AS rows (account)
+                WHERE hash(account) % 5 = 0
+            ) TO '{directory / "conversions.parquet"}' (FORMAT parquet)
+            """  # noqa: S608
+        )
+
+
+def prepare_warehouse(home: Path, directory: Path) -> None:
+    """A warehouse whose touches and conversions are the files, and whose other inputs are there and empty."""
+    from partner_warehouse.warehouse import runner
+
+    settings = load_settings(home=home)
+    runner.prepare(settings)
+    _dbt(home, "build", "--select", "attribution_*", "currencies", "stg_run__parameters", "int_currencies")
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        for name in ("touches", "conversions"):
+            connection.execute(
+                f"CREATE VIEW intermediate.int_{name} AS FROM read_parquet('{directory / name}.parquet')"
+            )
+        connection.execute(
+            "CREATE TABLE intermediate.int_enrolments "
+            "(partner_id VARCHAR, programme VARCHAR, starts_on DATE, ends_on DATE)"
+        )
+
+
+def run_models(home: Path) -> None:
+    """The warehouse's own models: journeys, all ten models' credits per touch, Markov 1 to 3 and Shapley."""
+    _dbt(home, "run", "--select", "int_journeys_lookbacks", "int_journeys*", "credits", "markov", "shapley")
+
+
+def _dbt(home: Path, *command: str) -> None:
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(PARTNER_WAREHOUSE_HOME=str(home), PARTNER_WAREHOUSE_PLANS="", DO_NOT_TRACK="1")
+    places = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
+    outputs = ("--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"))
+    done = dbtRunner().invoke([*command, *places, *outputs, "--quiet"])
+    if not done.success:
+        raise SystemExit(f"dbt {command[0]} failed: {done.exception or [node.message for node in done.result]}")
+
+
+_BARE_JOURNEYS = """
+    CREATE TABLE journeys AS
+    SELECT
+        touch_key,
+        conversion_key,
+        channel,
+        row_number() OVER journey AS position,
+        count(*) OVER (PARTITION BY account_id, conversion_key) AS touches,
+        lead(channel) OVER journey AS following,
+        converted_at - occurred_at AS age
+    FROM read_parquet('{touches}') AS touches
+    LEFT JOIN read_parquet('{conversions}') AS conversions
+        USING (account_id)
+    WHERE conversion_key IS NULL OR occurred_at <= converted_at
+    WINDOW journey AS (PARTITION BY account_id, conversion_key ORDER BY occurred_at, touchpoint_id)
+"""
+
+_BARE_RULES = """
+    CREATE TABLE credits AS
+    SELECT
+        conversion_key,
+        touch_key,
+        CAST(position = 1 AS DOUBLE) AS first_touch,
+        CAST(position = touches AS DOUBLE) AS last_touch,
+        1.0 / touches AS linear,
+        CASE
+            WHEN touches <= 2 THEN 1.0 / touches
+            WHEN position IN (1, touches) THEN 0.4
+            ELSE 0.2 / (touches - 2)
+        END AS position_based,
+        decay / sum(decay) OVER (PARTITION BY conversion_key) AS time_decay
+    FROM (SELECT *, pow(2.0, -epoch(age) / 604800.0) AS decay FROM journeys WHERE conversion_key IS NOT NULL)
+"""
+
+_BARE_TRANSITIONS = """
+    SELECT channel, following, conversion_key IS NOT NULL AS is_converted, position = 1 AS is_first, count(*) AS steps
+    FROM journeys
+    GROUP BY ALL
+"""
+
+
+def bare_sql(work: Path) -> None:
+    """Five rules' credits per touch in floating point, and the chain of order 1: the least that the data asks for."""
+    import numpy as np
+
+    places = {name: str(work / f"{name}.parquet") for name in ("touches", "conversions")}
+    with duckdb.connect(str(work / "bare.duckdb")) as connection:
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(_BARE_JOURNEYS.format(**places))
+        connection.execute(_BARE_RULES)
+        rows = connection.execute(_BARE_TRANSITIONS).fetchall()
+    number = {channel: index for index, channel in enumerate(CHANNELS)}
+    moves = np.zeros((len(CHANNELS), len(CHANNELS)))
+    converting, start = np.zeros(len(CHANNELS)), np.zeros(len(CHANNELS))
+    visits = np.zeros(len(CHANNELS))
+    for channel, following, is_converted, is_first, steps in rows:
+        visits[number[channel]] += steps
+        start[number[channel]] += steps * is_first
+        if following is not None:
+            moves[number[channel], number[following]] += steps
+        elif is_converted:
+            converting[number[channel]] += steps
+    from_start = np.linalg.inv(np.eye(len(CHANNELS)) - moves / visits[:, None])
+    reached = start @ from_start
+    _ = reached / np.diag(from_start) * (from_start @ (converting / visits))
+
+
+def attribution(work: Path, touches: int, measure: Callable[..., Cost]) -> Iterator[Cost]:
+    """All ten models with per-touch credits, Markov 1 to 3 and Shapley, beside bare SQL for half of them.
+
+    Args:
+        work: A directory of its own.
+        touches: How many touches.
+        measure: Runs work in a process of its own and says what it cost.
+    """
+    measure("write the touches", touches, write_touches, work, touches)
+    measure("prepare the warehouse", touches, prepare_warehouse, work / "home", work)
+    yield measure("bare SQL: five rules' credits, Markov of order 1", touches, bare_sql, work)
+    yield measure("attribution: ten models' credits, Markov 1 to 3, Shapley", touches, run_models, work / "home")
