@@ -120,7 +120,7 @@ def _dbt(home: Path, *command: str) -> None:
     outputs = ("--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"))
     done = dbtRunner().invoke([*command, *places, *outputs, "--quiet"])
     if not done.success:
-        raise SystemExit(f"dbt {command[0]} failed: {done.exception or [node.message for node in done.result]}")
+        raise SystemExit(f"dbt {command[0]} failed: look into {home / 'dbt' / 'dbt.log'}")
 
 
 _BARE_JOURNEYS = """
