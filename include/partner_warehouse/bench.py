@@ -323,13 +323,13 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=LARGE_FILE)
     options = parser.parse_args()
     costs: list[Cost] = []
-    benchmarks: tuple[tuple[Callable[..., Iterator[Cost]], tuple[Any, ...]], ...] = (
+    benchmarks: tuple[tuple[Callable[..., Iterator[Cost]], tuple[int, ...]], ...] = (
         (landing, (options.events,)),
         (incremental, (DAYS,)),
         (large_file, (options.megabytes,)),
         (publication, (options.rows,)),
         (serving, (options.rows,)),
-        (attribution, (options.events, measure)),
+        (attribution, (options.events,)),
         (commissions, (options.movements,)),
         (company, ()),
     )

@@ -8,16 +8,13 @@ measurements.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
+from partner_warehouse.bench import Cost, measure
 from partner_warehouse.settings import DBT_PROJECT, load_settings
-
-if TYPE_CHECKING:
-    from partner_warehouse.bench import Cost
 
 CHANNELS = (
     *("direct", "email", "partner_link", "referral", "webinar", "event", "content", "newsletter", "paid_search"),
@@ -120,7 +117,7 @@ def _dbt(home: Path, *command: str) -> None:
     outputs = ("--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"))
     done = dbtRunner().invoke([*command, *places, *outputs, "--quiet"])
     if not done.success:
-        raise SystemExit(f"dbt {command[0]} failed: look into {home / 'dbt' / 'dbt.log'}")
+        raise SystemExit(f"dbt {command[0]} failed; its log is in {home / 'dbt'}: {done.exception}")
 
 
 _BARE_JOURNEYS = """
@@ -190,13 +187,12 @@ def bare_sql(work: Path) -> None:
     _ = reached / np.diag(from_start) * (from_start @ (converting / visits))
 
 
-def attribution(work: Path, touches: int, measure: Callable[..., Cost]) -> Iterator[Cost]:
+def attribution(work: Path, touches: int) -> Iterator[Cost]:
     """All ten models with per-touch credits, Markov 1 to 3 and Shapley, beside bare SQL for half of them.
 
     Args:
         work: A directory of its own.
         touches: How many touches.
-        measure: Runs work in a process of its own and says what it cost.
     """
     measure("write the touches", touches, write_touches, work, touches)
     measure("prepare the warehouse", touches, prepare_warehouse, work / "home", work)
