@@ -33,13 +33,20 @@
     {{ return(adapter.dispatch('exact_ratio')(numerator, denominator)) }}
 {%- endmacro %}
 {% macro default__exact_ratio(numerator, denominator) -%} {{ whole_ratio(numerator, denominator) }} {%- endmacro %}
+{#
+    DuckDB works out a shared part of an expression beforehand, even out of a `try`, and so one that overflows would stop
+    the build. It leaves the branches of a case alone: the bounds of `whole_ratio` are asked first.
+#}
 {% macro duckdb__exact_ratio(numerator, denominator) -%}
-    coalesce(
-        try(cast({{ whole_ratio(numerator, denominator) }} as decimal(30, 12))),
-        try_cast(
-            try(cast({{ numerator }} as double)) / nullif(try(cast({{ denominator }} as double)), 0) as decimal(30, 12)
-        )
-    )
+    case
+        when abs(try(cast({{ numerator }} as double))) < 8e15 and abs(try(cast({{ denominator }} as double))) < 8e27
+            then try_cast({{ whole_ratio(numerator, denominator) }} as decimal(30, 12))
+        else
+            try_cast(
+                try(cast({{ numerator }} as double)) / nullif(try(cast({{ denominator }} as double)), 0)
+                as decimal(30, 12)
+            )
+    end
 {%- endmacro %}
 
 {# The same for numbers that are small, such as scores; the only one for aggregates, which cannot be tried. #}

@@ -65,8 +65,7 @@ class EventsServer:
             return Json({"error": {"code": "bad_request", "message": message}}, status_code=400)
         names = self._clock.snapshot.event_files
         first = bisect_right(names, request.query_params.get("after", ""))
-        page = [self._events.describe(name) for name in names[first : first + int(limit)]]
-        files = [{"name": file.name, "bytes": file.size, "etag": file.etag} for file in page]
+        files = [self._describe(name) for name in names[first : first + int(limit)]]
         return Json({"files": files, "has_more": first + int(limit) < len(names)})
 
     async def _file(self, request: Request) -> Response:
@@ -76,10 +75,16 @@ class EventsServer:
         if place < 0 or names[place] != name:
             return Json({"error": {"code": "not_found", "message": "no such file"}}, status_code=404)
         headers = {"ETag": f'"{self._events.describe(name).etag}"'}
+        return Response(self._content(name), media_type="application/gzip", headers=headers)
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        described = self._events.describe(name)
+        size = len(self._content(name)) if self._shape == "snowplow" else described.size
+        return {"name": name, "bytes": size, "etag": described.etag}
+
+    def _content(self, name: str) -> bytes:
         content = self._events.content(name)
-        if self._shape == "snowplow":
-            content = _snowplow_file(content)
-        return Response(content, media_type="application/gzip", headers=headers)
+        return _snowplow_file(content) if self._shape == "snowplow" else content
 
 
 def _snowplow_file(content: bytes) -> bytes:
