@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from landed_records import land_records, rows, schema_of
 
 from partner_warehouse.errors import BadInputError, TransientError
-from partner_warehouse.landing import store
+from partner_warehouse.landing import layout, store
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.landing.layout import data_files, ensure_schema, object_dir
 from partner_warehouse.landing.manifest import load_ids, manifests
@@ -103,7 +103,7 @@ def test_positions_are_those_of_the_lines_however_many_threads_read_them(setting
             for n in range(1, count + 1):
                 at = "no instant" if broken and n == 7 else "2026-01-01T00:00:00.000Z"
                 file.write(f'{{"id": "{n}", "at": "{at}", "note": "{"x" * 300}"}}\n')
-        assert path.stat().st_size > 2 * 2 * store.MAX_RECORD_BYTES, "several buffers, or one thread reads it all"
+        assert path.stat().st_size > 2 * 2 * layout.MAX_RECORD_BYTES, "several buffers, or one thread reads it all"
         received = ReceivedFile(path, path.name, "", path.stat().st_size, records=count)
         outcome = store.land(schema, [received], settings)
     assert outcome.landed == count - broken
@@ -181,7 +181,8 @@ def test_landed_columns_are_those_of_the_empty_load(settings: Settings) -> None:
 def test_a_record_that_is_too_long_is_refused_without_quoting_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    monkeypatch.setattr(store, "MAX_RECORD_BYTES", 1 << 20)
+    for module in (layout, store):
+        monkeypatch.setattr(module, "MAX_RECORD_BYTES", 1 << 20)
     records = [FINE, FINE | {"id": "b"}]
     records.insert(place, FINE | {"id": "marked" * (1 << 20)})
     with pytest.raises(BadInputError, match="longer than 1 MiB") as refused:

@@ -133,7 +133,7 @@ class Events:
                         schema, received, settings, connection=connection, cursor_from=cursor, cursor_to=cursor_to
                     )
                 for entry in fetched:
-                    entry.path.unlink()
+                    entry.path.unlink(missing_ok=True)
                 empty |= {entry.name for entry in received if not entry.records}
                 cursor = cursor_to
                 known |= {listed.name: listed.mark for listed in batch}

@@ -23,7 +23,7 @@ from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.http import Onward, RefusedError, SourceClient
 from partner_warehouse.extract.raw_json import elements, members, parse
 from partner_warehouse.landing.catalog import ObjectSchema
-from partner_warehouse.landing.store import MAX_RECORD_BYTES
+from partner_warehouse.landing.layout import MAX_RECORD_BYTES
 
 VERSION = "v62.0"
 STAMP = "SystemModstamp"

@@ -46,7 +46,7 @@ META_COLUMNS: dict[str, str] = {
     "_raw": "VARCHAR",
 }
 """What landing adds to each record: the load and its instant (UTC), the file or page it came in, its position in the
-load from 1, and the record as received (JSON text)."""
+load from 1, and the record as received (JSON text; NULL where the load keeps the received files)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class ObjectSchema:
     Attributes:
         envelope: Paths that a record of the source may have and that nobody types, with all that lies below them: not
             reported as undeclared. Like any other field they are kept in the record as received.
+        keeps_files: A load keeps the received files themselves, instead of each record in `_raw`.
         freshness: When it is stale.
     """
 
@@ -99,6 +100,7 @@ class ObjectSchema:
     fields: tuple[Field, ...]
     envelope: frozenset[tuple[str, ...]] = frozenset()
     freshness: Freshness = Freshness()
+    keeps_files: bool = False
 
     @property
     def key(self) -> str:
@@ -207,6 +209,7 @@ def _catalog(source: str, addition: Path | None, _changed: int) -> SourceCatalog
                 for field, declaration in (fields | common).items()
             ),
             envelope,
+            keeps_files=declared.get("received") == "files",
         )
         for name, fields in declared["objects"].items()
     }
@@ -257,8 +260,8 @@ def _added(
             # The engine that lands them tells names apart without regard to case.
             if (other := folded.setdefault(field.lower(), field)) != field:
                 raise BadInputError(f"{where}, field {field}: there is {other} already; write it alike")
-        freshness = known[name].freshness if name in known else Freshness()
-        found[name] = ObjectSchema(source, name, tuple(merged.values()), envelope, freshness)
+        as_before = known.get(name, ObjectSchema(source, name, (), envelope))
+        found[name] = replace(as_before, fields=tuple(merged.values()))
     names: dict[str, str] = {}
     for name in known | found:
         if (other := names.setdefault(name.lower(), name)) != name:

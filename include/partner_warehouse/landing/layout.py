@@ -3,6 +3,7 @@
     HOME/landing/<source>/<object>/<load_id>/
         data.parquet         declared columns, then the meta columns of `catalog.META_COLUMNS`
         quarantine.parquet   records that could not be typed, one row per broken field
+        received-<n>.…       of objects that keep them: the files as received, in the order of the manifest's `files`
         manifest.json        counts, cursor, undeclared fields, input files and their hashes
 
 A load becomes visible by one rename of its directory; readers glob `<object>/*/data.parquet`, through `data_files`.
@@ -11,6 +12,7 @@ A load becomes visible by one rename of its directory; readers glob `<object>/*/
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,6 +21,9 @@ from partner_warehouse.landing.catalog import ObjectSchema, catalogued_sources, 
 
 SCHEMA_LOAD = "0-schema"
 """The load that holds no record, only columns: with it, a model over an object that never arrived builds."""
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+"""The longest record that is accepted, in bytes."""
 
 QUARANTINE_COLUMNS: dict[str, str] = {
     "source": "VARCHAR",
@@ -53,6 +58,44 @@ def data_files(pattern: Path | str, *, union_by_name: bool = False) -> str:
     row = "coalesce(_row, file_row_number + 1) AS _row"
     records = f"read_parquet({files}, file_row_number = true{options})"
     return f"(SELECT * EXCLUDE (file_row_number) REPLACE ({row}) FROM {records})"  # noqa: S608
+
+
+def received_name(index: int, path: Path) -> str:
+    """The name under which a load keeps a received file.
+
+    Args:
+        index: Its place in the manifest's `files`, from 0.
+        path: The spooled file; its suffixes tell how it is read.
+    """
+    return f"received-{index:06d}{''.join(path.suffixes)}"
+
+
+def lines(paths: Sequence[Path]) -> str:
+    """SQL of files of newline JSON as lines, `raw`, each with its file's path, `filename`; empty lines are none.
+
+    No character of a valid JSON text is the delimiter, and so a line is one column.
+
+    Args:
+        paths: The files, gzipped where the name ends in `.gz`.
+    """
+    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return (
+        f"SELECT raw, filename FROM read_csv([{listed}], delim = '\x01', quote = '', escape = '', header = false, "  # noqa: S608
+        "columns = {'raw': 'VARCHAR'}, auto_detect = false, filename = true, "
+        f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {2 * MAX_RECORD_BYTES}) WHERE raw IS NOT NULL"
+    )
+
+
+def received_records(load: Path) -> str:
+    """SQL of the records of one load as received, `raw`, quarantined ones and duplicates too, where it keeps its files.
+
+    Raises:
+        FileNotFoundError: The load keeps none: its records are in the column `_raw`.
+    """
+    kept = sorted(load.glob("received-*"))
+    if not kept:
+        raise FileNotFoundError(f"{load}: it keeps no received files; read the column _raw of its data.parquet")
+    return f"(SELECT raw FROM ({lines(kept)}))"  # noqa: S608
 
 
 def ensure_schema(landing: Path) -> None:
