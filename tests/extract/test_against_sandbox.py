@@ -46,7 +46,7 @@ def ingest_all(settings: Settings) -> dict[str, LoadOutcome]:
 
 
 def newest_versions(settings: Settings) -> dict[str, list[Any]]:
-    """Of each object, the raw text of every key's valid version, as staging chooses it."""
+    """Of each object, every key's valid version as staging chooses it: as received, else as typed."""
     found: dict[str, list[Any]] = {}
     with duckdb.connect() as connection:
         for source in SOURCES:
@@ -58,8 +58,10 @@ def newest_versions(settings: Settings) -> dict[str, list[Any]]:
                 key = columns[0]
                 stamp = next((column for column in STAMPS if column in columns), None)
                 order = f"{stamp} DESC NULLS LAST, _load_id DESC, _row DESC" if stamp else "_load_id DESC, _row DESC"
+                typed = ", ".join(f"'{column}': \"{column}\"" for column in columns if not column.startswith("_"))
                 rows = connection.sql(
-                    f"SELECT DISTINCT ON ({key}) _raw FROM {data_files(path / '*' / 'data.parquet')} "
+                    f"SELECT DISTINCT ON ({key}) coalesce(_raw, CAST({{{typed}}} AS VARCHAR)) "
+                    f"FROM {data_files(path / '*' / 'data.parquet')} "
                     f"ORDER BY {key}, {order}"
                 ).fetchall()
                 found[f"{source}.{name}"] = sorted(row[0] for row in rows)

@@ -65,7 +65,7 @@ def _land(
     return replace(outcome, load_ids=(), bytes=0), kept, aside
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(LINES, max_size=6), min_size=1, max_size=3))
 @example([[json.dumps(FINE | {"id": key}) for key in "abab"], [json.dumps(FINE)]])
 @example([[json.dumps(FINE)], [], [json.dumps(FINE | {"name": "x"}), "{", json.dumps(FINE)]])

@@ -37,6 +37,7 @@ class EventsServer:
         self._events = company.events
         self._clock = clock
         self._plan = plan
+        self._snowplow_files: dict[str, bytes] = {}
 
     def app(self) -> Starlette:
         """The application."""
@@ -83,8 +84,11 @@ class EventsServer:
         return {"name": name, "bytes": size, "etag": described.etag}
 
     def _content(self, name: str) -> bytes:
-        content = self._events.content(name)
-        return _snowplow_file(content) if self._shape == "snowplow" else content
+        if self._shape != "snowplow":
+            return self._events.content(name)
+        if name not in self._snowplow_files:
+            self._snowplow_files[name] = _snowplow_file(self._events.content(name))
+        return self._snowplow_files[name]
 
 
 def _snowplow_file(content: bytes) -> bytes:
