@@ -43,7 +43,7 @@ def test_both_shapes_are_the_same_events(home: Path, tmp_path: Path, monkeypatch
     landed: dict[str, dict[str, tuple[int, int]]] = {}
     for shape in ("segment", "snowplow"):
         settings = load_settings(home=tmp_path / shape)
-        company = Company.generate(seed=11, scale=0.05, profile_name="chaos")
+        company = Company.generate(seed=11, scale=0.02, profile_name="chaos")
         with serve(company, event_shape=shape) as endpoints, monkeypatch.context() as patched:
             variables = connection_variables(endpoints.urls)
             connection = json.loads(variables[VARIABLE])
