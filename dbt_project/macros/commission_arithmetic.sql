@@ -108,9 +108,19 @@
 {% macro default__share_units(share, digits) -%}
     {{ default__to_units('cast(' ~ share ~ ' as decimal(18, ' ~ digits ~ '))', digits) }}
 {%- endmacro %}
-{# Its digits without the point: exact, and a fraction of the time of a division of 128 bits. #}
+{# Up to a thousand the double of such a number is nearer to it than to any other. #}
 {% macro duckdb__share_units(share, digits) -%}
-    cast(replace(cast(cast({{ share }} as decimal(18, {{ digits }})) as varchar), '.', '') as hugeint)
+    cast(
+        case
+            when abs({{ share }}) <= 1000 then {{ small_units('cast(' ~ share ~ ' as decimal(18, ' ~ digits ~ '))', digits) }}
+            else {{ default__share_units(share, digits) }}
+        end as hugeint
+    )
+{%- endmacro %}
+
+{# A number up to a thousand, with at most twelve decimals, as a whole number of 10^-digits in 64 bits. #}
+{% macro small_units(number, digits) -%}
+    cast(round(cast({{ number }} as double) * {{ 10 ** digits }}) as bigint)
 {%- endmacro %}
 
 {# Mills as money. #}
@@ -230,11 +240,29 @@
 {%- endmacro %}
 
 {# One fraction by another, as a fraction, rounded to its twelve decimals; the divisor is above zero. #}
-{% macro fraction_ratio(part, whole) -%}
+{% macro fraction_ratio(part, whole) -%} {{ return(adapter.dispatch('fraction_ratio')(part, whole)) }} {%- endmacro %}
+{% macro default__fraction_ratio(part, whole) -%}
     cast(
         cast({{ round_ratio(to_units(part, 12) ~ ' * ' ~ 10 ** 12, to_units(whole, 12)) }} as decimal(25, 0))
         * cast(0.000000000001 as decimal(12, 12)) as {{ fraction() }}
     )
+{%- endmacro %}
+{# Up to four, both are whole numbers of 43 bits: six decimals of the quotient, then six of what is left, fit 64 bits. #}
+{% macro duckdb__fraction_ratio(part, whole) -%}
+    {%- set n = small_units(part, 12) -%}
+    {%- set d = small_units(whole, 12) -%}
+    case
+        when {{ part }} = {{ whole }} then cast(1 as {{ fraction() }})
+        when {{ part }} between 0 and 4 and {{ whole }} <= 4
+            then cast(
+                cast(
+                    {{ n }} * 1000000 // {{ d }} * 1000000
+                    + (2000000 * ({{ n }} * 1000000 % {{ d }}) + {{ d }}) // (2 * {{ d }})
+                    as decimal(18, 0)
+                ) * cast(0.000000000001 as decimal(12, 12)) as {{ fraction() }}
+            )
+        else {{ default__fraction_ratio(part, whole) }}
+    end
 {%- endmacro %}
 
 {# The day that an instant has in a time zone. #}

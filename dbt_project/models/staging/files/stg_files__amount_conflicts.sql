@@ -4,8 +4,8 @@ payments as (
 
     select
         {{ text('payment_id') }} as record_key,
-        cast(amount as {{ money() }}) as amount,
-        cast(coalesce(from_credit, 0) as {{ money() }}) as from_credit,
+        {{ landed_money('amount') }} as amount,
+        {{ landed_money('coalesce(from_credit, 0)') }} as from_credit,
         {{ code('currency') }} as currency,
         updated_at,
         is_deleted,
@@ -21,7 +21,7 @@ refunds as (
 
     select
         {{ text('refund_id') }} as record_key,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         updated_at,
         is_deleted,
         _load_id,
@@ -36,7 +36,7 @@ credit_notes as (
 
     select
         {{ text('credit_note_id') }} as record_key,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         updated_at,
         is_deleted,
         _load_id,

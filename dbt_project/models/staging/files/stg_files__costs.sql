@@ -14,7 +14,7 @@ typed as (
         {{ text('partner_id') }} as partner_id,
         {{ text('activity_id') }} as activity_id,
         {{ text('category') }} as category,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         {{ code('currency') }} as currency,
         cast(partner_share as {{ fraction() }}) as partner_share,
         updated_at,

@@ -11,7 +11,7 @@ typed as (
     select
         {{ text('credit_note_id') }} as credit_note_id,
         {{ text('invoice_id') }} as invoice_id,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         issued_at,
         updated_at,
         is_deleted,

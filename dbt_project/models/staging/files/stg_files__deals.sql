@@ -13,7 +13,7 @@ typed as (
         {{ text('customer_id') }} as customer_id,
         {{ text('name') }} as name,
         {{ text('stage') }} as stage,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         {{ code('currency') }} as currency,
         created_at,
         opportunity_at,

@@ -13,7 +13,7 @@ typed as (
         month,
         {{ text('country') }} as country,
         {{ text('segment') }} as segment,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         {{ code('currency') }} as currency,
         updated_at,
         is_deleted,

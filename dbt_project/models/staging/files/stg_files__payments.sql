@@ -11,8 +11,8 @@ typed as (
     select
         {{ text('payment_id') }} as payment_id,
         {{ text('invoice_id') }} as invoice_id,
-        cast(amount as {{ money() }}) as amount,
-        cast(coalesce(from_credit, 0) as {{ money() }}) as from_credit,
+        {{ landed_money('amount') }} as amount,
+        {{ landed_money('coalesce(from_credit, 0)') }} as from_credit,
         {{ code('currency') }} as currency,
         paid_at,
         updated_at,

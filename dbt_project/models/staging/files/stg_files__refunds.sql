@@ -11,7 +11,7 @@ typed as (
     select
         {{ text('refund_id') }} as refund_id,
         {{ text('payment_id') }} as payment_id,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         coalesce({{ word('kind') }}, 'refund') as kind,
         refunded_at,
         updated_at,

@@ -14,7 +14,7 @@ typed as (
         {{ text('dealname') }} as name,
         {{ text('dealstage') }} as stage,
         {{ word('partner_role') }} as partner_role,
-        cast(amount as {{ money() }}) as amount,
+        {{ landed_money('amount') }} as amount,
         {{ code('deal_currency_code') }} as currency,
         coalesce(hs_is_closed_won, false) as is_won,
         createdate as created_at,

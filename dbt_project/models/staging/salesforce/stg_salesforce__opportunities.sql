@@ -14,7 +14,7 @@ typed as (
         {{ text('CampaignId') }} as campaign_id,
         {{ text('Name') }} as name,
         {{ text('StageName') }} as stage,
-        cast(Amount as {{ money() }}) as amount,
+        {{ landed_money('Amount') }} as amount,
         {{ code('CurrencyIsoCode') }} as currency,
         coalesce(IsClosed, false) as is_closed,
         coalesce(IsWon, false) as is_won,
