@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -35,16 +35,28 @@ def coalitions(journeys: Iterable[Journey]) -> Coalitions:
     return counts
 
 
-def conversion_rate_without(journeys: Sequence[Journey], order: int, removed: int | None) -> Fraction:
-    """The chain's conversion rate when journeys that reach a unit never convert, by elimination in fractions."""
-    start: Counter[tuple[int, ...]] = Counter()
-    moves: dict[tuple[int, ...], Counter[tuple[int, ...] | bool]] = {}
+Moves = Mapping[tuple[int, ...], Counter[tuple[int, ...] | bool]]
+"""How often each state was followed by which; the empty state is the beginning, true and false are the ends."""
+
+
+def moves_between_states(journeys: Iterable[Journey], order: int) -> Moves:
+    """Count the moves of the chain of an order."""
+    moves: dict[tuple[int, ...], Counter[tuple[int, ...] | bool]] = defaultdict(Counter)
     for touches, converted in journeys:
         states = [touches[max(0, place - order + 1) : place + 1] for place in range(len(touches))]
-        start[states[0]] += 1
-        for state, following in zip(states, [*states[1:], converted], strict=True):
-            moves.setdefault(state, Counter())[following] += 1
-    kept = [state for state in moves if state[-1] != removed]
+        for state, following in zip([(), *states], [*states, converted], strict=True):
+            moves[state][following] += 1
+    return moves
+
+
+def conversion_rate_without(journeys: Sequence[Journey], order: int, removed: int | None) -> Fraction:
+    """The chain's conversion rate when journeys that reach a unit never convert, by elimination in fractions."""
+    return rate_without(moves_between_states(journeys, order), removed)
+
+
+def rate_without(moves: Moves, removed: int | None) -> Fraction:
+    """The same, from the moves."""
+    kept = [state for state in moves if not state or state[-1] != removed]
     index = {state: place for place, state in enumerate(kept)}
     system = []
     for state in kept:
@@ -57,10 +69,7 @@ def conversion_rate_without(journeys: Sequence[Journey], order: int, removed: in
             elif following in index:
                 row[index[following]] -= Fraction(count, visits)
         system.append(row)
-    rates = _solve(system)
-    return sum((count * rates[index[state]] for state, count in start.items() if state in index), Fraction(0)) / len(
-        journeys
-    )
+    return _solve(system)[index[()]]
 
 
 def _solve(system: list[list[Fraction]]) -> list[Fraction]:

@@ -6,7 +6,14 @@ from itertools import groupby, permutations
 
 import numpy as np
 import pytest
-from attribution_journeys import Journey, coalitions, conversion_rate_without, transitions
+from attribution_journeys import (
+    Journey,
+    coalitions,
+    conversion_rate_without,
+    moves_between_states,
+    rate_without,
+    transitions,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +83,32 @@ def test_a_very_long_run_of_one_channel_does_not_slow_a_large_chain(monkeypatch:
     effects = removal_effects(build_chain(transitions(journeys), 3, UNITS))
     # One of two conversions never meets channel 0, so half is lost without it.
     assert effects[0] == pytest.approx(0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_loop_that_is_hardly_ever_left_does_not_slow_a_large_chain(
+    monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    """A machine that clicks two channels in turn a million times, among people: its series has no end."""
+    monkeypatch.setattr(attribution, "DENSE_STATES", 0)
+    generator = np.random.default_rng(11)
+    journeys: list[Journey] = [
+        (tuple(generator.integers(0, UNITS, generator.integers(1, 6)).tolist()), bool(generator.random() < 0.3))
+        for _ in range(25)
+    ]
+    journeys += [((4, 5) * 4, True), ((0, 4, 5, 4, 5, 4, 1), False), ((2, 5, 4, 5, 4, 0), True)]
+    turns, loop = 1_000_000, (4, 5, 4, 5)
+    observed = transitions(journeys)
+    moves = moves_between_states(journeys, order)
+    for third, second, last, following in (loop, loop[1:] + loop[:1]):
+        states = np.stack([observed.third, observed.second, observed.last, observed.following])
+        observed.count[([third, second, last, following] == states.T).all(axis=1)] += turns
+        moves[(third, second, last)[-order:]][(third, second, last, following)[-order:]] += turns
+    effects = removal_effects(build_chain(observed, order, UNITS + 2))
+    whole = rate_without(moves, None)
+    for unit in range(UNITS + 2):
+        lost = 1 - rate_without(moves, unit) / whole
+        assert effects[unit] == pytest.approx(float(lost), abs=5e-11)
 
 
 def test_a_unit_that_begins_every_converting_journey_takes_all_conversions_with_it() -> None:
