@@ -181,6 +181,15 @@
 {% macro default__row_key() -%} (monotonically_increasing_id() + 1) {%- endmacro %}
 {% macro duckdb__row_key() -%} row_number() over () {%- endmacro %}
 
+{# Which of so many groups a text is put into, from 0: always the same, and without regard to what else there is. #}
+{% macro group_of(value, groups) -%} {{ return(adapter.dispatch('group_of')(value, groups)) }} {%- endmacro %}
+{% macro default__group_of(value, groups) -%}
+    cast(cast(conv(substr(md5({{ value }}), 1, 8), 16, 10) as bigint) % {{ groups }} as integer)
+{%- endmacro %}
+{% macro duckdb__group_of(value, groups) -%}
+    cast(cast('0x' || substr(md5({{ value }}), 1, 8) as bigint) % {{ groups }} as integer)
+{%- endmacro %}
+
 {# Parts of 10^-12 as a number of conversions. #}
 {% macro parts_to_number(parts) -%}
     cast(cast({{ parts }} as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(28, 12))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -20,6 +22,9 @@ from attribution_paths import (
 from attribution_warehouse import build_attribution
 
 from partner_warehouse.settings import load_settings
+from partner_warehouse.warehouse.runner import build
+
+INTERVALS = "SELECT * FROM attribution.markov_intervals ORDER BY unit, model_order, unit_id"
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +34,18 @@ def data() -> list[CountedPath]:
 
 
 @pytest.fixture(scope="module")
-def built(data: list[CountedPath], tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse of these journeys: only what the credits and the chains need."""
+def home(data: list[CountedPath], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation with these journeys: only what the credits and the chains need."""
     settings = load_settings(home=tmp_path_factory.mktemp("paths"), sources=("files",))
     write_journeys(data, settings.inbox_dir)
-    with build_attribution(settings, with_tests=False, select="+credits +markov") as connection:
+    build_attribution(settings, with_tests=False, select="+credits +markov_intervals").close()
+    return settings.home
+
+
+@pytest.fixture(scope="module")
+def built(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Its warehouse, open for reading."""
+    with duckdb.connect(str(load_settings(home=home).warehouse_path), read_only=True) as connection:
         yield connection
 
 
@@ -93,3 +105,32 @@ def test_a_channel_that_only_nulls_meet_earns_nothing(built: duckdb.DuckDBPyConn
         [NULL_ONLY],
     ).fetchall()
     assert rows == [(Decimal(0), Decimal(0), Decimal(0), 22, True)]
+
+
+def test_the_same_journeys_have_the_same_intervals(
+    built: duckdb.DuckDBPyConnection, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever numbers the touches are given when they are gathered again."""
+    first = built.execute(INTERVALS).fetchall()
+    assert len(first) == len(CHANNELS) + 2
+    again = load_settings(home=shutil.copytree(home, tmp_path / "again"), sources=("files",))
+    monkeypatch.setenv("DBT_INDIRECT_SELECTION", "empty")
+    models = "int_touches int_journeys_units int_journeys_steps int_journeys_group_transitions+"
+    build("marts", again, select=models)
+    with duckdb.connect(str(again.warehouse_path), read_only=True) as connection:
+        assert connection.execute(INTERVALS).fetchall() == first
+
+
+def test_what_is_known_lies_within_its_interval(built: duckdb.DuckDBPyConnection, data: list[CountedPath]) -> None:
+    found = {
+        channel: rest
+        for channel, *rest in built.execute(
+            "SELECT unit_id, removal_effect_lower, removal_effect_upper, conversions_lower, conversions_upper, "
+            "replicates FROM attribution.markov_intervals WHERE unit = 'channel'"
+        ).fetchall()
+    }
+    for channel, (effect, conversions) in markov(data, 1).items():
+        effect_lower, effect_upper, lower, upper, replicates = found[channel]
+        assert effect_lower <= round(effect, 12) <= effect_upper
+        assert lower <= round(conversions, 6) <= upper
+        assert replicates == 200

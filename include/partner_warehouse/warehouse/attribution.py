@@ -334,7 +334,7 @@ def removal_effect_table(transitions: pa.Table, units: pa.Table) -> pa.Table:
     """
     rows: list[dict[str, object]] = []
     for unit in ("channel", "partner"):
-        observed, names = number_transitions(transitions, units, unit)
+        observed, names = number_transitions(transitions_of(unit, transitions), units, unit)
         for order in (1, 2, 3) if names else ():
             effects = removal_effects(build_chain(observed, order, len(names)))
             rows += [
@@ -344,13 +344,19 @@ def removal_effect_table(transitions: pa.Table, units: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=REMOVAL_EFFECTS)
 
 
-def number_transitions(transitions: pa.Table, units: pa.Table, unit: str) -> tuple[Transitions, list[str]]:
-    """The transitions of one kind of unit, in one order whatever the table's, and the names of its numbers.
+def transitions_of(unit: str, transitions: pa.Table) -> pa.Table:
+    """The transitions of one kind of unit, in one order whatever the table's; of one move, the groups in theirs."""
+    columns = ("third_last_key", "second_last_key", "last_key", "following_key", "outcome", "account_group")
+    order = [(column, "ascending") for column in columns if column in transitions.column_names]
+    return transitions.filter(pc.equal(transitions["unit"], unit)).sort_by(order)
+
+
+def number_transitions(observed: pa.Table, units: pa.Table, unit: str) -> tuple[Transitions, list[str]]:
+    """The transitions of one kind of unit, row by row, and the names of its numbers.
 
     Units that are in no journey have no number.
     """
     columns = ("third_last_key", "second_last_key", "last_key", "following_key")
-    observed = transitions.filter(pc.equal(transitions["unit"], unit))
     third, second, last, following = (observed[column].to_numpy().astype(np.int64) for column in columns)
     converted = np.asarray(pc.equal(observed["outcome"], "converted").to_numpy(), dtype=np.bool_)
     named = units.filter(pc.equal(units["unit"], unit))
@@ -360,16 +366,14 @@ def number_transitions(transitions: pa.Table, units: pa.Table, unit: str) -> tup
     def number(column: Integers, absent: Integers) -> Integers:
         return np.where(column > 0, np.searchsorted(keys, column), absent)
 
-    ends = np.where(converted, CONVERTED, OPEN)
     nothing = np.full_like(last, NOTHING)
-    order = np.lexsort((converted, following, last, second, third))
     return (
         Transitions(
-            third=number(third, nothing)[order],
-            second=number(second, nothing)[order],
-            last=number(last, nothing)[order],
-            following=number(following, ends)[order],
-            count=observed["journeys"].to_numpy().astype(np.int64)[order],
+            third=number(third, nothing),
+            second=number(second, nothing),
+            last=number(last, nothing),
+            following=number(following, np.where(converted, CONVERTED, OPEN)),
+            count=observed["journeys"].to_numpy().astype(np.int64),
         ),
         [str(name_of[key]) for key in keys.tolist()],
     )
