@@ -1,18 +1,23 @@
 """What ten million touches cost: every attribution model, beside bare SQL on the same data.
 
 The touches and conversions are Parquet files from a formula. The warehouse reads them as its `int_touches` and
-`int_conversions` and runs its own dbt models from there; the bare SQL reads the same files. Loading is part of both
-measurements.
+`int_conversions` and runs its own dbt models from there; the bare SQL and the libraries that others use read the same
+files. Loading is part of every measurement.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+from rich.console import Console
 
+from partner_warehouse import bench_attribution_peers
 from partner_warehouse.bench import Cost, measure
 from partner_warehouse.settings import DBT_PROJECT, load_settings
 
@@ -24,6 +29,16 @@ CHANNELS = (
 PARTNERS = 60
 
 TOUCHES_PER_ACCOUNT = 4
+
+PEERS = {
+    "ChannelAttribution": "three rules by channel, Markov 1 to 3 simulated",
+    "marketing_attribution_models": "five rules by channel, Markov 1",
+}
+
+PEER_SECONDS = 900
+"""How long a library may take to be built, or to run."""
+
+REQUIREMENTS = DBT_PROJECT.parent / "requirements"
 
 _CONVERTED_AT = "TIMESTAMPTZ '2025-10-20 00:00:00+00' - to_seconds(CAST(hash(account * 13 + 5) % 5000000 AS BIGINT))"
 
@@ -106,7 +121,13 @@ def prepare_warehouse(home: Path, directory: Path) -> None:
 
 def run_models(home: Path) -> None:
     """The warehouse's own models: journeys, all ten models' credits per touch, Markov 1 to 3 and Shapley."""
-    _dbt(home, "run", "--select", "int_journeys_lookbacks", "int_journeys*", "credits", "markov", "shapley")
+    models = ("int_journeys*", "credits", "markov", "shapley")
+    _dbt(home, "run", "--select", *models, "--exclude", "int_journeys_group_transitions+")
+
+
+def run_intervals(home: Path) -> None:
+    """The bootstrap intervals of the removal effects, after them."""
+    _dbt(home, "run", "--select", "int_journeys_group_transitions+")
 
 
 def _dbt(home: Path, *command: str) -> None:
@@ -198,3 +219,42 @@ def attribution(work: Path, touches: int) -> Iterator[Cost]:
     measure("prepare the warehouse", touches, prepare_warehouse, work / "home", work)
     yield measure("bare SQL: five rules' credits, Markov of order 1", touches, bare_sql, work)
     yield measure("attribution: ten models' credits, Markov 1 to 3, Shapley", touches, run_models, work / "home")
+    yield measure("attribution: intervals of removal effects", touches, run_intervals, work / "home")
+    yield from _peers(work, touches)
+
+
+def _peers(work: Path, touches: int) -> Iterator[Cost]:
+    """What the libraries that others use take for what they can do; what cannot be had is said and left out."""
+    environment = load_settings().home / "bench-peers"
+    for library, models in PEERS.items():
+        try:
+            python = _environment_of_peers(environment, library)
+            printed = _run(python, bench_attribution_peers.__file__, library, work)
+        except (subprocess.SubprocessError, OSError) as error:
+            Console(stderr=True).print(f"NOT MEASURED: {library}: {error}", style="bold red")
+            continue
+        cost = json.loads(printed.splitlines()[-1])
+        yield Cost(f"{library}: {models}", cost["seconds"], cost["peak_mb"], touches)
+
+
+def _environment_of_peers(directory: Path, library: str) -> Path:
+    """The interpreter of an environment with the library, by the hashes of its lock; one of them is built, in time.
+
+    Raises:
+        SubprocessError: It could not be installed.
+    """
+    python = directory / "bin" / "python"
+    uv = Path(sys.executable).with_name("uv")
+    install = (uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "--no-deps")
+    if not python.exists():
+        _run(uv, "venv", "--quiet", "--python", sys.executable, directory)
+    _run(*install, "--no-build", "-r", REQUIREMENTS / "bench.txt")
+    if library == "ChannelAttribution":
+        _run(*install, "--no-build-isolation", "-r", REQUIREMENTS / "bench-source.txt")
+    return python
+
+
+def _run(*command: str | Path) -> str:
+    """What a command printed; it has so long, and no longer."""
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=PEER_SECONDS)  # noqa: S603
+    return done.stdout
