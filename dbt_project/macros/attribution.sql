@@ -195,15 +195,6 @@
     cast(cast({{ parts }} as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(28, 12))
 {%- endmacro %}
 
-{# An amount to its currency's minor unit, a half away from zero. #}
-{% macro round_to_minor_unit(amount, minor_unit) -%}
-    case {{ minor_unit }}
-        when 0 then cast(round({{ amount }}, 0) as {{ money() }})
-        when 3 then cast(round({{ amount }}, 3) as {{ money() }})
-        else cast(round({{ amount }}, 2) as {{ money() }})
-    end
-{%- endmacro %}
-
 {#
     The rows of a relation with a column more: their parts of a whole by largest remainder. Within each group of `by`,
     every row gets the whole part of whole * weight / sum(weight), and what is left goes one by one to the largest

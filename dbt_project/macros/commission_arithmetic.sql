@@ -103,6 +103,11 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# A sum of money as a whole number of thousandths: more than 64 bits hold, and slower for it. #}
+{% macro total_to_mills(amount) -%}
+    cast(cast({{ amount }} as {{ money_total() }}) * cast(1000 as decimal(4, 0)) as {{ wide_integer() }})
+{%- endmacro %}
+
 {# A share as a whole number of 10^-digits; what is beyond them is rounded. #}
 {% macro share_units(share, digits) -%} {{ return(adapter.dispatch('share_units')(share, digits)) }} {%- endmacro %}
 {% macro default__share_units(share, digits) -%}

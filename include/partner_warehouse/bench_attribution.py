@@ -121,7 +121,7 @@ def prepare_warehouse(home: Path, directory: Path) -> None:
 
 def run_models(home: Path) -> None:
     """The warehouse's own models: journeys, all ten models' credits per touch, Markov 1 to 3 and Shapley."""
-    models = ("int_journeys*", "credits", "markov", "shapley")
+    models = ("int_journeys*", "int_conversion_revenue", "credits", "markov", "shapley")
     _dbt(home, "run", "--select", *models, "--exclude", "int_journeys_group_transitions+")
 
 

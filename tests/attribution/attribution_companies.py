@@ -7,12 +7,16 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 LOOKBACK = timedelta(days=365)
 HALF_LIFE = timedelta(days=7)
 PARTS = 10**12
+MOST_MILLS = 10**18 - 1
+"""The largest amount that the file drop takes: fifteen digits before the point."""
+
 CHANNELS = ("direct", "email", "partner_link")
 MILESTONES: Mapping[str, Mapping[str, Fraction]] = {
     "first_touch": {"first": Fraction(1)},
@@ -153,7 +157,12 @@ def _add_conversions(company: Company, draw: random.Random, account: str, close:
         company.conversions.append(Conversion("lead", f"{account}-L", account, lead_at, lead_at, None))
     for number in range(draw.choice([0, 0, 1, 1, 2])):
         currency, mills, mills_per_part = draw.choice(
-            [("USD", 100_010, 10), ("USD", 10, 10), ("JPY", 1_001_000, 1000), ("KWD", 10_001, 1), ("USD", 244, 1)]
+            [
+                *(("USD", 100_010, 10), ("USD", 10, 10), ("JPY", 1_001_000, 1000), ("KWD", 10_001, 1), ("USD", 244, 1)),
+                # Nothing, a deal that was reversed, and the largest amounts that there are.
+                *(("USD", 0, 10), ("USD", -100_010, 10), ("KWD", -1, 1), ("JPY", MOST_MILLS // 1000 * 1000, 1000)),
+                *(("USD", MOST_MILLS // 10 * 10, 10), ("KWD", MOST_MILLS, 1), ("USD", -MOST_MILLS, 1)),
+            ]
         )
         opportunity_at = draw.choice([None, close - timedelta(days=draw.randint(1, 15))])
         closed_at = close + timedelta(days=number)
@@ -161,7 +170,7 @@ def _add_conversions(company: Company, draw: random.Random, account: str, close:
             "deals",
             deal_id=f"{account}-D{number}",
             customer_id=account,
-            amount=f"{mills // 1000}.{mills % 1000:03d}",
+            amount=Decimal(mills).scaleb(-3),
             currency=currency,
             opportunity_at=opportunity_at,
             closed_at=closed_at,
@@ -238,7 +247,9 @@ def _holder(milestone: str, conversion: Conversion, journey: Sequence[Touch]) ->
 
 
 def in_whole_parts(weights: Sequence[Fraction], whole: int) -> list[int]:
-    """Largest remainder; the earlier of two equal remainders first."""
+    """Largest remainder; the earlier of two equal remainders first. A loss is shared as the same gain would be."""
+    if whole < 0:
+        return [-part for part in in_whole_parts(weights, -whole)]
     exact = [weight * whole for weight in weights]
     parts = [int(value) for value in exact]
     by_remainder = sorted(range(len(exact)), key=lambda place: (parts[place] - exact[place], place))

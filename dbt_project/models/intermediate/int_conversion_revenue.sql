@@ -51,7 +51,7 @@ final as (
         reporting_currency as currency,
         revenue,
         case when revenue < 0 then -mills_per_part else mills_per_part end as mills_per_part,
-        {{ whole_quotient('abs(' ~ to_units('revenue', 3) ~ ')', 'mills_per_part') }} as revenue_parts,
+        {{ whole_quotient('abs(' ~ total_to_mills('revenue') ~ ')', 'mills_per_part') }} as revenue_parts,
         is_reporting_currency and amount = revenue as is_as_credited,
         reporting_rate is null as is_without_rate,
         converted_at,

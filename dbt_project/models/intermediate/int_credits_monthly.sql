@@ -90,7 +90,7 @@ with_revenue as (
         conversion_kind,
         touch_key,
         credit_parts,
-        cast(touch_parts * mills_per_part as bigint) as revenue_mills,
+        cast(touch_parts * mills_per_part as {{ wide_integer() }}) as revenue_mills,
         is_without_rate
     from shared
 
@@ -122,7 +122,7 @@ gathered as (
         'unattributed' as channel_group,
         'unattributed' as campaign_id,
         cast({{ credit_parts() }} as bigint) as credit_parts,
-        cast({{ to_units('conversions.revenue', 3) }} as bigint) as revenue_mills,
+        {{ total_to_mills('conversions.revenue') }} as revenue_mills,
         conversions.is_without_rate
     from conversions
     cross join lookbacks

@@ -163,34 +163,47 @@ gathered as (
 
 ),
 
-final as (
+-- What nobody earned is reported under `unattributed`; a source that calls a channel so does not know it.
+counted as (
 
     select
-        {{ row_key() }} as touch_key,
-        gathered.touchpoint_id,
-        gathered.touch_source,
+        gathered.*,
         coalesce(
-            gathered.customer_id,
-            contacts.customer_id,
-            'contact:' || gathered.contact_id,
-            'anonymous:' || gathered.anonymous_id
-        ) as account_id,
-        gathered.contact_id,
-        gathered.partner_id,
-        coalesce(gathered.channel, touch_sources.channel, 'unknown') as channel,
-        coalesce(channels.channel_group, 'other') as channel_group,
-        coalesce(channels.is_direct, false) as is_direct,
-        gathered.kind,
-        gathered.occurred_at
+            case when lower(gathered.channel) <> 'unattributed' then gathered.channel end,
+            touch_sources.channel,
+            'unknown'
+        ) as known_channel
     from gathered
     inner join touch_sources
         on
             gathered.touch_source = touch_sources.touch_source
             and touch_sources.is_counted
-    inner join parameters on gathered.occurred_at <= parameters.as_of
-    left join contacts on gathered.contact_id = contacts.contact_id
-    left join channels
-        on lower(coalesce(gathered.channel, touch_sources.channel, 'unknown')) = channels.channel
+
+),
+
+final as (
+
+    select
+        {{ row_key() }} as touch_key,
+        counted.touchpoint_id,
+        counted.touch_source,
+        coalesce(
+            counted.customer_id,
+            contacts.customer_id,
+            'contact:' || counted.contact_id,
+            'anonymous:' || counted.anonymous_id
+        ) as account_id,
+        counted.contact_id,
+        counted.partner_id,
+        counted.known_channel as channel,
+        coalesce(channels.channel_group, 'other') as channel_group,
+        coalesce(channels.is_direct, false) as is_direct,
+        counted.kind,
+        counted.occurred_at
+    from counted
+    inner join parameters on counted.occurred_at <= parameters.as_of
+    left join contacts on counted.contact_id = contacts.contact_id
+    left join channels on lower(counted.known_channel) = channels.channel
 
 )
 

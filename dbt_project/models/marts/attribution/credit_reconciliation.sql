@@ -62,11 +62,12 @@ final as (
         cast(
             converted.conversions - coalesce(credited.credited + credited.unattributed, 0) as decimal(28, 12)
         ) as difference,
-        cast(converted.amount as {{ money() }}) as amount,
-        cast(coalesce(credited.credited_amount, 0) as {{ money() }}) as credited_amount,
-        cast(coalesce(credited.unattributed_amount, 0) as {{ money() }}) as unattributed_amount,
+        cast(converted.amount as {{ money_total() }}) as amount,
+        cast(coalesce(credited.credited_amount, 0) as {{ money_total() }}) as credited_amount,
+        cast(coalesce(credited.unattributed_amount, 0) as {{ money_total() }}) as unattributed_amount,
         cast(
-            converted.amount - coalesce(credited.credited_amount + credited.unattributed_amount, 0) as {{ money() }}
+            converted.amount - coalesce(credited.credited_amount + credited.unattributed_amount, 0)
+            as {{ money_total() }}
         ) as amount_difference
     from converted
     left join credited

@@ -20,7 +20,7 @@ journeys as (
 
 conversions as (
 
-    select * from {{ ref('int_conversions') }}
+    select * from {{ ref('int_conversion_revenue') }}
 
 ),
 
@@ -36,12 +36,6 @@ settings as (
 
 ),
 
-currencies as (
-
-    select * from {{ ref('int_currencies') }}
-
-),
-
 touched as (
 
     select journeys.conversion_key
@@ -53,18 +47,14 @@ touched as (
 
 ),
 
--- Revenue in the reporting currency at the rate of the day of the conversion; without a rate it is not counted.
 valued as (
 
     select
         touched.conversion_key is not null as is_touched,
-        {{ round_to_minor_unit(
-            'coalesce(conversions.amount * conversions.reporting_rate, 0)', 'currencies.minor_unit'
-        ) }} as revenue,
-        {{ mills_per_minor_unit('currencies.minor_unit') }} as mills_per_part
+        conversions.revenue,
+        abs(conversions.mills_per_part) as mills_per_part
     from conversions
     left join touched on conversions.conversion_key = touched.conversion_key
-    left join currencies on conversions.reporting_currency = currencies.currency
 
 ),
 
@@ -73,8 +63,10 @@ totals as (
     select
         count(case when is_touched then 1 end) as conversions,
         count(case when not is_touched then 1 end) as conversions_unattributed,
-        {{ to_units('coalesce(sum(case when is_touched then revenue end), 0)', 3) }} as revenue_mills,
-        {{ to_units('coalesce(sum(case when not is_touched then revenue end), 0)', 3) }} as revenue_mills_unattributed,
+        {{ total_to_mills('coalesce(sum(case when is_touched then revenue end), 0)') }} as revenue_mills,
+        {{ total_to_mills(
+            'coalesce(sum(case when not is_touched then revenue end), 0)'
+        ) }} as revenue_mills_unattributed,
         coalesce(max(mills_per_part), 10) as mills_per_part
     from valued
 
@@ -190,7 +182,7 @@ final as (
         gathered.unit_id,
         cast(gathered.removal_effect as {{ fraction() }}) as removal_effect,
         {{ parts_to_number('gathered.conversion_parts') }} as conversions,
-        {{ mills_to_money('gathered.revenue_mills') }} as revenue,
+        {{ mills_to_total('gathered.revenue_mills') }} as revenue,
         gathered.journeys,
         gathered.converting_journeys < small_sample.journeys as small_sample,
         gathered.converting_journeys
