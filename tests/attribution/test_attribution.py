@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import duckdb
 import pytest
 from attribution_companies import (
     CHANNELS,
+    LOOKBACK,
     MILESTONES,
+    MOST_MILLS,
     PARTS,
     Company,
     in_whole_parts,
@@ -83,6 +87,35 @@ def test_time_decay_halves_every_week(warehouse: duckdb.DuckDBPyConnection, comp
         for touch, weight in zip(journey, rule_weights("time_decay", conversion, journey), strict=True):
             credit, _ = found[conversion.conversion_id].get(touch.touchpoint_id, (Decimal(0), Decimal(0)))
             assert float(credit) == pytest.approx(float(weight), abs=1e-11)
+
+
+def test_direct_earns_only_where_the_whole_journey_is_direct(
+    warehouse: duckdb.DuckDBPyConnection, company: Company
+) -> None:
+    found = _credits(warehouse, "last_non_direct")
+    for conversion in company.conversions:
+        channel_of = {touch.touchpoint_id: touch.channel for touch in journey_of(conversion, company.touches)}
+        earning = {channel_of.get(touchpoint_id) for touchpoint_id in found[conversion.conversion_id]}
+        assert ("direct" in earning) == (set(channel_of.values()) == {"direct"})
+
+
+def test_the_company_meets_its_edges(company: Company) -> None:
+    """Ties, touches at and after the conversion, at the end of the lookback, and none at all; every kind of amount."""
+    journeys = [journey_of(conversion, company.touches) for conversion in company.conversions]
+    pairs = [(earlier, later) for journey in journeys for earlier, later in pairwise(journey)]
+    assert any(earlier.occurred_at == later.occurred_at for earlier, later in pairs)
+    ages = {
+        conversion.converted_at - touch.occurred_at
+        for conversion in company.conversions
+        for touch in company.touches
+        if touch.account_id == conversion.account_id
+    }
+    instant = timedelta(0)
+    assert {instant, -timedelta(microseconds=1), LOOKBACK, LOOKBACK - timedelta(microseconds=1)} <= ages
+    assert any(not journey for journey in journeys)
+    assert any(len({touch.channel for touch in journey}) == 1 < len(journey) for journey in journeys)
+    amounts = {conversion.mills for conversion in company.conversions if conversion.kind == "deal"}
+    assert {0, -1, MOST_MILLS, -MOST_MILLS} <= amounts
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -26,6 +26,7 @@ from partner_warehouse.warehouse.attribution import (
     shapley_values,
     solve_game,
     within_coalitions,
+    without_self_loops,
 )
 
 UNITS = 4
@@ -75,6 +76,30 @@ def test_repeated_touches_change_nothing_in_a_chain_of_order_one(journeys: list[
     assert removal_effects(build_chain(transitions(journeys), 1, UNITS)) == pytest.approx(
         removal_effects(build_chain(transitions(collapsed), 1, UNITS)), abs=1e-11
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind, st.sampled_from(ORDERS))
+def test_a_chain_without_self_loops_is_the_same_chain(journeys: list[Journey], order: int) -> None:
+    chain = build_chain(transitions(journeys), order, UNITS)
+    without = without_self_loops(chain)
+    assert not without.moves.diagonal().any()
+    assert conversion_probability(without) == pytest.approx(conversion_probability(chain), abs=1e-12)
+    assert removal_effects(without) == pytest.approx(removal_effects(chain), abs=1e-11)
+
+
+@settings(max_examples=60, deadline=None)
+@given(journeys_of_any_kind.filter(lambda journeys: any(converted for _, converted in journeys)))
+def test_of_order_one_the_removal_effect_is_the_known_formula(journeys: list[Journey]) -> None:
+    """R_k = N[s,k] / N[k,k] * h[k] / h[s], with N = (I - Q)^-1 and h = N r."""
+    chain = build_chain(transitions(journeys), 1, UNITS)
+    visits = np.linalg.inv(np.eye(chain.start.size) - chain.moves.toarray())
+    converting = visits @ chain.conversion
+    expected = np.zeros(UNITS)
+    for state, unit in enumerate(chain.last_unit):
+        reached = (chain.start @ visits)[state] / visits[state, state]
+        expected[unit] = reached * converting[state] / (chain.start @ converting)
+    assert removal_effects(chain) == pytest.approx(expected, abs=1e-11)
 
 
 def test_a_very_long_run_of_one_channel_does_not_slow_a_large_chain(monkeypatch: pytest.MonkeyPatch) -> None:
