@@ -1,3 +1,17 @@
+{# The measures of a report by month: what a group's credits sum to, in the reporting currency. #}
+{% macro credit_totals(credits, currency) -%}
+    cast(sum({{ credits }}.conversions) as decimal(28, 12)) as conversions,
+    cast(sum({{ credits }}.revenue) as {{ money_total() }}) as revenue,
+    {{ currency }} as currency,
+    {%- for kind in ('deal', 'lead') %}
+    cast(
+        sum(case when {{ credits }}.conversion_kind = '{{ kind }}' then {{ credits }}.conversions else 0 end)
+        as decimal(28, 12)
+    ) as {{ kind }}s,
+    {%- endfor %}
+    cast(sum({{ credits }}.conversions_without_rate) as decimal(28, 12)) as conversions_without_rate
+{%- endmacro %}
+
 {# What a model makes of a measure over the group; the relation has the column `model`. #}
 {% macro under_model(name, measure, type) -%}
     cast(sum(case when model = '{{ name }}' then {{ measure }} else 0 end) as {{ type }})

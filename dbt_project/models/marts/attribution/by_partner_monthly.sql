@@ -18,16 +18,7 @@ final as (
         credits.month,
         credits.model,
         credits.partner_id,
-        cast(sum(credits.conversions) as decimal(28, 12)) as conversions,
-        cast(sum(credits.revenue) as {{ money_total() }}) as revenue,
-        parameters.reporting_currency as currency,
-        cast(
-            sum(case when credits.conversion_kind = 'deal' then credits.conversions else 0 end) as decimal(28, 12)
-        ) as deals,
-        cast(
-            sum(case when credits.conversion_kind = 'lead' then credits.conversions else 0 end) as decimal(28, 12)
-        ) as leads,
-        cast(sum(credits.conversions_without_rate) as decimal(28, 12)) as conversions_without_rate
+        {{ credit_totals('credits', 'parameters.reporting_currency') }}
     from credits
     cross join parameters
     where credits.partner_id is not null
