@@ -85,6 +85,6 @@ def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str =
 def plans(directory: Path, **minimums: str) -> Path:
     """A plan file with a plan for each keyword, its value the smallest payout."""
     directory.mkdir(parents=True, exist_ok=True)
-    rows = [f"{plan_id},1,{minimum}" for plan_id, minimum in minimums.items()]
-    (directory / "commission_plans.csv").write_text("\n".join(["plan_id,version,min_payout", *rows, ""]))
+    rows = [f"{plan_id},1,2020-01-01,{minimum}" for plan_id, minimum in minimums.items()]
+    (directory / "commission_plans.csv").write_text("\n".join(["plan_id,version,effective_from,min_payout", *rows, ""]))
     return directory

@@ -7,7 +7,7 @@ ledger. Amounts stay DECIMAL throughout.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -183,7 +183,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _find_changes(duck)
     _read_reversed(duck, connection, period)
     store.load(connection, _balances(period), duck, "balances")
-    read_minimums(duck, settings)
+    read_minimums(duck, settings, [period])
     _make_lines(duck, period)
     _make_payouts(duck, period)
     return content(duck, str(period))
@@ -357,14 +357,16 @@ _DECIDED = {
 _PAYOUT_ID = "'PO-' || $period || '-' || partner_id || '-' || currency"
 
 
-def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """`minimums`: per partner and currency, the largest minimum among the plans of the partner's lines.
+def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: Sequence[Period]) -> None:
+    """`minimums`: per month (its first day), partner and currency, the largest minimum among the plans of the lines.
 
-    A plan's newest version decides.
+    A plan's version that is in force on the month's last day decides; after its last version that one, before its
+    first version that one.
 
     Args:
         duck: Where `live`, the entitlement, is.
         settings: Whose plan files say it.
+        periods: The months.
 
     Raises:
         BadInputError: The plan file cannot be read.
@@ -377,22 +379,45 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             """
             CREATE OR REPLACE TEMP TABLE minimums AS
             WITH plans AS (
-                SELECT plan_id, CAST(nullif(trim(min_payout), '') AS DECIMAL(18, 3)) AS min_payout
+                SELECT
+                    trim(plan_id) AS plan_id,
+                    CAST(effective_from AS DATE) AS effective_from,
+                    CAST(nullif(trim(min_payout), '') AS DECIMAL(18, 3)) AS min_payout
                 FROM read_csv(?, header = true, all_varchar = true)
-                QUALIFY row_number() OVER (PARTITION BY plan_id ORDER BY CAST(version AS BIGINT) DESC) = 1
+            ),
+            months AS (
+                SELECT unnest(CAST(? AS DATE[])) AS month
+            ),
+            in_force AS (
+                SELECT months.month, plans.plan_id, plans.min_payout
+                FROM months
+                CROSS JOIN plans
+                QUALIFY row_number() OVER (
+                    PARTITION BY months.month, plans.plan_id
+                    ORDER BY
+                        CASE WHEN plans.effective_from <= last_day(months.month) THEN plans.effective_from END
+                            DESC NULLS LAST,
+                        plans.effective_from
+                ) = 1
             ),
             enrolled AS (
                 SELECT DISTINCT partner_id, currency, plan_id FROM live
             )
-            SELECT enrolled.partner_id, enrolled.currency, max(coalesce(plans.min_payout, 0)) AS min_payout
+            SELECT
+                in_force.month,
+                enrolled.partner_id,
+                enrolled.currency,
+                max(coalesce(in_force.min_payout, 0)) AS min_payout
             FROM enrolled
-            INNER JOIN plans USING (plan_id)
+            INNER JOIN in_force USING (plan_id)
             GROUP BY ALL
             """,
-            [str(path)],
+            [str(path), [period.first_day for period in periods]],
         )
     except duckdb.Error as error:
-        raise BadInputError(f"{path.name}: plan_id, version or min_payout cannot be read ({error})") from error
+        raise BadInputError(
+            f"{path.name}: plan_id, effective_from or min_payout cannot be read ({error})"
+        ) from error
 
 
 def _make_payouts(duck: duckdb.DuckDBPyConnection, period: Period) -> None:

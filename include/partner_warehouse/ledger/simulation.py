@@ -106,7 +106,7 @@ def _replay(duck: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path
         raise BadInputError("no commissions are built yet: `partner-warehouse run` builds them") from error
     finally:
         duck.execute("DETACH warehouse")
-    read_minimums(duck, settings)
+    read_minimums(duck, settings, _months(duck, last))
     duck.execute(
         f"""
         CREATE TEMP TABLE {side} AS
@@ -133,7 +133,7 @@ def _replay(duck: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path
                 coalesce(minimums.min_payout, 0) AS min_payout
             FROM owners
             INNER JOIN due USING (month, partner_id, currency)
-            LEFT JOIN minimums USING (partner_id, currency)
+            LEFT JOIN minimums USING (month, partner_id, currency)
             UNION ALL
             SELECT
                 CAST(balances.month + INTERVAL 1 MONTH AS DATE) AS month,
@@ -146,11 +146,14 @@ def _replay(duck: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path
                         ELSE balances.balance
                     END + coalesce(due.earned, 0) AS DECIMAL(18, 3)
                 ) AS balance,
-                balances.min_payout
+                coalesce(minimums.min_payout, 0) AS min_payout
             FROM balances
             LEFT JOIN due
                 ON due.month = CAST(balances.month + INTERVAL 1 MONTH AS DATE)
                 AND balances.partner_id = due.partner_id AND balances.currency = due.currency
+            LEFT JOIN minimums
+                ON minimums.month = CAST(balances.month + INTERVAL 1 MONTH AS DATE)
+                AND balances.partner_id = minimums.partner_id AND balances.currency = minimums.currency
             WHERE balances.month + INTERVAL 1 MONTH <= $last_day
         )
         SELECT
@@ -163,6 +166,16 @@ def _replay(duck: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path
         """,  # noqa: S608 - the side is one of our two names
         {"last_day": last.last_day},
     )
+
+
+def _months(duck: duckdb.DuckDBPyConnection, last: Period) -> list[Period]:
+    """Every month from the first line of `live` to the last month."""
+    found = duck.execute("SELECT min(greatest(earned_on, payable_on)) FROM live").fetchone()
+    first = found[0] if found and found[0] else last.first_day
+    months = [Period(first.year, first.month)]
+    while months[-1] < last:
+        months.append(months[-1].following)
+    return months
 
 
 def _compare(duck: duckdb.DuckDBPyConnection, first: Period) -> tuple[Difference, ...]:
