@@ -1,24 +1,71 @@
-"""One warehouse for all commission scenarios: each has ids of its own, so they share one build."""
+"""One company for all commission cases: each has ids of its own, so they share two builds and one row of months."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pytest
-from commission_cases import SCENARIOS, build_commissions, lay_out
+from commission_cases import (
+    AS_OF,
+    LATER,
+    LATER_BEGINS,
+    PERIODS,
+    SCENARIOS,
+    approve,
+    build_commissions,
+    deliver,
+    installation,
+    lay_out,
+    publish,
+    publish_postings,
+)
+
+from partner_warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Company:
+    """An installation whose months were approved in turn, and the entitlement as it was before they were posted."""
+
+    settings: Settings
+    entitlement: Path
 
 
 @pytest.fixture(scope="session")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse of all scenarios, open for reading."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PARTNER_WAREHOUSE_")}
-    try:
-        settings = lay_out(sorted(SCENARIOS.iterdir()), tmp_path_factory.mktemp("commissions") / "home")
-        build_commissions(settings)
-    finally:
-        os.environ.update(kept)
-    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """Built, approved up to the month before `LATER`, built with what came later, and approved to the end."""
+    cases = sorted(SCENARIOS.iterdir())
+    home = tmp_path_factory.mktemp("commissions") / "home"
+    settings = lay_out(cases, home)
+    with installation(settings):
+        build_commissions(settings, LATER_BEGINS)
+        publish(settings, settings.published_path)
+        for period in PERIODS:
+            if period == LATER:
+                deliver(cases, settings.inbox_dir, "later")
+                build_commissions(settings, AS_OF)
+                publish(settings, settings.published_path)
+            approve(period)
+        entitlement = settings.published_path.with_name("entitlement.duckdb")
+        settings.published_path.rename(entitlement)
+        publish_postings(settings)
+    return Company(settings, entitlement)
+
+
+@pytest.fixture(scope="session")
+def warehouse(company: Company) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The entitlement of all cases, open for reading."""
+    with duckdb.connect(str(company.entitlement), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def published(company: Company) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The publication after all months, open for reading."""
+    with duckdb.connect(str(company.settings.published_path), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
