@@ -1,153 +1,576 @@
-"""A second, independent reading of the commission rules, in plain Decimal and one movement at a time.
+"""A second, independent reading of the commission rules: plain Python, exact fractions, one movement at a time.
 
-It is written from the rules and shares nothing with the warehouse: state after a movement minus state before it, tier
-by tier. It covers percentage plans with marginal or whole tiers over a calendar year, equal splits, currencies of any
-minor unit, and the months' payouts: what is entitled as far as it is known, less what was posted.
+It is written from the rules and shares nothing with the warehouse. `entitlement` says what every movement is worth to
+every partner by what is known at an instant; `Account` closes months: what is entitled by now, less what was posted.
+Amounts are in major units, days are those of the plan's time zone.
 """
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+ZERO = Fraction(0)
+RANKS = {"deal": 0, "payment": 1, "credit_note": 2, "refund": 3, "dispute_lost": 4}
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
-    """Revenue from `start` on (up to the next tier) earns `rate`."""
+class Band:
+    """From `start` on, up to the next band, `value` applies: a rate, or a fee."""
 
-    start: int
-    rate: Fraction
+    start: Fraction
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Bonus:
+    """Once `metric` reaches `threshold` in its period: `value` (flat), or that rate on the whole of the revenue."""
+
+    metric: str
+    threshold: Fraction
+    kind: str
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What decides an amount, for orders from `starts` on up to the next version."""
+
+    number: int
+    starts: date
+    rates: tuple[Band, ...] = ()
+    fees: tuple[Band, ...] = ()
+    volumes: tuple[Band, ...] = ()
+    bonuses: tuple[Bonus, ...] = ()
+    excluded: frozenset[str] = frozenset()
+    months: int | None = None
+    """Of the earn window; None is a lifetime."""
+    clawback_months: int | None = None
+    terms_days: int = 0
+    cap: Fraction | None = None
+    min_payout: Fraction = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What decides an amount."""
+    """The versions of a plan, and what they have in common."""
 
-    tiers: tuple[Tier, ...]
-    mode: str
-    rounding: str
+    versions: tuple[Version, ...]
+    basis: str = "calendar_year"
+    mode: str = "marginal"
+    rounding: str = "half_up"
     currency: str = "USD"
     minor: int = 100
-    """How many of the smallest unit are one of the currency; all amounts here are in the smallest unit."""
-    min_payout: int = 0
+    """How many of the smallest unit are one of the currency."""
+    timezone: str = "UTC"
+    volume_period: str = ""
+
+    def day(self, instant: datetime) -> date:
+        """The day that an instant belongs to."""
+        return instant.astimezone(ZoneInfo(self.timezone)).date()
+
+    def version(self, day: date) -> Version | None:
+        """The version in force for what is ordered on a day."""
+        return max((one for one in self.versions if one.starts <= day), key=lambda one: one.starts, default=None)
+
+    def minimum(self, day: date) -> Fraction:
+        """The smallest payout of a month that ends on a day."""
+        return (self.version(day) or self.versions[0]).min_payout
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Who earns."""
+
+    ident: str
+    ended: datetime | None = None
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """An order: when it was closed, its size, and each partner's share."""
+
+    ident: str
+    customer: str
+    closed: datetime
+    amount: Fraction
+    currency: str
+    shares: tuple[tuple[str, Fraction], ...]
+    won: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """Net and tax, and the partners who share it equally, sorted."""
+    """What a deal bills: lines of (product, net, tax)."""
 
-    net: int
-    tax: int
-    partners: tuple[str, ...]
+    ident: str
+    deal: str
+    currency: str
+    lines: tuple[tuple[str, Fraction, Fraction], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """In the order of time. `cents` is positive; `payment` is the original of a refund, the invoice a credit note's."""
+    """A payment, refund, lost dispute or credit note. `amount` is positive; `payment` is the original of a refund."""
 
     kind: str
     ident: str
     invoice: str
     payment: str
-    cents: int
-    year: int
-    """Year of the original payment."""
+    amount: Fraction
     at: datetime
-    late: bool = False
-    """It arrives only after the first month was approved."""
-
-
-def entitlement(
-    plan: Plan, invoices: dict[str, Invoice], movements: Sequence[Movement]
-) -> dict[tuple[str, str], Decimal]:
-    """Commission of every (movement, partner), to the smallest unit."""
-    cash: dict[str, int] = {}
-    owner: dict[str, str] = {}
-    years: dict[str, int] = {}
-    noted: dict[str, int] = defaultdict(int)
-    collected: dict[str, int] = defaultdict(int)
-    revenue: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-    exact: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
-    paid_out: dict[tuple[str, str], int] = defaultdict(int)
-    result: dict[tuple[str, str], Decimal] = {}
-    for movement in movements:
-        invoice = invoices[movement.invoice]
-        if movement.kind == "payment":
-            cash[movement.ident] = movement.cents
-            owner[movement.ident], years[movement.ident] = movement.invoice, movement.year
-        elif movement.kind == "refund":
-            cash[movement.payment] = max(0, cash[movement.payment] - movement.cents)
-        else:
-            noted[movement.invoice] += movement.cents
-        open_amount = max(0, invoice.net + invoice.tax - noted[movement.invoice])
-        touched = False
-        for payment in [name for name, of in owner.items() if of == movement.invoice]:
-            now = min(cash[payment], open_amount)
-            open_amount -= now
-            change, collected[payment] = now - collected[payment], now
-            if change == 0:
-                continue
-            touched = True
-            base = Fraction(change * invoice.net, plan.minor * (invoice.net + invoice.tax) * len(invoice.partners))
-            for partner in invoice.partners:
-                before = revenue[partner, years[payment]]
-                revenue[partner, years[payment]] = before + base
-                exact[movement.invoice, partner] += _worth(plan, before + base) - _worth(plan, before)
-        if touched:
-            for partner, cents in _shared(plan, [(name, exact[movement.invoice, name]) for name in invoice.partners]):
-                result[movement.ident, partner] = Decimal(cents - paid_out[movement.invoice, partner]) / plan.minor
-                paid_out[movement.invoice, partner] = cents
-    return result
+    credit: Fraction = ZERO
+    """Of a payment: what of it was paid from credit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Where a partner stands after a month, and what the month changed and paid."""
+class Hold:
+    """Keeps a movement, or all of a partner, out of payouts."""
 
-    posted: Decimal = Decimal(0)
-    changed: Decimal = Decimal(0)
-    payable: Decimal = Decimal(0)
-    closing: Decimal = Decimal(0)
-
-
-def pay(plan: Plan, entitled: Decimal, before: Account) -> Account:
-    """Close a month: what is entitled by now less what was posted, paid when the balance reaches the minimum."""
-    changed = entitled - before.posted
-    balance = before.closing + changed
-    payable = balance if balance > 0 and balance >= plan.min_payout else Decimal(0)
-    return Account(entitled, changed, payable, balance - payable)
+    ident: str
+    partner: str
+    movement: str
+    placed: datetime
+    released: datetime | None = None
 
 
-def _worth(plan: Plan, revenue: Fraction) -> Fraction:
-    """What a year's revenue earns."""
-    if plan.mode == "whole":
-        return revenue * max((tier for tier in plan.tiers if tier.start <= revenue), key=lambda tier: tier.start).rate
-    ends = [Fraction(tier.start) for tier in plan.tiers[1:]] + [revenue]
-    return sum(
-        (
-            max(Fraction(0), min(revenue, end) - tier.start) * tier.rate
-            for tier, end in zip(plan.tiers, ends, strict=True)
-        ),
-        Fraction(0),
-    )
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Keeps its payment out while it is open."""
+
+    ident: str
+    payment: str
+    opened: datetime
+    closed: datetime | None = None
 
 
-def _shared(plan: Plan, parts: list[tuple[str, Fraction]]) -> list[tuple[str, int]]:
+@dataclass
+class Facts:
+    """What is known at an instant."""
+
+    as_of: datetime
+    partners: dict[str, Partner] = field(default_factory=dict)
+    deals: dict[str, Deal] = field(default_factory=dict)
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    movements: list[Movement] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
+    rates: dict[tuple[str, str], dict[date, Fraction]] = field(default_factory=dict)
+    shipping: frozenset[str] = frozenset()
+    fx_days: int = 4
+
+    def rate(self, source: str, target: str, day: date) -> Fraction | None:
+        """The exchange rate of a day, or of the newest day before it that is not too old."""
+        if source == target:
+            return Fraction(1)
+        quoted = self.rates.get((source, target), {})
+        for age in range(self.fx_days + 1):
+            if (earlier := day - timedelta(days=age)) in quoted:
+                return quoted[earlier]
+        return None
+
+
+@dataclass(slots=True)
+class Line:
+    """What one movement is worth to one partner; no amount while a rate is missing."""
+
+    amount: Decimal | None
+    earned_on: date
+    payable_on: date
+    held: bool = False
+
+
+Key = tuple[str, str]
+"""A movement (or deal) and a partner."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a movement changed of what one payment has brought, for one partner, in the plan's currency."""
+
+    movement: Movement
+    payment: Movement
+    partner: str
+    customer: str
+    version: Version
+    fine: Fraction
+    moved_on: date
+    paid_on: date
+
+
+def entitlement(plan: Plan, facts: Facts) -> dict[Key, Line]:
+    """What every movement and deal is worth to every partner."""
+    return _Reading(plan, facts).lines()
+
+
+class _Reading:
+    """One pass over what is known, in the order of time."""
+
+    def __init__(self, plan: Plan, facts: Facts) -> None:
+        self.plan = plan
+        self.facts = facts
+        self.payments = {one.ident: one for one in facts.movements if one.kind == "payment" and one.at <= facts.as_of}
+        known = [one for one in facts.movements if one.at <= facts.as_of]
+        self.movements = sorted(known, key=lambda one: (self._effective(one), RANKS[one.kind], one.ident))
+        self.first_paid: dict[str, datetime] = {}
+        for payment in self.payments.values():
+            customer = self._deal(payment).customer
+            self.first_paid[customer] = min(payment.at, self.first_paid.get(customer, payment.at))
+        self.result: dict[Key, Line] = {}
+        self.capped: list[tuple[datetime, int, str, str, Version, date, Decimal]] = []
+
+    def lines(self) -> dict[Key, Line]:
+        """All of it."""
+        parts = self._parts()
+        exact = _price(self.plan, parts)
+        self._round(parts, exact)
+        self._fees()
+        self._bonuses(parts)
+        self._caps()
+        self._hold()
+        return self.result
+
+    def _effective(self, movement: Movement) -> datetime:
+        """A refund is never before its payment."""
+        payment = self.payments.get(movement.payment) if RANKS[movement.kind] > RANKS["credit_note"] else None
+        return max(movement.at, payment.at) if payment else movement.at
+
+    def _deal(self, movement: Movement) -> Deal:
+        return self.facts.deals[self.facts.invoices[movement.invoice].deal]
+
+    def _parts(self) -> list[_Part]:
+        """Cash that is still here, at most what is still owed in cash, covers the payments in their order."""
+        noted: dict[str, Fraction] = defaultdict(Fraction)
+        given: dict[str, Fraction] = defaultdict(Fraction)
+        collected: dict[str, Fraction] = defaultdict(Fraction)
+        arrived: dict[str, list[Movement]] = defaultdict(list)
+        parts: list[_Part] = []
+        for movement in self.movements:
+            if movement.kind == "payment":
+                arrived[movement.invoice].append(movement)
+            elif movement.kind == "credit_note":
+                noted[movement.invoice] += movement.amount
+            else:
+                given[movement.payment] += movement.amount
+            invoice = self.facts.invoices[movement.invoice]
+            here = arrived[movement.invoice]
+            credit = sum((min(one.credit, max(one.amount - given[one.ident], ZERO)) for one in here), ZERO)
+            gross = sum((net + tax for _, net, tax in invoice.lines), ZERO)
+            owed = max(gross - noted[movement.invoice] - credit, ZERO)
+            for payment in here:
+                now = min(max(payment.amount - payment.credit - given[payment.ident], ZERO), owed)
+                owed -= now
+                change, collected[payment.ident] = now - collected[payment.ident], now
+                if change:
+                    parts += self._shares(movement, payment, invoice, change / gross)
+        return parts
+
+    def _shares(self, movement: Movement, payment: Movement, invoice: Invoice, fraction: Fraction) -> list[_Part]:
+        """The partners' bases of a change; none for who does not earn on it."""
+        deal = self.facts.deals[invoice.deal]
+        moved_on, paid_on = self.plan.day(self._effective(movement)), self.plan.day(payment.at)
+        version = self.plan.version(self.plan.day(deal.closed))
+        if version is None or not version.rates:
+            return []
+        if version.months is not None:
+            first = self.plan.day(self.first_paid[deal.customer])
+            if paid_on >= _months_after(first, version.months):
+                return []
+        limit = version.clawback_months
+        if movement.kind != "payment" and limit is not None and moved_on >= _months_after(paid_on, limit):
+            return []
+        never = version.excluded | self.facts.shipping
+        eligible = sum((net for product, net, _ in invoice.lines if product not in never), ZERO)
+        rate = self.facts.rate(invoice.currency, self.plan.currency, paid_on)
+        parts: list[_Part] = []
+        for partner, share in deal.shares:
+            ended = self.facts.partners[partner].ended
+            if ended is not None and deal.closed >= ended:
+                continue
+            if rate is None:
+                self._add(movement.ident, partner, None, moved_on, paid_on, version)
+                continue
+            fine = fraction * eligible * share * rate
+            if fine:
+                parts.append(_Part(movement, payment, partner, deal.customer, version, fine, moved_on, paid_on))
+        return parts
+
+    def _add(self, ident: str, partner: str, amount: Decimal | None, moved: date, paid: date, version: Version) -> None:
+        line = self.result.get((ident, partner))
+        if line is None:
+            payable = max(moved, paid + timedelta(days=version.terms_days))
+            self.result[ident, partner] = Line(amount, moved, payable)
+        elif amount is not None and line.amount is not None:
+            line.amount += amount
+
+    def _round(self, parts: list[_Part], exact: list[Fraction]) -> None:
+        """Invoice by invoice, the running total is rounded, and shared by largest remainder, ties by partner."""
+        running: dict[tuple[str, int], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        given: dict[tuple[str, int, str], int] = defaultdict(int)
+        for group in _by_movement(parts):
+            movement, version = parts[group[0]].movement, parts[group[0]].version
+            order = (movement.invoice, version.number)
+            touched = {parts[index].partner: parts[index] for index in group}
+            for index in group:
+                running[order][parts[index].partner] += exact[index]
+            for partner, count in _shared(self.plan, running[order]).items():
+                change = count - given[*order, partner]
+                given[*order, partner] = count
+                amount = Decimal(change) / self.plan.minor
+                part = touched.get(partner, parts[group[0]])
+                self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, version)
+                if partner in touched:
+                    self._count(movement, part.payment.ident, partner, version, part.paid_on, amount)
+
+    def _count(
+        self, movement: Movement, payment: str, partner: str, version: Version, paid_on: date, amount: Decimal
+    ) -> None:
+        at = self._effective(movement)
+        self.capped.append((at, RANKS[movement.kind], movement.ident, partner, version, paid_on, amount))
+
+    def _fees(self) -> None:
+        """A fee on the close of a won deal, by its size and its place in the volume period."""
+        places: dict[tuple[str, tuple[int, ...]], int] = defaultdict(int)
+        for deal in sorted(self.facts.deals.values(), key=lambda one: (one.closed, one.ident)):
+            closed_on = self.plan.day(deal.closed)
+            version = self.plan.version(closed_on)
+            if not deal.won or deal.closed > self.facts.as_of or version is None or not version.fees:
+                continue
+            rate = self.facts.rate(deal.currency, self.plan.currency, closed_on)
+            exact: dict[str, Fraction] = {}
+            for partner, share in deal.shares:
+                ended = self.facts.partners[partner].ended
+                if ended is not None and deal.closed >= ended:
+                    continue
+                place = (partner, _period(self.plan.volume_period, closed_on))
+                places[place] += 1
+                if rate is None:
+                    self._add(deal.ident, partner, None, closed_on, closed_on, version)
+                    continue
+                fee = _of(version.fees, deal.amount * rate)
+                volume = _of(version.volumes, Fraction(places[place])) if version.volumes else Fraction(1)
+                exact[partner] = fee * volume * share
+            for partner, count in _shared(self.plan, exact).items():
+                amount = Decimal(count) / self.plan.minor
+                self._add(deal.ident, partner, amount, closed_on, closed_on, version)
+                self.capped.append((deal.closed, 0, deal.ident, partner, version, closed_on, amount))
+
+    def _bonuses(self, parts: list[_Part]) -> None:
+        """A function of the running revenue, or of the new customers, of the original payment's period."""
+        revenue: dict[tuple, Fraction] = defaultdict(Fraction)
+        customers: dict[tuple, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        before: dict[tuple, int] = defaultdict(int)
+        for part in parts:
+            for bonus in part.version.bonuses:
+                unit = "quarter" if bonus.metric == "quarterly_revenue" else "month"
+                key = (part.partner, part.version.number, bonus, _period(unit, part.paid_on))
+                if bonus.metric == "new_customers":
+                    first = self.plan.day(self.first_paid[part.customer])
+                    if _period("month", first) != _period("month", part.paid_on):
+                        continue
+                    customers[key][part.customer] += part.fine
+                    reached = sum(left > 0 for left in customers[key].values()) >= bonus.threshold
+                else:
+                    revenue[key] += part.fine
+                    reached = revenue[key] >= bonus.threshold
+                worth = revenue[key] * bonus.value if bonus.kind == "rate" else bonus.value
+                count = _rounded(self.plan, _stated(worth) * self.plan.minor) if reached else 0
+                change, before[key] = count - before[key], count
+                if change:
+                    amount = Decimal(change) / self.plan.minor
+                    ident = part.movement.ident
+                    self._add(ident, part.partner, amount, part.moved_on, part.paid_on, part.version)
+                    self._count(part.movement, part.payment.ident, part.partner, part.version, part.paid_on, amount)
+
+    def _caps(self) -> None:
+        """The month's total is clamped; a loss is measured against the total that was not."""
+        totals: dict[tuple, Decimal] = defaultdict(Decimal)
+        for _, _, ident, partner, version, paid_on, amount in sorted(self.capped, key=lambda one: one[:3]):
+            if version.cap is None:
+                continue
+            cap = Decimal(version.cap.numerator) / Decimal(version.cap.denominator)
+            key = (partner, version.number, _period("month", paid_on))
+            before, totals[key] = totals[key], totals[key] + amount
+            line = self.result[ident, partner]
+            assert line.amount is not None
+            line.amount += min(totals[key], cap) - min(before, cap) - amount
+
+    def _hold(self) -> None:
+        """What is earned waits while there is a cause; what takes back never does."""
+        taking = {one.ident for one in self.movements if one.kind != "payment"}
+        at = self.facts.as_of
+        open_holds = [
+            one for one in self.facts.holds if one.placed <= at and (one.released is None or one.released > at)
+        ]
+        movements = {one.movement for one in open_holds if one.movement}
+        partners = {one.partner for one in open_holds if not one.movement}
+        partners |= {one.ident for one in self.facts.partners.values() if one.suspended}
+        movements |= {
+            one.payment for one in self.facts.disputes if one.opened <= at and (one.closed is None or one.closed > at)
+        }
+        for (ident, partner), line in self.result.items():
+            line.held = line.amount is None or (ident not in taking and (ident in movements or partner in partners))
+
+
+def _by_movement(parts: list[_Part]) -> Iterable[list[int]]:
+    """The places of the parts of each movement; they stand together."""
+    groups: dict[str, list[int]] = {}
+    for index, part in enumerate(parts):
+        groups.setdefault(part.movement.kind + part.movement.ident, []).append(index)
+    return groups.values()
+
+
+def _price(plan: Plan, parts: list[_Part]) -> list[Fraction]:
+    """What each part earns, before rounding."""
+    return {"status": _by_status, "trailing": _by_trailing}.get(
+        "trailing" if plan.basis == "trailing_12_months" and plan.mode != "status" else plan.mode, _by_running
+    )(plan, parts)
+
+
+def _by_running(plan: Plan, parts: list[_Part]) -> list[Fraction]:
+    """From one running total of the basis period to another."""
+    revenue: dict[tuple, Fraction] = defaultdict(Fraction)
+    worth: Callable[[Version, Fraction], Fraction] = _whole if plan.mode == "whole" else _marginal
+    earned: list[Fraction] = []
+    for part in parts:
+        key = (part.partner, _period(plan.basis, part.paid_on))
+        before, revenue[key] = revenue[key], revenue[key] + part.fine
+        earned.append(worth(part.version, revenue[key]) - worth(part.version, before))
+    return earned
+
+
+def _by_trailing(plan: Plan, parts: list[_Part]) -> list[Fraction]:
+    """The position is what the payments of the twelve months before had brought when this one came; it stays."""
+    positions: dict[tuple[str, str], tuple[Fraction, Fraction]] = {}
+    brought: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    earned: list[Fraction] = []
+    for index, part in enumerate(parts):
+        key = (part.payment.ident, part.partner)
+        if key not in positions:
+            since = _months_after(part.paid_on, -12)
+            before = [one for one in parts[:index] if one.partner == part.partner and one.paid_on > since]
+            positions[key] = (sum((one.fine for one in before), ZERO), part.fine)
+        start, first = positions[key]
+        brought[key] += part.fine
+        if plan.mode == "whole":
+            earned.append(part.fine * _of(part.version.rates, start + first))
+        else:
+            now = start + brought[key]
+            earned.append(_marginal(part.version, now) - _marginal(part.version, now - part.fine))
+    return earned
+
+
+def _by_status(plan: Plan, parts: list[_Part]) -> list[Fraction]:
+    """All at the tier that was held at the start of the payment's month."""
+    earned: list[Fraction] = []
+    for part in parts:
+        start = part.paid_on.replace(day=1)
+        last = start - timedelta(days=1)
+        first = {
+            "month": last.replace(day=1),
+            "calendar_year": date(last.year, 1, 1),
+            "trailing_12_months": _months_after(start, -12),
+            "lifetime": date.min,
+        }[plan.basis]
+        held = [
+            one.fine
+            for one in parts
+            if one.partner == part.partner and one.moved_on < start and first <= one.paid_on.replace(day=1)
+        ]
+        earned.append(part.fine * _of(part.version.rates, sum(held, ZERO)))
+    return earned
+
+
+def _of(bands: tuple[Band, ...], position: Fraction) -> Fraction:
+    """The value of the band that a position is in; nothing below the first one."""
+    reached = [one for one in bands if one.start <= position]
+    return max(reached, key=lambda one: one.start).value if reached else ZERO
+
+
+def _whole(version: Version, revenue: Fraction) -> Fraction:
+    return revenue * _of(version.rates, revenue)
+
+
+def _marginal(version: Version, revenue: Fraction) -> Fraction:
+    ends = [band.start for band in version.rates[1:]] + [max(revenue, version.rates[-1].start)]
+    slices = zip(version.rates, ends, strict=True)
+    return sum((max(ZERO, min(revenue, end) - band.start) * band.value for band, end in slices), ZERO)
+
+
+def _period(unit: str, day: date) -> tuple[int, ...]:
+    """The month, quarter or year of a day; everything is one period where there is none."""
+    return {
+        "month": (day.year, day.month),
+        "quarter": (day.year, (day.month - 1) // 3),
+        "year": (day.year,),
+        "calendar_year": (day.year,),
+    }.get(unit, ())
+
+
+def _months_after(day: date, months: int) -> date:
+    """The same day of another month, or that month's last one."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _stated(amount: Fraction) -> Fraction:
+    """A commission before it is rounded is stated in ten decimals, as the product declares."""
+    scaled = amount * 10**10
+    whole = (abs(scaled) + Fraction(1, 2)).__floor__()
+    return Fraction(whole if scaled >= 0 else -whole, 10**10)
+
+
+def _shared(plan: Plan, parts: dict[str, Fraction]) -> dict[str, int]:
     """The rounded whole in the smallest unit, by largest remainder, ties by name."""
-    # The same statement of ten decimals as the product declares for a commission before it is rounded.
-    stated = [(name, Fraction(round(part * 10**10), 10**10)) for name, part in parts]
-    whole = _rounded(plan, sum((part for _, part in stated), Fraction(0)) * plan.minor)
-    floors = {name: (part * plan.minor).__floor__() for name, part in stated}
-    by_remainder = sorted(stated, key=lambda entry: (-(entry[1] * plan.minor - floors[entry[0]]), entry[0]))
-    for name, _ in by_remainder[: whole - sum(floors.values())]:
-        floors[name] += 1
-    return list(floors.items())
+    stated = {name: _stated(part) * plan.minor for name, part in parts.items()}
+    whole = _rounded(plan, sum(stated.values(), ZERO))
+    counts = {name: part.__floor__() for name, part in stated.items()}
+    left = whole - sum(counts.values())
+    for name in sorted(stated, key=lambda one: (counts[one] - stated[one], one))[:left]:
+        counts[name] += 1
+    return counts
 
 
-def _rounded(plan: Plan, cents: Fraction) -> int:
+def _rounded(plan: Plan, amount: Fraction) -> int:
     mode = ROUND_HALF_EVEN if plan.rounding == "half_even" else ROUND_HALF_UP
-    return int((Decimal(cents.numerator) / Decimal(cents.denominator)).quantize(Decimal(1), rounding=mode))
+    return int((Decimal(amount.numerator) / Decimal(amount.denominator)).quantize(Decimal(1), rounding=mode))
+
+
+@dataclass
+class Account:
+    """Where a partner stands: what was posted of each movement, and the balance that is carried."""
+
+    posted: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    balance: Decimal = Decimal(0)
+
+    def close(self, lines: dict[str, Line], last_day: date, minimum: Fraction) -> tuple[Decimal, Decimal, Decimal]:
+        """Close a month: post what is entitled by its end less what was posted, pay the balance from the minimum on.
+
+        Args:
+            lines: The partner's, by movement.
+            last_day: Of the month.
+            minimum: The smallest payout.
+
+        Returns:
+            What was posted, what is paid, and what is carried.
+        """
+        changed = Decimal(0)
+        for ident in lines.keys() | self.posted.keys():
+            line = lines.get(ident)
+            if line is not None and line.held:
+                continue
+            due = line.amount if line is not None and max(line.earned_on, line.payable_on) <= last_day else None
+            change = (due or Decimal(0)) - self.posted[ident]
+            self.posted[ident] += change
+            changed += change
+        balance = self.balance + changed
+        paid = balance if balance > 0 and balance >= minimum else Decimal(0)
+        self.balance = balance - paid
+        return changed, paid, self.balance
