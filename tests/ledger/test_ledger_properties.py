@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import random
 import shutil
 import tempfile
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies
+from killed_action import act
 from ledger_publication import line, plans, publish
 from sqlalchemy import func, select
 
 from partner_warehouse.errors import NotAllowedError
 from partner_warehouse.ledger import schema, store
 from partner_warehouse.ledger.payouts import CLOSED, PayoutService
-from partner_warehouse.settings import load_settings
+from partner_warehouse.settings import Settings, load_settings
 
 PARTNERS = ("p1", "p2")
 cents = strategies.integers(-20_000, 20_000).map(lambda value: str(Decimal(value) / 100))
@@ -65,6 +69,11 @@ def _play(home: Path, actions: list[tuple]) -> None:
                 continue
             if state.status == "approved":
                 approved = dict(entitled)
+    _check(service, installation, approved)
+
+
+def _check(service: PayoutService, installation: Settings, approved: dict[str, Decimal]) -> None:
+    """Posted is what was entitled at the last approval, line by line; what is paid and carried is what is posted."""
     assert service.verify() == []
     with store.Store(installation).reading() as connection:
         lines = schema.payout_lines.c
@@ -85,6 +94,48 @@ def _play(home: Path, actions: list[tuple]) -> None:
         closing[payout["partner_id"]] = payout["closing_balance"]
     for partner in PARTNERS:
         assert paid[partner] + closing[partner] == by_partner.get(partner, 0)
+
+
+MOMENTS = {"draft": 66, "submit": 14, "approve": 27, "reject": 14, "export": 27}
+"""Somewhat more than an action has, so that it survives now and then."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_process_that_is_killed_posts_wholly_or_not_at_all(seed: int, tmp_path: Path) -> None:
+    """Every action is killed somewhere and asked for again; entitlement changes in between, and comes late."""
+    chance = random.Random(seed)  # noqa: S311
+    installation = load_settings(
+        home=tmp_path, ledger_url=None, plans=plans(tmp_path / "plans", base="", fifty="50"), approvers=("ben",)
+    )
+    service = PayoutService(installation)
+    entitled: dict[str, Decimal] = {}
+    approved: dict[str, Decimal] = {}
+    kills = 0
+    for month in (1, 2, 3):
+        period = f"2026-{month:02d}"
+        for action in ("draft", "submit", chance.choice(["reject", "late"]), "draft", "submit", "approve", "export"):
+            if action in {"draft", "late"} and chance.random() < 0.8:
+                entitled = {f"l{number}": Decimal(chance.randint(-9_000, 9_000)) / 100 for number in range(6)}
+                publish(installation, [_line(line_id, amount) for line_id, amount in entitled.items()])
+            elif not installation.published_path.exists():
+                publish(installation, [])
+            if action == "late":
+                continue
+            user = "ben" if action == "approve" else "ana"
+            kills += not act(tmp_path, action, period, user, chance.randint(1, MOMENTS[action]))
+            act(tmp_path, action, period, user, 0)
+            state = service.state(period)
+            assert state is not None
+            if action == "approve":
+                assert state.status == "approved"
+                approved = dict(entitled)
+    assert kills > 10
+    _check(service, installation, approved)
+    for state in service.states():
+        bills = (tmp_path / "exports" / state.period / "bills.csv").read_text(encoding="utf-8").splitlines()
+        billed = sum(Decimal(row["amount"]) for row in csv.DictReader(bills))
+        assert billed == sum(payout["payable"] for payout in service.payouts(state.period))
+        assert billed == sum(total.payable for total in state.totals)
 
 
 def _line(line_id: str, amount: Decimal) -> dict:
