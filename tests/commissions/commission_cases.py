@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,14 @@ PERIODS = (
 )
 """The months that are approved, in their order. The others are passed over: what is due then is in the next one."""
 PLAN_FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
+
+
+@dataclass(frozen=True)
+class Company:
+    """An installation whose months were approved in turn, and the entitlement as it was before they were posted."""
+
+    settings: Settings
+    entitlement: Path
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

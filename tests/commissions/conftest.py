@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,6 +12,7 @@ from commission_cases import (
     LATER_BEGINS,
     PERIODS,
     SCENARIOS,
+    Company,
     approve,
     build_commissions,
     deliver,
@@ -22,16 +21,6 @@ from commission_cases import (
     publish,
     publish_postings,
 )
-
-from partner_warehouse.settings import Settings
-
-
-@dataclass(frozen=True)
-class Company:
-    """An installation whose months were approved in turn, and the entitlement as it was before they were posted."""
-
-    settings: Settings
-    entitlement: Path
 
 
 @pytest.fixture(scope="session")

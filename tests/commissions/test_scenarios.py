@@ -13,7 +13,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from commission_cases import PERIODS, SCENARIOS, read_csv
+from commission_cases import PERIODS, SCENARIOS, Company, read_csv
+
+from partner_warehouse.ledger.explain import explain
 
 CASES = sorted(SCENARIOS.iterdir())
 BALANCE = ("opening_balance", "earned", "adjustments", "payable", "closing_balance")
@@ -104,3 +106,48 @@ def test_lines(case: Path, warehouse: duckdb.DuckDBPyConnection) -> None:
         ).fetchall()
         texts = [tuple("" if value is None else str(value) for value in line) for line in found]
         assert texts == [tuple(row[name] for name in columns)], row
+
+
+def test_the_view_explains_as_the_command_does(company: Company, published: duckdb.DuckDBPyConnection) -> None:
+    """Payouts, posted lines, held and other lines of the entitlement, and exclusions, in the same words."""
+    told = {"payout": "payout", "payout_line": "line", "entitlement_line": "line", "exclusion": "movement"}
+    rows = published.execute(
+        """
+        select explained, explained_id, explanation
+        from finance.explanations
+        where explained <> 'entitlement_line' or explained_id not in (
+            select line_id from finance.approved_payout_lines
+        )
+        qualify row_number() over (
+            partition by explained, contains(explanation, 'held'), contains(explanation, 'corrects')
+            order by explanation
+        ) <= 3
+        """
+    ).fetchall()
+    assert {row[0] for row in rows} == set(told)
+    assert any("held (fraud_flag)" in row[2] for row in rows)
+    for explained, ident, sentence in rows:
+        assert sentence in explain(company.settings, **{told[explained]: ident}).summary, ident
+
+
+def test_a_missing_payout_is_in_the_view(published: duckdb.DuckDBPyConnection) -> None:
+    """A partner that was never paid finds there what its line waits for."""
+    found = published.execute(
+        "select payout_id, movement_id, explanation from finance.explanations where partner_id = 'holds-P2'"
+    ).fetchall()
+    assert [row[:2] for row in found] == [(None, "holds-p2")]
+    assert "held (partner_suspended)" in found[0][2]
+
+
+def test_a_payout_is_explained_by_the_plans_that_were_in_force(company: Company) -> None:
+    """Its own plan files, pinned by its approval, although they were edited since."""
+    assert company.settings.plans is not None
+    rates = company.settings.plans / "commission_rates.csv"
+    kept = rates.read_text(encoding="utf-8")
+    rates.write_text(kept.replace("v17-cap-plan,1,percentage,0,,0.10", "v17-cap-plan,1,percentage,0,,0.99"))
+    try:
+        sections = explain(company.settings, payout="PO-2026-03-v17-cap-P1-USD").sections
+    finally:
+        rates.write_text(kept, encoding="utf-8")
+    (found,) = (dict(zip(one.columns, one.rows[0], strict=True)) for one in sections if "rates" in one.title)
+    assert (found["plan_id"], found["rate"]) == ("v17-cap-plan", "0.10")

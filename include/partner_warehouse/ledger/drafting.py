@@ -415,9 +415,7 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: 
             [str(path), [period.first_day for period in periods]],
         )
     except duckdb.Error as error:
-        raise BadInputError(
-            f"{path.name}: plan_id, effective_from or min_payout cannot be read ({error})"
-        ) from error
+        raise BadInputError(f"{path.name}: plan_id, effective_from or min_payout cannot be read ({error})") from error
 
 
 def _make_payouts(duck: duckdb.DuckDBPyConnection, period: Period) -> None:

@@ -14,6 +14,7 @@ import duckdb
 
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.extract.freshness import write_table as write_freshness
+from partner_warehouse.publish import portal
 from partner_warehouse.quality import gates
 from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.lock import exclusive
@@ -95,9 +96,33 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
             [str(parameters)],
         )
         write_freshness(settings, connection)
+        _make_explanations(connection)
         connection.execute("COMMIT")
         connection.execute("DETACH warehouse")
         connection.execute("CHECKPOINT")
+
+
+_EXCLUDED = (
+    "select 'exclusion' as explained, movement_id as explained_id, null as period, null as partner_id, "
+    "null as payout_id, movement_kind, movement_id, currency, amount, "
+    "amount || ' ' || currency || ' of it earn nothing: ' || reason || '.' as explanation from finance.exclusions"
+)
+
+
+def _make_explanations(connection: duckdb.DuckDBPyConnection) -> None:
+    """`finance.explanations`: a view over what is published, in the words of `partner-warehouse explain`.
+
+    It has every approved payout with its lines, the lines of the entitlement, and what is excluded; as far as built.
+    """
+    built = {f"{row[0]}.{row[1]}" for row in connection.execute(_BUILT).fetchall()}
+    views = {view.name: view for view in portal.views()}
+    chosen = [views[name] for name in ("explained_payouts", "explained_lines") if views[name].possible_with(built)]
+    queries = [view.query for view in chosen] + [_EXCLUDED] * ("finance.exclusions" in built)
+    if queries:
+        connection.execute("CREATE VIEW finance.explanations AS " + " UNION ALL ".join(queries))
+
+
+_BUILT = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database()"
 
 
 def _add_gate_results(settings: Settings, candidate: Path) -> None:
