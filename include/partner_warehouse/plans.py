@@ -12,13 +12,14 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from itertools import pairwise
+from functools import cache
+from itertools import pairwise, zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
@@ -85,6 +86,17 @@ _ENROLMENTS = (
     _Enrolments("files", "enrolments", "enrolment_id", "plan_id", "updated_at", "is_deleted"),
     _Enrolments("salesforce", "Partner_Enrolment__c", "Id", "Plan_Id__c", "SystemModstamp", "IsDeleted"),
 )
+
+
+class _Reader(Protocol):
+    """Of the standard library, which does not name its type."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
+
 
 PlanKey = tuple[str, str]
 _Value = TypeVar("_Value")
@@ -185,6 +197,9 @@ def validate(settings: Settings) -> None:
         _check_bonuses(bonuses, findings)
         _check_exclusions(exclusions, findings)
         findings.messages += _enrolments_without_plan(settings, {row["plan_id"] for row in plans})
+    if not findings.messages:
+        for name, read in zip(FILES, (plans, rates, bonuses, exclusions), strict=True):
+            _check_read_alike(directory / f"{name}.csv", read, findings)
     if findings.messages:
         count = len(findings.messages)
         first = findings.messages[0]
@@ -204,18 +219,65 @@ def _read(
         return []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in columns if column not in (reader.fieldnames or [])]
-            if missing:
-                findings.messages.append(f"{path.name}, row 1: missing columns {', '.join(missing)}")
-                return []
-            return [
-                Row(path.name, reader.line_num, {column: (record[column] or "").strip() for column in columns})
-                for record in reader
-            ]
+            return _rows(path.name, csv.reader(file, strict=True), columns, findings)
     except UnicodeDecodeError as error:
         findings.messages.append(f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV in UTF-8")
+    except csv.Error as error:
+        findings.messages.append(f"{path.name}: not CSV ({error}); look for a quote that is not closed, or not doubled")
+    return []
+
+
+def _rows(file: str, reader: _Reader, columns: Sequence[str], findings: Findings) -> list[Row]:
+    header = next(reader, [])
+    missing = [column for column in columns if column not in header]
+    if missing:
+        findings.messages.append(f"{file}, row 1: missing columns {', '.join(missing)}; the header names the columns")
         return []
+    folded = [name.strip().casefold() for name in header]
+    twice = sorted({name for name in folded if folded.count(name) > 1})
+    if twice:
+        findings.messages.append(f"{file}, row 1: column {', '.join(twice)} is there twice; keep one")
+        return []
+    rows: list[Row] = []
+    for cells in reader:
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            findings.messages.append(
+                f"{file}, row {reader.line_num}, field {header[min(len(cells), len(header) - 1)]}: the row has "
+                f"{len(cells)} values and the header {len(header)}; put a comma for each empty value, and quotes "
+                "around a value with a comma"
+            )
+            continue
+        record = dict(zip(header, cells, strict=True))
+        # Spaces alone are trimmed, as the models do: another blank would be part of a name.
+        rows.append(Row(file, reader.line_num, {column: record[column].strip(" ") for column in columns}))
+    return rows
+
+
+def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> None:
+    """The models read the file with DuckDB: what it understands otherwise, as mixed line ends, must not get there."""
+    if not path.exists():
+        return
+    problem = "is not plain CSV; save it again with commas, double quotes, and one kind of line end"
+    with duckdb.connect() as connection:
+        try:
+            found = connection.execute(
+                "SELECT * FROM read_csv(?, header = true, all_varchar = true, "
+                "delim = ',', quote = '\"', escape = '\"')",
+                [str(path)],
+            )
+            names = [column[0] for column in found.description or ()]
+            read = [dict(zip(names, (cell or "" for cell in record), strict=True)) for record in found.fetchall()]
+        except duckdb.Error:
+            findings.messages.append(f"{path.name}: {problem}")
+            return
+    ours = [row.values for row in rows]
+    theirs = [{name: row[name].strip(" ") for name in ours[0]} for row in read] if ours and read else []
+    for row, other in zip_longest(rows, theirs):
+        if row is None or row.values != other:
+            findings.messages.append(f"{path.name}, row {row.number if row else len(rows) + 1}: {problem}")
+            return
 
 
 def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
@@ -249,8 +311,8 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
         window = row["earn_window"]
         if (window or earns_on_cash) and not re.fullmatch(r"first_year|lifetime|months:[1-9][0-9]{0,3}", window):
             findings.add(row, "earn_window", f"{window!r} is not first_year, months:N or lifetime")
-        _whole_number(row, "payment_terms_days", findings)
-        _whole_number(row, "clawback_months", findings)
+        _whole_number(row, "payment_terms_days", findings, at_most=_MOST_DAYS)
+        _whole_number(row, "clawback_months", findings, at_most=_MOST_MONTHS)
         _number(row, "min_payout", findings, decimals=3)
         _number(row, "cap_per_period", findings, decimals=3)
         first = _day(row, "effective_from", findings, required=True)
@@ -324,14 +386,14 @@ def _check_bands(spans: list[tuple[Decimal, Decimal | None, Row]], findings: Fin
 
 
 def _check_bonuses(bonuses: Iterable[Row], findings: Findings) -> None:
-    seen: dict[tuple[str, ...], Row] = {}
+    seen: dict[tuple[str, str, str, Decimal | None, str], Row] = {}
     for row in bonuses:
-        key = (*row.plan, row["metric"], row["threshold"], row["kind"])
-        if key in seen:
-            findings.add(row, "threshold", f"the same bonus is in row {seen[key].number}")
-        seen.setdefault(key, row)
         _one_of(row, "metric", METRICS, findings)
-        _number(row, "threshold", findings, decimals=3, required=True)
+        threshold = _number(row, "threshold", findings, decimals=3, required=True)
+        key = (*row.plan, row["metric"], threshold, row["kind"])
+        if threshold is not None and key in seen:
+            findings.add(row, "threshold", f"the same bonus is in row {seen[key].number}; keep one")
+        seen.setdefault(key, row)
         if not _one_of(row, "kind", BONUS_KINDS, findings):
             continue
         if row["kind"] == "rate":
@@ -391,12 +453,19 @@ def _seed_values(name: str, column: str) -> set[str]:
         return {record[column] for record in csv.DictReader(file)}
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    """The zones that the models' engine knows."""
+    with duckdb.connect() as connection:
+        return frozenset(row[0] for row in connection.execute("SELECT name FROM pg_timezone_names()").fetchall())
+
+
 def _is_timezone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
-    return True
+    return name in _timezones()
 
 
 def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, required: bool = True) -> bool:
@@ -423,19 +492,29 @@ def _parsed(
 
 
 def _day(row: Row, name: str, findings: Findings, *, required: bool = False) -> date | None:
-    return _parsed(row, name, findings, date.fromisoformat, "a date YYYY-MM-DD", required)
-
-
-def _whole_number(row: Row, name: str, findings: Findings, *, at_least: int = 0, required: bool = False) -> int | None:
-    expected = f"a whole number from {at_least}"
-
-    def parse(text: str) -> int:
-        number = int(text)
-        if number < at_least:
+    def parse(text: str) -> date:
+        if not _DAY.fullmatch(text):
             raise ValueError(text)
-        return number
+        return date.fromisoformat(text)
 
-    return _parsed(row, name, findings, parse, expected, required)
+    return _parsed(row, name, findings, parse, "a date YYYY-MM-DD", required)
+
+
+def _whole_number(
+    row: Row,
+    name: str,
+    findings: Findings,
+    *,
+    at_least: int = 0,
+    at_most: int = 999_999_999,
+    required: bool = False,
+) -> int | None:
+    def parse(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not at_least <= int(text) <= at_most:
+            raise ValueError(text)
+        return int(text)
+
+    return _parsed(row, name, findings, parse, f"a whole number from {at_least} to {at_most}", required)
 
 
 def _number(
@@ -448,14 +527,29 @@ def _number(
     at_most: Decimal | None = None,
 ) -> Decimal | None:
     limits = "from 0 on" if at_most is None else f"from 0 to {at_most}"
+    # The models hold 18 digits; one is left for sums.
+    most = Decimal(10) ** (17 - decimals) if at_most is None else at_most
 
     def parse(text: str) -> Decimal:
-        number = Decimal(text)
-        exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int) or -exponent > decimals or number < 0:
+        if not _NUMBER.fullmatch(text):
             raise ValueError(text)
-        if at_most is not None and number > at_most:
+        number = Decimal(text)
+        exponent = number.normalize().as_tuple().exponent
+        if not isinstance(exponent, int) or -exponent > decimals or not 0 <= number <= most:
             raise ValueError(text)
         return number
 
-    return _parsed(row, name, findings, parse, f"a number {limits} with at most {decimals} decimals", required)
+    return _parsed(
+        row,
+        name,
+        findings,
+        parse,
+        f"a number {limits} with at most {decimals} decimals (a point before them, no thousands separator)",
+        required,
+    )
+
+
+_WHOLE = re.compile(r"0|[1-9][0-9]*")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+_MOST_DAYS, _MOST_MONTHS = 36_500, 9_999

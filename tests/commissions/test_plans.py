@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.ingest import ingest
@@ -153,3 +160,190 @@ def test_an_enrolment_with_no_plan_stops_before_the_build(settings: Settings) ->
     with pytest.raises(BadInputError, match=r"field plan_id: enrolment E2 has plan 'no-such-plan'") as caught:
         prepare(settings)
     assert "e.csv" in str(caught.value)
+
+
+def seeds() -> dict[str, list[dict[str, str]]]:
+    """The rows of the shipped plan files."""
+    return {name: list(csv.DictReader((SEEDS / f"{name}.csv").open(encoding="utf-8", newline=""))) for name in FILES}
+
+
+def test_the_shipped_plans_are_the_programmes_with_their_figures() -> None:
+    """Silver, Gold and Platinum by revenue, a referral's share and terms, revenue shares, fees by size and count."""
+    files = seeds()
+    plans = {row["plan_id"]: row for row in files["commission_plans"]}
+    by_programme: dict[str, set[str]] = {}
+    for row in plans.values():
+        by_programme.setdefault(row["programme"], set()).add(row["model"])
+    assert {"reseller", "referral", "co_marketing", "technology", "integration"} <= {
+        name.replace("-", "_") for name in by_programme
+    }
+    assert {row["model"] for row in plans.values()} == {"percentage", "fixed_fee", "hybrid"}
+    reseller = [row for row in files["commission_rates"] if row["tier"] in {"Silver", "Gold", "Platinum"}]
+    bands = {
+        row["tier"]: tuple(float(row[name] or "inf") for name in ("from_value", "to_value", "rate")) for row in reseller
+    }
+    assert bands == {
+        "Silver": (0, 50_000, 0.20),
+        "Gold": (50_000, 200_000, 0.25),
+        "Platinum": (200_000, float("inf"), 0.30),
+    }
+    for plan in plans.values():
+        rates = [
+            float(row["rate"])
+            for row in files["commission_rates"]
+            if row["plan_id"] == plan["plan_id"] and row["component"] == "percentage"
+        ]
+        if plan["programme"] == "referral":
+            assert (plan["payment_terms_days"], plan["earn_window"]) == ("30", "first_year")
+            assert all(0.10 <= rate <= 0.20 for rate in rates)
+    fees = [row for row in files["commission_rates"] if row["component"] == "fixed_fee"]
+    assert len(fees) > 1
+    assert any(row["component"] == "volume" for row in files["commission_rates"])
+    assert files["commission_bonuses"]
+
+
+ODD = (
+    *("", " ", "0", "1", "-1", "1.01", "0.1", "NaN", "inf", "1e400", "1e2", "1,000", "1.000,5", "1_000", "\u00bd"),
+    *("\uff11", "\u0663", "0x10", "1e-9", "99999999999999999999", "01", "2", "-0", "+1", "\u00a0", "usd", "USD "),
+    *(
+        "\tUSD",
+        "UTC\u00a0",
+        "localtime",
+        "America",
+        "2026-02-30",
+        "20260101",
+        "2026-W01-1",
+        "10000-01-01",
+        "0000-01-01",
+    ),
+    *("month", "months:0", "months:12", "months:99999", "first_year ", "marginal", "rate", "flat", "'", '"', '""'),
+    *("a,b", "a\nb", "a\r\nb", "#", "null", "NULL", "None", "true", "version", "reseller-standard", "\x00"),
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> dict[str, bytes]:
+    """The shipped files with a few fields, rows, columns or bytes of them spoilt."""
+    files = seeds()
+    files["commission_exclusions"].append({"plan_id": "reseller-standard", "version": "1", "product_id": "setup"})
+    name = draw(st.sampled_from(FILES))
+    columns, rows = list(files[name][0]), files[name]
+    for _ in range(draw(st.integers(0, 3))):
+        row = draw(st.sampled_from(rows))
+        row[draw(st.sampled_from(columns))] = draw(st.one_of(st.sampled_from(ODD), st.text(max_size=6)))
+    change = draw(
+        st.sampled_from(["", "", "", "twice", "gone", "more", "less", "extra", "column", "double", "empty", "quote"])
+    )
+    if change == "twice":
+        rows.append(dict(draw(st.sampled_from(rows))))
+    elif change == "gone":
+        rows.remove(draw(st.sampled_from(rows)))
+    elif change == "column":
+        columns.remove(draw(st.sampled_from(columns)))
+    elif change == "double":
+        columns.append(draw(st.sampled_from(columns)).upper())
+    elif change == "extra":
+        columns.append("remark")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=draw(st.sampled_from(["\n", "\r\n"])))
+    writer.writerow(columns)
+    for row in rows:
+        cells = [row.get(column.lower(), "") for column in columns]
+        writer.writerow(cells + [""] * (change == "more") if change != "less" else cells[:-1])
+    body = {"empty": "", "quote": text.getvalue() + '"'}.get(change, text.getvalue())
+    bom = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    tail = draw(st.sampled_from([b"", b"", b"\n", b"\r\n", b"\xff"]))
+    return {name: bom + body.encode("utf-8", "surrogatepass") + tail}
+
+
+TYPED = {
+    "commission_plans": (
+        "cast(trim(version) as integer), cast(trim(effective_from) as date), "
+        "cast(nullif(trim(effective_to), '') as date) - interval 1 day, "
+        "date '2026-01-31' + to_days(coalesce(cast(nullif(trim(payment_terms_days), '') as integer), 0)), "
+        "cast(nullif(trim(min_payout), '') as decimal(18, 3)), "
+        "cast(nullif(trim(cap_per_period), '') as decimal(18, 3)), "
+        "date '2026-01-31' + to_months(coalesce(cast(nullif(trim(clawback_months), '') as integer), 0)), "
+        "timezone(trim(timezone), timestamptz '2026-01-01 00:00:00+00')"
+    ),
+    "commission_rates": (
+        "cast(trim(version) as integer), cast(nullif(trim(from_value), '') as decimal(18, 3)), "
+        "cast(nullif(trim(to_value), '') as decimal(18, 3)), cast(nullif(trim(rate), '') as decimal(18, 8)), "
+        "cast(nullif(trim(fee), '') as decimal(18, 3))"
+    ),
+    "commission_bonuses": (
+        "cast(trim(version) as integer), cast(trim(threshold) as decimal(18, 3)), cast(trim(value) as decimal(18, 8))"
+    ),
+    "commission_exclusions": "cast(trim(version) as integer), trim(product_id)",
+}
+"""What the models make of the text of each file."""
+
+
+@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(files=spoilt())
+def test_what_is_spoilt_is_told_with_its_place_or_can_be_built(
+    files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("spoilt")
+    for name in FILES:
+        content = files.get(name, (SEEDS / f"{name}.csv").read_bytes())
+        (directory / f"{name}.csv").write_bytes(content)
+    try:
+        validate(load_settings(plans=directory))
+    except BadInputError as error:
+        for message in str(error).splitlines()[1:]:
+            # Of a whole file or its header there is no field.
+            assert re.match(r"  commission_[a-z]+\.csv(, row \d+(, field [^:]+)?)?: .{5,}", message, re.DOTALL) or (
+                not message.startswith("  commission")
+            ), message
+        return
+    with duckdb.connect() as connection:
+        for name, columns in TYPED.items():
+            connection.execute(
+                f"select {columns} from read_csv(?, header = true, all_varchar = true, delim = ',', quote = '\"', "
+                "escape = '\"')",
+                [str(directory / f"{name}.csv")],
+            ).fetchall()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "\n\n",
+        lambda text: text.replace("plan_id,", "remark,plan_id,", 1).replace("\nreseller", "\n,reseller"),
+    ],
+    ids=["byte order mark", "Windows line ends", "blank lines at the end", "an added column"],
+)
+def test_what_spreadsheets_write_is_taken(plans: Path, change: Callable[[str], str]) -> None:
+    path = plans / "commission_bonuses.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_bytes(change(text).encode() if "remark" not in change(text) else _with_a_column(text).encode())
+    validate(load_settings(plans=plans))
+
+
+def _with_a_column(text: str) -> str:
+    header, *rows = text.splitlines()
+    return "\n".join([f"remark,{header}", *(f"checked,{row}" for row in rows), ""])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda text: "", "commission_bonuses.csv, row 1: missing columns plan_id"),
+        (lambda text: text.splitlines()[0] + ",VALUE\n", "row 1: column value is there twice; keep one"),
+        (lambda text: text + "a,1,monthly_revenue,1,000,flat,5\n", "the row has 7 values and the header 6"),
+        (lambda text: text + "a,1\n", "the row has 2 values and the header 6"),
+        (lambda text: text + '"a,1\n', "not CSV (unexpected end of data)"),
+        (
+            lambda text: text.replace("\n", "\r\n", 2),
+            "save it again with commas, double quotes, and one kind of line end",
+        ),
+    ],
+    ids=["empty", "a column twice", "a thousands separator", "a short row", "an open quote", "mixed line ends"],
+)
+def test_a_file_that_is_no_table_is_told(plans: Path, spoil: Callable[[str], str], expected: str) -> None:
+    path = plans / "commission_bonuses.csv"
+    path.write_bytes(spoil(path.read_text(encoding="utf-8")).encode())
+    assert expected in complaints(plans)

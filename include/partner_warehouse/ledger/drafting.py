@@ -383,7 +383,7 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: 
                     trim(plan_id) AS plan_id,
                     CAST(effective_from AS DATE) AS effective_from,
                     CAST(nullif(trim(min_payout), '') AS DECIMAL(18, 3)) AS min_payout
-                FROM read_csv(?, header = true, all_varchar = true)
+                FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
             ),
             months AS (
                 SELECT unnest(CAST(? AS DATE[])) AS month

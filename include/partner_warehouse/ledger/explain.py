@@ -196,7 +196,8 @@ class _Published:
             parameters = [value for version in sorted(versions) for value in version]
             for path in self._plans.of(period):
                 found = self._duck.execute(
-                    f"SELECT * FROM read_csv(?, header = true, all_varchar = true) WHERE {marks}",  # noqa: S608
+                    "SELECT * FROM read_csv(?, header = true, all_varchar = true, "
+                    f"delim = ',', quote = '\"', escape = '\"') WHERE {marks}",  # noqa: S608
                     [str(path), *parameters],
                 )
                 sections.append(_section(path.name, found))
