@@ -355,12 +355,11 @@ def _check_rates(plans: Iterable[Row], rates: Iterable[Row], findings: Findings)
             findings.add(row, "to_value", f"{end} is not above from_value {start}; the band is [from_value, to_value)")
         elif start is not None:
             bands[(*row.plan, row["component"])].append((start, end, row))
-        if row["component"] == "fixed_fee":
-            _number(row, "fee", findings, decimals=3, required=True)
-        elif row["component"] == "volume":
-            _number(row, "rate", findings, decimals=8, required=True)
-        else:
-            _number(row, "rate", findings, decimals=8, required=True, at_most=Decimal(1))
+        # What the component does not use must still be a number: the models read the whole row.
+        is_fee, is_volume = row["component"] == "fixed_fee", row["component"] == "volume"
+        _number(row, "fee", findings, decimals=3, required=is_fee)
+        at_most = None if is_fee or is_volume else Decimal(1)
+        _number(row, "rate", findings, decimals=8, required=not is_fee, at_most=at_most)
     for spans in bands.values():
         _check_bands(spans, findings)
     for row in plans:

@@ -196,8 +196,7 @@ class _Published:
             parameters = [value for version in sorted(versions) for value in version]
             for path in self._plans.of(period):
                 found = self._duck.execute(
-                    "SELECT * FROM read_csv(?, header = true, all_varchar = true, "
-                    f"delim = ',', quote = '\"', escape = '\"') WHERE {marks}",  # noqa: S608
+                    f"SELECT * FROM {_PLAN_FILE} WHERE {marks}",  # noqa: S608
                     [str(path), *parameters],
                 )
                 sections.append(_section(path.name, found))
@@ -212,6 +211,9 @@ class _Published:
             list(parameters),
         )
         return _section(self._names[table], found)
+
+
+_PLAN_FILE = """read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')"""
 
 
 class _PlanFiles:
