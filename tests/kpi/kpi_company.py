@@ -41,11 +41,13 @@ def build_company(settings: Settings, company: Mapping[str, Rows], as_of: dateti
 
 COMPANY: dict[str, Rows] = {
     "partners": table(
-        "partner_id, name, partner_type, country, currency, status, signed_at, terminated_at",
-        "P1, Alder Systems, channel, US, USD, active, 2025-01-10T12:00:00Z,",
-        "P2, Birch Labs, technology, DE, EUR, active, 2025-09-01T12:00:00Z,",
-        "P3, Cedar Cloud, channel, GB, USD, active, 2026-02-01T12:00:00Z,",
-        "P4, Delta Alliance, strategic, US, USD, active, 2025-02-01T12:00:00Z,",
+        "partner_id, name, partner_type, country, currency, status, signed_at, terminated_at, manager_id, updated_at",
+        "P1, Alder Systems, channel, US, USD, active, 2025-01-10T12:00:00Z, , M1, 2025-01-10T12:00:00Z",
+        "P2, Birch Labs, technology, DE, EUR, active, 2025-09-01T12:00:00Z, , M1, 2025-09-01T12:00:00Z",
+        "P3, Cedar Cloud, channel, GB, USD, active, 2026-02-01T12:00:00Z, , , 2026-02-01T12:00:00Z",
+        "P4, Delta Alliance, strategic, US, USD, active, 2025-02-01T12:00:00Z, , M1, 2025-02-01T12:00:00Z",
+        # P1 changes hands in the middle of February, in the evening of New York.
+        "P1, Alder Systems, channel, US, USD, active, 2025-01-10T12:00:00Z, , M2, 2026-02-13T03:00:00Z",
     ),
     "enrolments": table(
         "enrolment_id, partner_id, programme, plan_id, starts_on, ends_on",

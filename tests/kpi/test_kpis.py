@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pytest
-from kpi_company import COMPANY, build_company
 
-from partner_warehouse.settings import load_settings
+from partner_warehouse.settings import Settings
 
 JANUARY, FEBRUARY, MARCH = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
 Warehouse = duckdb.DuckDBPyConnection
@@ -97,7 +95,7 @@ def test_parts_of_the_company(company: Warehouse) -> None:
     assert value(company, "revenue_generated", FEBRUARY, "partner_type", "technology") == Decimal(1320)
     assert value(company, "revenue_generated", MARCH, "country", "US") == Decimal(3750)
     assert value(company, "revenue_attribution", FEBRUARY, "partner", "P2") == Decimal(33)
-    # In February P1 is in two programmes and counts in both; of the reseller programme March knows nothing.
+    # On 10 February P1 is in two programmes and counts in both; of the reseller programme March knows nothing.
     assert value(company, "revenue_generated", FEBRUARY, "programme", "reseller") == Decimal(880)
     assert value(company, "revenue_generated", FEBRUARY, "programme", "referral") == Decimal(2200)
     assert value(company, "active_partners", MARCH, "programme", "none") == 1
@@ -214,13 +212,9 @@ def test_no_personal_data(company: Warehouse) -> None:
     assert not [name for (name,) in columns if "email" in name or "contact" in name]
 
 
-def test_one_partner_and_one_payment(tmp_path: Path) -> None:
+def test_one_partner_and_one_payment(smallest: Settings) -> None:
     """The smallest company builds, with all its tests and contracts; what it cannot know is null."""
-    kept = {"partners": 1, "customers": 1, "deals": 1, "deal_partners": 1, "invoices": 1, "payments": 1}
-    small = {name: list(COMPANY[name])[:count] for name, count in kept.items()}
-    settings = load_settings(home=tmp_path, inbox=tmp_path / "inbox", sources=("files",))
-    build_company(settings, small, datetime(2026, 2, 1, tzinfo=UTC))
-    with duckdb.connect(str(settings.warehouse_path), read_only=True) as warehouse:
+    with duckdb.connect(str(smallest.warehouse_path), read_only=True) as warehouse:
         # Without invoice lines the whole payment is net.
         assert value(warehouse, "revenue_generated", JANUARY) == Decimal(1200)
         assert value(warehouse, "partner_roi", JANUARY) is None

@@ -62,7 +62,8 @@ def publish(settings: Settings, marker: int) -> None:
         for table, model in marts().items():
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.split('.')[0]}")
             columns = ", ".join(_column(column, table, marker) for column in model["columns"])
-            kpis = " CROSS JOIN (SELECT unnest(?) AS kpi)" if table.startswith("kpi.") else ""
+            is_report = "kpi_code" in {column["name"] for column in model["columns"]}
+            kpis = " CROSS JOIN (SELECT unnest(?) AS kpi)" if is_report else ""
             source = f"(SELECT unnest(range(1, {PARTNERS + 1})) AS i)" + kpis
             connection.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM {source}", [list(KPIS)] if kpis else [])
         connection.execute(EXTREMES)
@@ -96,7 +97,7 @@ def _column(column: dict[str, Any], table: str, marker: int) -> str:
     }.get(name)
     if value is None:
         if re.match(r"date$", kind):
-            value = "DATE '2026-01-01'"
+            value = "DATE '2026-01-01'" + (" + CAST(i AS INTEGER)" if "unique" in column.get("data_tests", []) else "")
         elif kind.startswith("timestamp"):
             value = "TIMESTAMPTZ '2026-01-01 12:00:00+00'"
         elif kind == "boolean":

@@ -48,6 +48,18 @@ enrolments as (
 
 ),
 
+versions as (
+
+    select * from {{ ref('int_partner_versions') }}
+
+),
+
+parameters as (
+
+    select * from {{ ref('int_kpi_parameters') }}
+
+),
+
 parts as (
 
     select
@@ -76,11 +88,13 @@ used_measures as (
 
 ),
 
+-- What is said of a month as a whole, a cost or a mark, belongs to what the partner was at its end.
 flows as (
 
     select
         measure,
         occurred_on,
+        occurred_on as member_on,
         partner_id,
         influence,
         entity_id,
@@ -89,22 +103,29 @@ flows as (
     union all
     select
         'investment' as measure,
-        spent_on as occurred_on,
-        partner_id,
+        investments.spent_on as occurred_on,
+        case
+            when investments.kind = 'commission' then investments.spent_on
+            else least({{ days_after(months_after('investments.spent_on', 1), -1) }}, parameters.as_of_on)
+        end as member_on,
+        investments.partner_id,
         null as influence,
-        investment_id as entity_id,
-        reporting_amount as amount
+        investments.investment_id as entity_id,
+        investments.reporting_amount as amount
     from investments
+    cross join parameters
     union all
     select
         'quality' as measure,
-        month as occurred_on,
-        partner_id,
+        partner_months.month as occurred_on,
+        least({{ days_after(months_after('partner_months.month', 1), -1) }}, parameters.as_of_on) as member_on,
+        partner_months.partner_id,
         null as influence,
-        partner_id || ' ' || cast(month as varchar) as entity_id,
-        quality_score as amount
+        partner_months.partner_id || ' ' || cast(partner_months.month as varchar) as entity_id,
+        partner_months.quality_score as amount
     from partner_months
-    where is_active and quality_score is not null
+    cross join parameters
+    where partner_months.is_active and partner_months.quality_score is not null
 
 ),
 
@@ -120,7 +141,7 @@ dated as (
     select
         grains.grain,
         {{ period_start('grains.grain', 'flows.occurred_on') }} as period_start,
-        cast(date_trunc('month', flows.occurred_on) as date) as member_month,
+        flows.member_on,
         flows.measure,
         flows.partner_id,
         flows.influence,
@@ -137,7 +158,7 @@ dated as (
     select
         periods.grain,
         periods.period_start,
-        cast(date_trunc('month', {{ days_after('periods.known_until', -1) }}) as date) as member_month,
+        {{ days_after('periods.known_until', -1) }} as member_on,
         snapshots.measure,
         snapshots.partner_id,
         null as influence,
@@ -151,63 +172,73 @@ dated as (
 
 ),
 
-partner_months_in_use as (
+partner_days as (
 
     select distinct
         partner_id,
-        member_month
+        member_on
     from dated
     where partner_id is not null
 
 ),
 
--- A partner of several programmes counts in each of them, in the months in which it is enrolled.
-programmes as (
+-- What changes is taken as it was on the day of the fact. A partner of several programmes counts in each of them.
+changing_parts as (
 
     select distinct
-        partner_months_in_use.partner_id,
-        partner_months_in_use.member_month,
-        coalesce(enrolments.programme, 'none') as programme
-    from partner_months_in_use
+        partner_days.partner_id,
+        partner_days.member_on,
+        'programme' as dimension,
+        coalesce(enrolments.programme, 'none') as dimension_value
+    from partner_days
     left join enrolments
         on
-            partner_months_in_use.partner_id = enrolments.partner_id
-            and {{ months_after('partner_months_in_use.member_month', 1) }} > enrolments.starts_on
-            and (enrolments.ends_on is null or partner_months_in_use.member_month < enrolments.ends_on)
+            partner_days.partner_id = enrolments.partner_id
+            and partner_days.member_on >= enrolments.starts_on
+            and partner_days.member_on < coalesce(enrolments.ends_on, cast('9999-12-31' as date))
+    union all
+    select
+        partner_days.partner_id,
+        partner_days.member_on,
+        'tier' as dimension,
+        coalesce(versions.tier, 'none') as dimension_value
+    from partner_days
+    left join versions
+        on
+            partner_days.partner_id = versions.partner_id
+            and partner_days.member_on >= versions.valid_from
+            and partner_days.member_on < versions.valid_to
 
 ),
 
-members as (
+partners_in_use as (
+
+    select distinct partner_id
+    from partner_days
+
+),
+
+lasting_parts as (
 
     select
         partner_id,
-        member_month,
         'partner' as dimension,
         partner_id as dimension_value
-    from partner_months_in_use
+    from partners_in_use
     union all
     select
-        partner_months_in_use.partner_id,
-        partner_months_in_use.member_month,
+        partners_in_use.partner_id,
         'partner_type' as dimension,
         coalesce(partners.partner_type, 'unknown') as dimension_value
-    from partner_months_in_use
-    left join partners on partner_months_in_use.partner_id = partners.partner_id
+    from partners_in_use
+    left join partners on partners_in_use.partner_id = partners.partner_id
     union all
     select
-        partner_months_in_use.partner_id,
-        partner_months_in_use.member_month,
+        partners_in_use.partner_id,
         'country' as dimension,
         coalesce(partners.country, 'unknown') as dimension_value
-    from partner_months_in_use
-    left join partners on partner_months_in_use.partner_id = partners.partner_id
-    union all
-    select
-        partner_id,
-        member_month,
-        'programme' as dimension,
-        programme as dimension_value
-    from programmes
+    from partners_in_use
+    left join partners on partners_in_use.partner_id = partners.partner_id
 
 ),
 
@@ -237,18 +268,29 @@ cells as (
     select
         dated.grain,
         dated.period_start,
-        members.dimension,
-        members.dimension_value,
+        lasting_parts.dimension,
+        lasting_parts.dimension_value,
         dated.measure,
         dated.entity_id,
         dated.amount
     from dated
-    inner join members
-        on
-            dated.partner_id = members.partner_id
-            and dated.member_month = members.member_month
+    inner join lasting_parts on dated.partner_id = lasting_parts.partner_id
     -- A day is too short to judge one partner by.
-    where not (dated.grain = 'day' and members.dimension = 'partner')
+    where not (dated.grain = 'day' and lasting_parts.dimension = 'partner')
+    union all
+    select
+        dated.grain,
+        dated.period_start,
+        changing_parts.dimension,
+        changing_parts.dimension_value,
+        dated.measure,
+        dated.entity_id,
+        dated.amount
+    from dated
+    inner join changing_parts
+        on
+            dated.partner_id = changing_parts.partner_id
+            and dated.member_on = changing_parts.member_on
 
 ),
 

@@ -29,6 +29,7 @@ class SalesforceOrg:
         self._seed = seed
         self._chance = Chance(seed, "salesforce")
         self._defects = defects
+        self._owners = [ids.salesforce("User") for _ in range(_SALES_PEOPLE)]
         self.objects: dict[str, Timeline] = {name: Timeline() for name in SALESFORCE_OBJECTS}
 
     def build(self) -> dict[str, Timeline]:
@@ -105,6 +106,7 @@ class SalesforceOrg:
             "Signed_At__c": salesforce_instant(partner.signed_at),
             "Terminated_At__c": None,
             "Tax_Form_Received__c": partner.tax_form,
+            "OwnerId": self._owners[partner.number % _SALES_PEOPLE],
             "MasterRecordId": None,
         }
         changes: list[Change] = []
@@ -115,6 +117,8 @@ class SalesforceOrg:
             changes.append((partner.suspended_at, {"Partner_Status__c": "suspended"}))
         created_at = partner.signed_at - timedelta(days=10)
         self._track("Account", partner.account_id, created_at, fields, changes)
+        if partner.number % _SALES_PEOPLE == _LEAVER and created_at < _HANDOVER:
+            self._change("Account", partner.account_id, _HANDOVER, {"OwnerId": self._owners[0]})
         for enrolment in partner.enrolments:
             known_at = max(partner.signed_at, _midnight(enrolment.starts_on) - timedelta(days=5))
             enrolled: dict[str, Any] = {
@@ -145,6 +149,7 @@ class SalesforceOrg:
             "Signed_At__c": None,
             "Terminated_At__c": None,
             "Tax_Form_Received__c": False,
+            "OwnerId": self._owners[customer.number % _SALES_PEOPLE],
             "MasterRecordId": None,
         }
         renamed: list[Change] = []
@@ -289,7 +294,7 @@ class SalesforceOrg:
 
     def _activity(self) -> None:
         """Users, and what hangs on the opportunities: lines, contact roles, partner roles, tasks and meetings."""
-        owners = [self._ids.salesforce("User") for _ in range(_SALES_PEOPLE)]
+        owners = self._owners
         for owner in owners:
             fields = {"AccountId": None, "ManagerId": owners[0] if owner != owners[0] else None}
             self._track("User", owner, _FOUNDED, fields | {"UserType": "Standard", "IsActive": True})
@@ -406,6 +411,10 @@ class SalesforceOrg:
 
 
 _SALES_PEOPLE = 6
+_LEAVER = 2
+"""Who hands over the partners that it manages,"""
+_HANDOVER = datetime.fromisoformat("2026-03-10T09:00:00+00:00")
+"""on this day."""
 _FOUNDED = datetime.fromisoformat("2020-01-15T09:00:00+00:00")
 
 
