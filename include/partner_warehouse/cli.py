@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from partner_warehouse.errors import BadInputError, ExitStatus, PartnerWarehouseError
+from partner_warehouse.reports.calendars import GRAINS
 
 if TYPE_CHECKING:
     from partner_warehouse.ledger.payouts import PayoutState
@@ -131,6 +132,15 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--to", required=True, dest="last", metavar="PERIOD", help="the last month, YYYY-MM")
     _add_format(simulate)
     simulate.set_defaults(command=_simulate)
+
+    reports = commands.add_parser("reports", help="write the periodic reports as printable pages")
+    reports.add_argument(
+        "report", nargs="?", choices=GRAINS, metavar="REPORT", help=f"{', '.join(GRAINS)}; default: all"
+    )
+    reports.add_argument(
+        "--period", metavar="PERIOD", help="2026-09-30, 2026-W40, 2026-09, 2026-Q3 or 2026; default: newest"
+    )
+    reports.set_defaults(command=_reports)
 
     commands.add_parser("status", help="what is published, and where the payouts stand").set_defaults(command=_status)
     commands.add_parser("verify", help="hold the ledger against itself").set_defaults(command=_verify)
@@ -356,6 +366,19 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> None:
             of_it = [row for row in rows if row["currency"] == currency]
             earned, payable = (sum(row[name] for row in of_it) for name in ("earned_difference", "payable_difference"))
             _say(f"\n{currency}: earned {earned:+f}, payable {payable:+f} from {first} to {last}")
+
+
+def _reports(options: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.reports import pages
+
+    if options.period and not options.report:
+        raise BadInputError("reports: --period goes with one report, as in `reports monthly --period 2026-09`")
+    for grain in [options.report] if options.report else GRAINS:
+        if not options.report and pages.newest_period(settings, grain) is None:
+            _say(f"{grain}: no period has ended yet")
+            continue
+        page = pages.write(settings, grain, options.period)
+        _say(f"{page.headline}, {page.off_target} off target\n  {page.path}")
 
 
 def _status(_: argparse.Namespace, settings: Settings) -> None:

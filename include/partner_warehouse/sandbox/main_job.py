@@ -74,6 +74,7 @@ class MainJob:
             steps.ingest_and_build()
             steps.post_history()
             steps.approve_through_airflow()
+            steps.report()
             self.say(f"done in {time.monotonic() - self.began:.0f} s")
             report.show(self.console, self.settings, month=closed_months()[-1])
             self._where_to_look(airflow, running=keep)

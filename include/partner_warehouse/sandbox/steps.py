@@ -13,6 +13,7 @@ import httpx
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.ledger.payouts import CLOSED, PayoutService
 from partner_warehouse.orchestration import SERVICE_USER, WAREHOUSE_POOL
+from partner_warehouse.reports.calendars import GRAINS
 from partner_warehouse.sandbox import bank_vault, calendar
 from partner_warehouse.sandbox.airflow_api import AirflowApi, DagRun
 from partner_warehouse.sandbox.local_airflow import LocalAirflow
@@ -28,7 +29,7 @@ INGEST = {
 }
 """The DAGs that ingest, and their sources."""
 
-DAGS = (*INGEST, "build_warehouse", "monthly_payouts")
+DAGS = (*INGEST, "build_warehouse", "monthly_payouts", "publish_reports")
 
 APPROVED_THROUGH_AIRFLOW = 3
 """How many of the closed months are approved through the API; one more, the newest, waits for a person."""
@@ -111,6 +112,12 @@ class Steps:
             self._finished(run, quiet=True)
             self._say_exported(run)
         self.say(f"published; {waiting} waits for a person")
+
+    def report(self) -> None:
+        """The reports of the newest periods, by their DAG."""
+        run = self.api.trigger("publish_reports", {"reports": list(GRAINS)})
+        self._finished(run)
+        self.say(f"{len(GRAINS)} reports are written")
 
     def _say_exported(self, run: DagRun) -> None:
         exported, written = self.api.xcom(run, "export"), self.api.xcom(run, "statements")

@@ -1,0 +1,1 @@
+"""The periodic reports: one printable page each, made from the published file."""
