@@ -27,7 +27,7 @@ up: setup ## The same, left running with Airflow's pages open
 test: setup lint ## Everything that CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-slow: setup ## The tests that take long: two hundred kills of the main job
+slow: setup ## The tests that take long: two hundred kills, the whole sample company, a real Superset
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: setup ## ruff, mypy --strict, sqlfluff, dbt-bouncer

@@ -142,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     reports.set_defaults(command=_reports)
 
+    dashboards = commands.add_parser("dashboards", help="bring the dashboards into a running Apache Superset")
+    dashboards.set_defaults(command=_dashboards)
+
     commands.add_parser("status", help="what is published, and where the payouts stand").set_defaults(command=_status)
     commands.add_parser("verify", help="hold the ledger against itself").set_defaults(command=_verify)
     sandbox = commands.add_parser("sandbox", help="serve the sample company on loopback, until interrupted")
@@ -379,6 +382,15 @@ def _reports(options: argparse.Namespace, settings: Settings) -> None:
             continue
         page = pages.write(settings, grain, options.period)
         _say(f"{page.headline}, {page.off_target} off target\n  {page.path}")
+
+
+def _dashboards(_: argparse.Namespace, settings: Settings) -> None:
+    from partner_warehouse.bi.superset import import_dashboards
+
+    imported = import_dashboards()
+    _say(f"{len(imported.dashboards)} dashboards with {imported.charts} charts over {imported.datasets} datasets")
+    for name in imported.dashboards:
+        _say(f"  {name}")
 
 
 def _status(_: argparse.Namespace, settings: Settings) -> None:
