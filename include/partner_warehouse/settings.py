@@ -43,8 +43,13 @@ class Settings(BaseSettings):
     reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
     fx_lookback_days: int = Field(default=4, ge=0, le=31, description="How old an FX rate may be, in days.")
     as_of: datetime | None = Field(default=None, description="The instant that the warehouse is computed for; now.")
-    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default SQLite HOME/ledger.sqlite.")
-    serving_url: str | None = Field(default=None, description="PostgreSQL that serves BI, besides the file.")
+    # These two may hold a password; nobody who prints the settings shall see it.
+    ledger_url: str | None = Field(
+        default=None, repr=False, description="SQLAlchemy URL; default SQLite HOME/ledger.sqlite."
+    )
+    serving_url: str | None = Field(
+        default=None, repr=False, description="PostgreSQL that serves BI, besides the file."
+    )
     approvers: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Names that may approve payouts.")
     two_approvers_above: int | None = Field(
         default=None, description="Sum of a period's payables above which two approvers are needed, per currency."

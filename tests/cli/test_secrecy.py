@@ -115,3 +115,9 @@ def test_an_answer_that_quotes_a_record_is_not_quoted(
     for text in (said.out, said.err, everything.text, left_below(load_settings().home)):
         assert MARK not in text
         assert MARKED_SECRET not in text
+
+
+def test_settings_that_are_printed_hold_no_password() -> None:
+    url = f"postgresql://reader:{MARK}@127.0.0.1/marts"
+    printed = load_settings(ledger_url=url, serving_url=url)
+    assert MARK not in f"{printed!r} {printed}"
