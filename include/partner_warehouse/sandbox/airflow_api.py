@@ -18,6 +18,9 @@ FINISHED = frozenset({"success", "failed"})
 _SETTLED_AFTER = 2.0
 """Seconds between a task starting to wait for an answer and the answer: sooner, the scheduler can lose it."""
 
+_ANSWERS = 15
+"""How often an answer is given while Airflow says that the task does not wait for one yet (409)."""
+
 
 @dataclass(frozen=True, slots=True)
 class DagRun:
@@ -149,8 +152,11 @@ class AirflowApi:
             NotAllowedError: This user is not among those who may answer.
         """
         path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        time.sleep(_SETTLED_AFTER)
-        answer = self._http.patch(path, json={"chosen_options": [option], "params_input": {}})
+        for _ in range(_ANSWERS):
+            time.sleep(_SETTLED_AFTER)
+            answer = self._http.patch(path, json={"chosen_options": [option], "params_input": {}})
+            if answer.status_code != httpx.codes.CONFLICT:
+                break
         if answer.status_code == httpx.codes.FORBIDDEN:
             raise NotAllowedError(f"{self.user} may not answer {task_id} of {run.dag_id}")
         _expect(answer)
