@@ -256,5 +256,6 @@ def _environment_of_peers(directory: Path, library: str) -> Path:
 
 def _run(*command: str | Path) -> str:
     """What a command printed; it has so long, and no longer."""
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=PEER_SECONDS)  # noqa: S603
+    words = [str(word) for word in command]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, timeout=PEER_SECONDS)  # noqa: S603
     return done.stdout
