@@ -83,8 +83,7 @@ class Programme:
         starts = [date(2020, 1, 1)]
         if chance.random() < 0.35:
             starts.append(date(2025, 8, 1) + timedelta(days=chance.randint(0, 200)))
-        is_flat = len(starts) > 1 and mode != "status"
-        versions = tuple(self._version(number, start, model, is_flat) for number, start in enumerate(starts, 1))
+        versions = tuple(self._version(number, start, model) for number, start in enumerate(starts, 1))
         return Plan(
             versions,
             basis,
@@ -96,9 +95,9 @@ class Programme:
             chance.choice(["month", "quarter", "year"]) if versions[0].volumes else "",
         )
 
-    def _version(self, number: int, start: date, model: str, is_flat: bool) -> Version:
+    def _version(self, number: int, start: date, model: str) -> Version:
         chance = self.chance
-        rates = () if model == "fixed_fee" else self._bands(0 if is_flat else chance.randint(0, 2), 50, 300, 1000)
+        rates = () if model == "fixed_fee" else self._bands(chance.randint(0, 2), 50, 300, 1000)
         fees = () if model == "percentage" else self._bands(chance.randint(0, 1), 200, 400_000, 1000)
         volumes = ()
         if fees:

@@ -435,14 +435,15 @@ def _price(plan: Plan, parts: list[_Part]) -> list[Fraction]:
 
 
 def _by_running(plan: Plan, parts: list[_Part]) -> list[Fraction]:
-    """From one running total of the basis period to another."""
-    revenue: dict[tuple, Fraction] = defaultdict(Fraction)
-    worth: Callable[[Version, Fraction], Fraction] = _whole if plan.mode == "whole" else _marginal
+    """From one state of the basis period to another: what each version of the plan has brought in it."""
+    revenue: dict[tuple, dict[Version, Fraction]] = defaultdict(lambda: dict.fromkeys(plan.versions, ZERO))
+    worth: Callable[[dict[Version, Fraction]], Fraction] = _whole if plan.mode == "whole" else _stacked
     earned: list[Fraction] = []
     for part in parts:
-        key = (part.partner, _period(plan.basis, part.paid_on))
-        before, revenue[key] = revenue[key], revenue[key] + part.fine
-        earned.append(worth(part.version, revenue[key]) - worth(part.version, before))
+        state = revenue[part.partner, _period(plan.basis, part.paid_on)]
+        before = worth(state)
+        state[part.version] += part.fine
+        earned.append(worth(state) - before)
     return earned
 
 
@@ -494,8 +495,20 @@ def _of(bands: tuple[Band, ...], position: Fraction) -> Fraction:
     return max(reached, key=lambda one: one.start).value if reached else ZERO
 
 
-def _whole(version: Version, revenue: Fraction) -> Fraction:
-    return revenue * _of(version.rates, revenue)
+def _whole(revenue: dict[Version, Fraction]) -> Fraction:
+    """All of the period at the tier that it reaches, each version's at its own rates."""
+    reached = sum(revenue.values(), ZERO)
+    return sum((part * _of(version.rates, reached) for version, part in revenue.items()), ZERO)
+
+
+def _stacked(revenue: dict[Version, Fraction]) -> Fraction:
+    """Each slice at its own tier; the versions stand on one another, the earliest lowest."""
+    total = bottom = ZERO
+    for version, part in revenue.items():
+        if version.rates:
+            total += _marginal(version, bottom + part) - _marginal(version, bottom)
+        bottom += part
+    return total
 
 
 def _marginal(version: Version, revenue: Fraction) -> Fraction:

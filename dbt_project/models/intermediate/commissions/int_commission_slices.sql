@@ -14,6 +14,24 @@ rates as (
 
 ),
 
+versions as (
+
+    select distinct
+        plan_id,
+        plan_version
+    from rates
+
+),
+
+changed_plans as (
+
+    select plan_id
+    from versions
+    group by plan_id
+    having count(*) > 1
+
+),
+
 -- The basis period is the original payment's; a refund comes off the period that its payment went into.
 periods as (
 
@@ -158,8 +176,10 @@ placed as (
         case
             when running.tier_basis = 'trailing_12_months' then trailing_positions.starts_at + running.plan_fine_so_far
             else running.running_after
-        end as position_after
+        end as position_after,
+        changed_plans.plan_id is not null and running.tier_basis <> 'trailing_12_months' as is_versioned
     from running
+    left join changed_plans on running.plan_id = changed_plans.plan_id
     left join trailing_positions
         on
             running.payment_id = trailing_positions.payment_id
@@ -186,9 +206,118 @@ bounded as (
         case when plan_fine < 0 then -1 else 1 end as direction,
         case
             when fixed_position is not null then 'fixed'
+            when tier_mode = 'marginal' and is_versioned then 'stacked'
             else tier_mode
         end as pricing
     from placed
+
+),
+
+-- A plan that changed: what each of its versions has brought in the basis period, before and after each movement.
+version_states as (
+
+    select
+        bounded.*,
+        versions.plan_version as priced_version,
+        case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end as version_fine,
+        cast(
+            sum(case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end) over (
+                partition by
+                    bounded.partner_id, bounded.plan_id, bounded.plan_currency, bounded.tier_basis,
+                    bounded.basis_period, versions.plan_version
+                order by bounded.sequence
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as version_revenue
+    from bounded
+    inner join versions on bounded.plan_id = versions.plan_id
+    where bounded.is_versioned and bounded.pricing in ('stacked', 'whole')
+
+),
+
+-- The versions' revenues stand on one another in the tiers, the earliest version lowest: a function of what there is.
+stacked as (
+
+    select
+        version_states.*,
+        cast(sum(version_revenue) over stack as {{ wide_integer() }}) as top_after,
+        cast(sum(version_revenue - version_fine) over stack as {{ wide_integer() }}) as top_before
+    from version_states
+    window stack as (
+        partition by movement_kind, movement_id, payment_id, partner_id, plan_id
+        order by priced_version
+        rows between unbounded preceding and current row
+    )
+
+),
+
+stacked_slices as (
+
+    select
+        stacked.movement_kind,
+        stacked.movement_id,
+        stacked.payment_id,
+        stacked.partner_id,
+        case when stacked.priced_version = stacked.plan_version then 'percentage' else 're_rate' end as component,
+        case when stacked.priced_version = stacked.plan_version then '' else 'v' || stacked.priced_version || ':' end
+        || cast(rates.tier_number as varchar) as slice,
+        rates.tier_number,
+        rates.tier,
+        rates.rate,
+        greatest(
+            least(stacked.top_after, rates.to_fine)
+            - greatest(stacked.top_after - stacked.version_revenue, rates.from_fine),
+            0
+        )
+        - greatest(
+            least(stacked.top_before, rates.to_fine)
+            - greatest(stacked.top_before - stacked.version_revenue + stacked.version_fine, rates.from_fine),
+            0
+        ) as slice_fine,
+        rates.rate_units
+    from stacked
+    inner join rates
+        on
+            stacked.plan_id = rates.plan_id
+            and stacked.priced_version = rates.plan_version
+    where stacked.pricing = 'stacked'
+
+),
+
+-- All revenue of the period is at the tier reached: that of the plan's other versions too, at their own rates.
+re_rated_versions as (
+
+    select
+        stacked.movement_kind,
+        stacked.movement_id,
+        stacked.payment_id,
+        stacked.partner_id,
+        're_rate' as component,
+        'v' || stacked.priced_version || ':' || cast(low_rates.tier_number as varchar)
+        || '-' || cast(high_rates.tier_number as varchar) as slice,
+        high_rates.tier_number,
+        high_rates.tier,
+        high_rates.rate - low_rates.rate as rate,
+        stacked.direction * stacked.version_revenue as slice_fine,
+        high_rates.rate_units - low_rates.rate_units as rate_units
+    from stacked
+    inner join rates as high_rates
+        on
+            stacked.plan_id = high_rates.plan_id
+            and stacked.priced_version = high_rates.plan_version
+            and stacked.high >= high_rates.from_fine
+            and stacked.high < high_rates.to_fine
+    inner join rates as low_rates
+        on
+            stacked.plan_id = low_rates.plan_id
+            and stacked.priced_version = low_rates.plan_version
+            and stacked.low >= low_rates.from_fine
+            and stacked.low < low_rates.to_fine
+    where
+        stacked.pricing = 'whole'
+        and stacked.priced_version <> stacked.plan_version
+        and stacked.version_revenue <> 0
+        and high_rates.tier_number <> low_rates.tier_number
 
 ),
 
@@ -284,6 +413,11 @@ final as (
     select * from single
     union all
     select * from re_rated
+    union all
+    select * from re_rated_versions
+    union all
+    select * from stacked_slices
+    where slice_fine <> 0
 
 )
 
