@@ -95,14 +95,16 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
     Args:
         layer: Which layer.
         settings: The installation.
-        select: A dbt selection instead of the layer's tag, for development.
+        select: A dbt selection instead of the layer's tag, for development. Tests that reach beyond it are left out.
 
     Raises:
         GateFailedError: A dbt test failed; the message names the tests, their counts and where the failing rows are.
         PartnerWarehouseError: A model could not be built.
     """
     # A unit test proves a model's logic, not the data: see `unit_test`. A seed whose columns changed is made anew.
-    options = ("--exclude-resource-type", "unit_test", "--full-refresh")
+    options: tuple[str, ...] = ("--exclude-resource-type", "unit_test", "--full-refresh")
+    if select:
+        options += ("--indirect-selection", "buildable")
     return _dbt("build", layer, settings, "--select", select or f"tag:{layer}", *options)
 
 
