@@ -217,7 +217,14 @@ def fill_warehouse(home: Path, rows: int) -> None:
             "SELECT md5(i::VARCHAR) AS line_id, 'P' || (i % 10000) AS partner_id, "
             "'2026-01' AS period, CAST(i % 100000 AS DECIMAL(18, 3)) / 100 AS amount, 'USD' AS currency, "
             "DATE '2026-01-01' + CAST(i % 365 AS INTEGER) AS earned_on, "
-            "DATE '2026-01-31' + CAST(i % 365 AS INTEGER) AS payable_on, 'payable' AS status "
+            "DATE '2026-01-31' + CAST(i % 365 AS INTEGER) AS payable_on, 'payable' AS status, "
+            # What the explanation of a line reads.
+            "CAST(NULL AS VARCHAR) AS payout_id, 'payment' AS movement_kind, md5(i::VARCHAR) AS movement_id, "
+            "'reseller' AS plan_id, 1 AS plan_version, CAST(i % 100000 AS DECIMAL(18, 3)) / 10 AS base_amount, "
+            "'USD' AS base_currency, CAST(0.1 AS DECIMAL(18, 12)) AS rate, CAST(NULL AS VARCHAR) AS tier, "
+            "CAST(1 AS DECIMAL(18, 12)) AS split_share, CAST(1 AS DECIMAL(28, 10)) AS fx_rate, "
+            "CAST(NULL AS DATE) AS fx_date, CAST(NULL AS VARCHAR) AS hold_reason, "
+            "CAST(NULL AS VARCHAR) AS corrects_line_id "
             "FROM (SELECT unnest(range(?)) AS i)",
             [rows],
         )

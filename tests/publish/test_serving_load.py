@@ -151,7 +151,7 @@ def test_readers_at_work_see_one_publication_and_no_error(served, login, server,
     try:
         for marker in (2, 3, 1):
             publish(served, marker)
-            serving.load(served, patience=60)
+            serving.load(served)
             time.sleep(0.1)
     finally:
         stop.set()
