@@ -121,7 +121,7 @@ def test_the_dag_writes_what_is_due_and_announces_it(published: Settings, monkey
 def test_a_page_opens_and_prints_in_a_browser(published: Settings, tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
-        pytest.skip("no Chromium on this machine: the pages were not opened")
+        pytest.skip("no Chromium on this machine (scripts/browser installs it): no report was opened in a browser")
     page = pages.write(published, "weekly").path
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     address = page.as_uri()

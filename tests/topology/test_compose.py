@@ -125,7 +125,7 @@ def compose_command() -> list[str] | None:
 def test_compose_itself_accepts_the_file_and_refuses_a_broken_one(tmp_path: Path) -> None:
     command = compose_command()
     if command is None:
-        pytest.skip("docker compose is not installed here")
+        pytest.skip("no docker compose that runs here, from its wheel or installed: it did not read docker-compose.yml")
     filled = {name: value or "x" for name, value in example().items()}
 
     def config(path: Path) -> subprocess.CompletedProcess[str]:
