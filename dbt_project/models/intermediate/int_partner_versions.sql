@@ -30,50 +30,73 @@ parameters as (
 
 accounts as (
 
-    select
-        *,
-        {{ report_day('changed_at') }} as changed_on
-    from {{ ref('stg_salesforce__account_versions') }}
+    select * from {{ ref('stg_salesforce__account_versions') }}
 
 ),
 
 files as (
 
+    select * from {{ ref('stg_files__partner_versions') }}
+
+),
+
+versions as (
+
+    select
+        'account' as said_by,
+        account_id as partner_id,
+        partner_status as status,
+        owner_id as manager_id,
+        changed_at,
+        _load_id,
+        _row
+    from accounts
+    union all
+    select
+        'file' as said_by,
+        partner_id,
+        status,
+        manager_id,
+        changed_at,
+        _load_id,
+        _row
+    from files
+
+),
+
+dated as (
+
     select
         *,
         {{ report_day('changed_at') }} as changed_on
-    from {{ ref('stg_files__partner_versions') }}
+    from versions
 
 ),
 
 -- Of several versions of one day, the last one counts for the whole of it.
-account_versions as (
+last_of_day as (
 
-    select
-        account_id as partner_id,
-        changed_on,
-        coalesce(partner_status, '') as status,
-        coalesce(owner_id, '') as manager_id
-    from accounts
+    select *
+    from dated
     qualify
         row_number() over (
-            partition by account_id, changed_on order by changed_at desc, _load_id desc, _row desc
+            partition by said_by, partner_id, changed_on order by changed_at desc, _load_id desc, _row desc
         ) = 1
 
 ),
 
-file_versions as (
+-- What a system does not say any more is empty; where it said nothing new, null.
+said_on as (
 
     select
         partner_id,
         changed_on,
-        coalesce(status, '') as status,
-        coalesce(manager_id, '') as manager_id
-    from files
-    qualify
-        row_number() over (
-            partition by partner_id, changed_on order by changed_at desc, _load_id desc, _row desc
-        ) = 1
+        max(case said_by when 'file' then coalesce(status, '') end) as file_status,
+        max(case said_by when 'file' then coalesce(manager_id, '') end) as file_manager_id,
+        max(case said_by when 'account' then coalesce(status, '') end) as account_status,
+        max(case said_by when 'account' then coalesce(manager_id, '') end) as account_manager_id
+    from last_of_day
+    group by partner_id, changed_on
 
 ),
 
@@ -88,12 +111,7 @@ days as (
     select
         partner_id,
         changed_on
-    from account_versions
-    union
-    select
-        partner_id,
-        changed_on
-    from file_versions
+    from said_on
     union
     select
         partner_id,
@@ -149,30 +167,26 @@ said as (
         known_days.signed_on,
         known_days.terminated_on,
         coalesce(
-            last_value(file_versions.status ignore nulls) over so_far,
-            first_value(file_versions.status ignore nulls) over from_here
+            last_value(said_on.file_status ignore nulls) over so_far,
+            first_value(said_on.file_status ignore nulls) over from_here
         ) as file_status,
         coalesce(
-            last_value(account_versions.status ignore nulls) over so_far,
-            first_value(account_versions.status ignore nulls) over from_here
+            last_value(said_on.account_status ignore nulls) over so_far,
+            first_value(said_on.account_status ignore nulls) over from_here
         ) as account_status,
         coalesce(
-            last_value(file_versions.manager_id ignore nulls) over so_far,
-            first_value(file_versions.manager_id ignore nulls) over from_here
+            last_value(said_on.file_manager_id ignore nulls) over so_far,
+            first_value(said_on.file_manager_id ignore nulls) over from_here
         ) as file_manager_id,
         coalesce(
-            last_value(account_versions.manager_id ignore nulls) over so_far,
-            first_value(account_versions.manager_id ignore nulls) over from_here
+            last_value(said_on.account_manager_id ignore nulls) over so_far,
+            first_value(said_on.account_manager_id ignore nulls) over from_here
         ) as account_manager_id
     from known_days
-    left join file_versions
+    left join said_on
         on
-            known_days.partner_id = file_versions.partner_id
-            and known_days.changed_on = file_versions.changed_on
-    left join account_versions
-        on
-            known_days.partner_id = account_versions.partner_id
-            and known_days.changed_on = account_versions.changed_on
+            known_days.partner_id = said_on.partner_id
+            and known_days.changed_on = said_on.changed_on
     window
         so_far as (
             partition by known_days.partner_id

@@ -284,43 +284,6 @@ stacked_slices as (
 
 ),
 
--- All revenue of the period is at the tier reached: that of the plan's other versions too, at their own rates.
-re_rated_versions as (
-
-    select
-        stacked.movement_kind,
-        stacked.movement_id,
-        stacked.payment_id,
-        stacked.partner_id,
-        're_rate' as component,
-        'v' || stacked.priced_version || ':' || cast(low_rates.tier_number as varchar)
-        || '-' || cast(high_rates.tier_number as varchar) as slice,
-        high_rates.tier_number,
-        high_rates.tier,
-        high_rates.rate - low_rates.rate as rate,
-        stacked.direction * stacked.version_revenue as slice_fine,
-        high_rates.rate_units - low_rates.rate_units as rate_units
-    from stacked
-    inner join rates as high_rates
-        on
-            stacked.plan_id = high_rates.plan_id
-            and stacked.priced_version = high_rates.plan_version
-            and stacked.high >= high_rates.from_fine
-            and stacked.high < high_rates.to_fine
-    inner join rates as low_rates
-        on
-            stacked.plan_id = low_rates.plan_id
-            and stacked.priced_version = low_rates.plan_version
-            and stacked.low >= low_rates.from_fine
-            and stacked.low < low_rates.to_fine
-    where
-        stacked.pricing = 'whole'
-        and stacked.priced_version <> stacked.plan_version
-        and stacked.version_revenue <> 0
-        and high_rates.tier_number <> low_rates.tier_number
-
-),
-
 marginal as (
 
     select
@@ -371,38 +334,70 @@ single as (
 
 ),
 
--- A tier that is reached, or lost again, changes the rate of what the version had earned in the period before.
+-- All revenue of the period is at the tier reached: what the version had earned before, and what the plan's other
+-- versions have, each at its own rates.
+earned_before as (
+
+    select
+        movement_kind,
+        movement_id,
+        payment_id,
+        partner_id,
+        plan_id,
+        plan_version,
+        '' as slice_of,
+        high,
+        low,
+        direction * version_low as slice_fine
+    from bounded
+    where pricing = 'whole'
+    union all
+    select
+        movement_kind,
+        movement_id,
+        payment_id,
+        partner_id,
+        plan_id,
+        priced_version as plan_version,
+        'v' || priced_version || ':' as slice_of,
+        high,
+        low,
+        direction * version_revenue as slice_fine
+    from stacked
+    where pricing = 'whole' and priced_version <> plan_version
+
+),
+
+-- A tier that is reached, or lost again, changes the rate of that.
 re_rated as (
 
     select
-        bounded.movement_kind,
-        bounded.movement_id,
-        bounded.payment_id,
-        bounded.partner_id,
+        earned_before.movement_kind,
+        earned_before.movement_id,
+        earned_before.payment_id,
+        earned_before.partner_id,
         're_rate' as component,
-        cast(low_rates.tier_number as varchar) || '-' || cast(high_rates.tier_number as varchar) as slice,
+        earned_before.slice_of || cast(low_rates.tier_number as varchar)
+        || '-' || cast(high_rates.tier_number as varchar) as slice,
         high_rates.tier_number,
         high_rates.tier,
         high_rates.rate - low_rates.rate as rate,
-        bounded.direction * bounded.version_low as slice_fine,
+        earned_before.slice_fine,
         high_rates.rate_units - low_rates.rate_units as rate_units
-    from bounded
+    from earned_before
     inner join rates as high_rates
         on
-            bounded.plan_id = high_rates.plan_id
-            and bounded.plan_version = high_rates.plan_version
-            and bounded.high >= high_rates.from_fine
-            and bounded.high < high_rates.to_fine
+            earned_before.plan_id = high_rates.plan_id
+            and earned_before.plan_version = high_rates.plan_version
+            and earned_before.high >= high_rates.from_fine
+            and earned_before.high < high_rates.to_fine
     inner join rates as low_rates
         on
-            bounded.plan_id = low_rates.plan_id
-            and bounded.plan_version = low_rates.plan_version
-            and bounded.low >= low_rates.from_fine
-            and bounded.low < low_rates.to_fine
-    where
-        bounded.pricing = 'whole'
-        and bounded.version_low <> 0
-        and high_rates.tier_number <> low_rates.tier_number
+            earned_before.plan_id = low_rates.plan_id
+            and earned_before.plan_version = low_rates.plan_version
+            and earned_before.low >= low_rates.from_fine
+            and earned_before.low < low_rates.to_fine
+    where earned_before.slice_fine <> 0 and high_rates.tier_number <> low_rates.tier_number
 
 ),
 
@@ -413,8 +408,6 @@ final as (
     select * from single
     union all
     select * from re_rated
-    union all
-    select * from re_rated_versions
     union all
     select * from stacked_slices
     where slice_fine <> 0
