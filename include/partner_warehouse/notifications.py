@@ -12,13 +12,17 @@ import smtplib
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import getaddresses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.exports.currencies import money
 from partner_warehouse.extract.connections import SourceConnection, find_connection
+
+if TYPE_CHECKING:
+    from partner_warehouse.ledger.payouts import PayoutState
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +112,13 @@ CHANNELS: dict[str, Callable[[SourceConnection, str, str], None]] = {
 }
 
 
+def sums(state: PayoutState) -> str:
+    """What a month pays, a line per currency, without the name of anybody."""
+    return "\n".join(
+        f"{money(total.payable, total.currency)} {total.currency} to {total.payouts} partners" for total in state.totals
+    )
+
+
 def remind(**_: Any) -> None:
     """Say which months still wait for an approval; nothing where none does. A deadline alert calls it."""
     from partner_warehouse.ledger.payouts import PayoutService
@@ -116,10 +127,6 @@ def remind(**_: Any) -> None:
     waiting = [state for state in PayoutService(load_settings()).states() if state.status == "submitted"]
     if not waiting:
         return
-    totals = [
-        f"{state.period}: {total.payable:,f} {total.currency} to {total.payouts} partners"
-        for state in waiting
-        for total in state.totals
-    ]
+    totals = [f"{state.period}: {line}" for state in waiting for line in sums(state).splitlines()]
     periods = ", ".join(state.period for state in waiting)
     notify(f"Payouts of {periods} still wait for approval", "\n".join(totals), in_airflow=True)

@@ -35,6 +35,7 @@ from partner_warehouse.errors import (
     PermanentError,
     TransientError,
 )
+from partner_warehouse.exports.currencies import money
 from partner_warehouse.settings import SOURCES, Settings, Source
 
 if TYPE_CHECKING:
@@ -343,11 +344,6 @@ def responder(answer: Mapping[str, Any] | None, *, chosen: str) -> str:
     return str(answer["responded_by_user"]["name"])
 
 
-def sums(state: PayoutState) -> str:
-    """What a month pays, a line per currency, without the name of anybody."""
-    return "\n".join(f"{total.payable:,f} {total.currency} to {total.payouts} partners" for total in state.totals)
-
-
 def month_before(instant: datetime, timezone: str) -> str:
     """The period to pay at this instant: the calendar month before it, in the reports' time zone.
 
@@ -363,12 +359,14 @@ def statement(state: PayoutState) -> dict[str, Any]:
 
     It names no partner and no customer: it is kept by Airflow, where more people read than in the ledger.
     """
+    from partner_warehouse.notifications import sums
+
     lines = [
         f"**{state.period}**, version {state.version}: {state.payout_count} payouts of {state.line_count} lines.",
         "",
         "| Currency | Payouts | Payable |",
         "|---|---:|---:|",
-        *(f"| {total.currency} | {total.payouts} | {total.payable:,f} |" for total in state.totals),
+        *(f"| {total.currency} | {total.payouts} | {money(total.payable, total.currency)} |" for total in state.totals),
         "",
         f"Content `{state.content_hash}`, prepared by {state.submitted_by}.",
         f"Every line: `partner-warehouse payouts show {state.period}`.",

@@ -9,8 +9,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from partner_warehouse import pipeline
 from partner_warehouse.ledger.payouts import CLOSED, PayoutService
-from partner_warehouse.notifications import notify
-from partner_warehouse.orchestration import SERVICE_USER, PayoutApproval, responder, sums
+from partner_warehouse.notifications import notify, sums
+from partner_warehouse.orchestration import SERVICE_USER, PayoutApproval, responder
 from partner_warehouse.settings import Settings
 
 Answer = Mapping[str, Any] | None

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from partner_warehouse.landing.layout import received_records
+from partner_warehouse.landing.layout import received_files, received_records
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.sandbox.calendar import AS_OF, iso_instant
 from partner_warehouse.sandbox.company import Company
@@ -254,9 +254,9 @@ def landed(home: Home) -> dict[str, list[str]]:
     found = {}
     with duckdb.connect() as connection:
         for directory in sorted((home.path / "landing").glob("[a-z]*/*")):
-            kept = {load for load in directory.iterdir() if any(load.glob("received-*"))}
+            kept = [load for load in sorted(directory.iterdir()) if received_files(load)]
             if kept:
-                lines = " UNION ".join(f"SELECT raw FROM {received_records(load)}" for load in sorted(kept))
+                lines = " UNION ".join(f"SELECT raw FROM {received_records(load)}" for load in kept)
                 found[f"{directory.parent.name}.{directory.name} files"] = [
                     "raw",
                     *sorted(row[0] for row in connection.execute(lines).fetchall()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import pytest
 
 from partner_warehouse.errors import ExitStatus, GateFailedError
 from partner_warehouse.extract.ingest import ingest
+from partner_warehouse.landing.catalog import load_catalog
+from partner_warehouse.landing.layout import received_files
+from partner_warehouse.landing.store import ReceivedFile, exclusive, land
 from partner_warehouse.quality import gates
 from partner_warehouse.settings import Settings
 
@@ -23,6 +28,33 @@ def load(settings: Settings) -> Path:
     loads = ingest("files", "products", settings).load_ids
     assert len(loads) == 2
     return settings.landing_dir / "files" / "products" / loads[0]
+
+
+@pytest.fixture
+def events(settings: Settings) -> Path:
+    """The directory of a load that keeps its two received files."""
+    event = b'{"messageId": "%d", "type": "page", "timestamp": "%s", "receivedAt": "%s"}\n'
+    lines = [event % (number, b"2026-01-01T00:00:00Z", b"2026-01-01T00:00:01Z") for number in range(2)]
+    schema = load_catalog("events").objects["events"]
+    with exclusive(settings, "events", "events") as directory:
+        received = []
+        for number, line in enumerate(lines):
+            path = directory / f"{number}.ndjson.gz"
+            path.write_bytes(gzip.compress(line))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            received.append(ReceivedFile(path, path.name, digest, path.stat().st_size, records=1))
+        outcome = land(schema, received, settings)
+    return settings.landing_dir / "events" / "events" / outcome.load_ids[0]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:40])])
+def test_a_received_file_that_was_lost_or_cut_is_named(
+    settings: Settings, events: Path, damage: Callable[[Path], object]
+) -> None:
+    assert not gates.check("landing", settings).failed
+    damage(received_files(events)[1])
+    with pytest.raises(GateFailedError, match=rf"landing\.loads.*1 rows.*load_id={events.name}.*received file"):
+        gates.check("landing", settings)
 
 
 def test_whole_loads_pass(settings: Settings, load: Path) -> None:

@@ -1,4 +1,4 @@
-"""How many decimals a currency has, from the seed that the warehouse uses too."""
+"""Amounts with the decimals of their currency, from the seed that the warehouse uses too."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def in_minor_units(amount: Decimal, currency: str) -> Decimal:
     if exact != amount:
         raise ValueError(f"an amount in {currency} has more than {places} decimals")
     return exact
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount as people read it: with its currency's decimals, in groups of three."""
+    return f"{amount:,.{decimals(currency)}f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from partner_warehouse.exports.currencies import decimals
+from partner_warehouse.exports.currencies import decimals, money
 from partner_warehouse.exports.statement_data import Account, Row, Statement
 
 
@@ -211,11 +211,6 @@ def _waits(row: Row) -> list[str]:
     if row["status"] == "held":
         return [f"Held: {(row['hold_reason'] or 'no reason given').replace('_', ' ')}"]
     return [f"Payable on {_day(row['payable_on'])}"]
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """An amount with its currency's decimals, in groups of three."""
-    return f"{amount:,.{decimals(currency)}f}"
 
 
 def _percent(part: Decimal) -> str:

@@ -86,13 +86,18 @@ def lines(paths: Sequence[Path]) -> str:
     )
 
 
+def received_files(load: Path) -> list[Path]:
+    """The received files that a load keeps, in the order of its manifest's `files`; empty where it keeps none."""
+    return sorted(load.glob("received-*"))
+
+
 def received_records(load: Path) -> str:
     """SQL of the records of one load as received, `raw`, quarantined ones and duplicates too, where it keeps its files.
 
     Raises:
         FileNotFoundError: The load keeps none: its records are in the column `_raw`.
     """
-    kept = sorted(load.glob("received-*"))
+    kept = received_files(load)
     if not kept:
         raise FileNotFoundError(f"{load}: it keeps no received files; read the column _raw of its data.parquet")
     return f"(SELECT raw FROM ({lines(kept)}))"  # noqa: S608

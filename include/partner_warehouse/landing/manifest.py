@@ -43,6 +43,7 @@ class Manifest:
         bytes: Size of the landed files.
         missing: Declared fields that the source does not have, or may not show.
         warnings: What a person should look at.
+        keeps_files: Whether the load keeps the received files themselves.
     """
 
     load_id: str
@@ -60,6 +61,7 @@ class Manifest:
     bytes: int
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    keeps_files: bool = False
 
     def to_json(self) -> str:
         """The document that is written."""

@@ -261,6 +261,7 @@ def land(
         bytes=sum(entry.stat().st_size for entry in incoming.iterdir()),
         missing=tuple(missing),
         warnings=tuple(warnings),
+        keeps_files=schema.keeps_files,
     )
     (incoming / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     _make_visible(incoming, target / load_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.landing.layout import SCHEMA_LOAD
+from partner_warehouse.landing.layout import SCHEMA_LOAD, received_files
 from partner_warehouse.quality.suites import Stage
 from partner_warehouse.settings import Settings
 
@@ -36,8 +36,8 @@ def _warehouse(settings: Settings) -> Path:
 def _landing(settings: Settings) -> Path:
     """Loads as their manifests say, beside the records that their files hold.
 
-    The row counts come from the Parquet footers, so the cost is per load, not per record. What cannot be read counts as
-    missing, so that the gate names the load.
+    The row counts come from the Parquet footers, and of received files that are kept the sizes are asked for: the cost is
+    per load, not per record. What cannot be read counts as missing, so that the gate names the load.
     """
     target = fresh_database(settings, "landing")
     with duckdb.connect(str(target)) as connection:
@@ -55,25 +55,34 @@ def _landing(settings: Settings) -> Path:
         )
         connection.execute(
             "CREATE TABLE landing.manifests (load_id VARCHAR, source VARCHAR, object VARCHAR, loaded_at TIMESTAMPTZ, "
-            "received BIGINT, landed BIGINT, quarantined BIGINT, duplicates BIGINT)"
+            "received BIGINT, landed BIGINT, quarantined BIGINT, duplicates BIGINT, "
+            "files STRUCT(bytes BIGINT)[], keeps_files BOOLEAN)"
         )
         columns = (
             "{load_id: 'VARCHAR', source: 'VARCHAR', object: 'VARCHAR', loaded_at: 'TIMESTAMPTZ', received: 'BIGINT', "
-            "landed: 'BIGINT', quarantined: 'BIGINT', duplicates: 'BIGINT'}"
+            "landed: 'BIGINT', quarantined: 'BIGINT', duplicates: 'BIGINT', files: 'STRUCT(bytes BIGINT)[]', "
+            "keeps_files: 'BOOLEAN'}"
         )
         _insert(
             connection,
             f"INSERT INTO landing.manifests SELECT * FROM read_json(?, columns = {columns})",  # noqa: S608
             _of_loads(settings, "manifest.json"),
         )
-        connection.execute("CREATE TABLE landing.directories (load_id VARCHAR, source VARCHAR, object VARCHAR)")
-        directories = [(path.name, path.parts[-3], path.parts[-2]) for path in _loads(settings)]
+        connection.execute(
+            "CREATE TABLE landing.directories (load_id VARCHAR, source VARCHAR, object VARCHAR, bytes_kept BIGINT[])"
+        )
+        directories = [
+            (path.name, path.parts[-3], path.parts[-2], [file.stat().st_size for file in received_files(path)])
+            for path in _loads(settings)
+        ]
         if directories:
-            connection.executemany("INSERT INTO landing.directories VALUES (?, ?, ?)", directories)
+            connection.executemany("INSERT INTO landing.directories VALUES (?, ?, ?, ?)", directories)
         connection.execute(
             "CREATE TABLE landing.loads AS "
             "SELECT load_id, source, object, manifests.loaded_at, manifests.received, "
-            "manifests.landed, manifests.quarantined, manifests.duplicates, files.records "
+            "manifests.landed, manifests.quarantined, manifests.duplicates, files.records, directories.bytes_kept, "
+            "CASE WHEN manifests.keeps_files THEN list_transform(manifests.files, lambda file: file.bytes) END "
+            "AS bytes_received "
             "FROM landing.directories LEFT JOIN landing.files USING (load_id, source, object) "
             "LEFT JOIN landing.manifests USING (load_id, source, object)"
         )

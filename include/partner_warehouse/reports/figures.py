@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from partner_warehouse.exports.currencies import money
 from partner_warehouse.reports.calendars import CALENDARS, Grain, period_end
 
 HISTORY = 13
@@ -97,7 +98,7 @@ def _lines(connection: duckdb.DuckDBPyConnection, grain: Grain, first: date) -> 
         before = periods[-2][2] if len(periods) > 1 else None
         lines.append(
             Line(
-                name=kpi.replace("_", " "),
+                name=kpi.replace("_", " ").replace("roi", "ROI"),
                 value=written(value, unit),
                 before=written(before, unit),
                 target=f"{operator} {written(target, unit)}" if target is not None else "",
@@ -172,7 +173,7 @@ def _payouts(connection: duckdb.DuckDBPyConnection, first: date) -> Table:
     return Table(
         title="Payouts of the month",
         columns=["currency", "payouts", "earned", "adjustments", "payable", "carried forward"],
-        rows=[[row[0], f"{row[1]:,}", *(f"{amount:,.2f}" for amount in row[2:])] for row in rows],
+        rows=[[row[0], f"{row[1]:,}", *(money(amount, row[0]) for amount in row[2:])] for row in rows],
     )
 
 
@@ -203,7 +204,7 @@ def written(value: Decimal | None, unit: str) -> str:
         return f"{value:,.0f}"
     if unit in {"score", "days", "months"}:
         return f"{value:,.1f}" if unit == "score" else f"{value:,.1f} {unit}"
-    return f"{value:,.2f} {unit}"
+    return f"{money(value, unit)} {unit}"
 
 
 def trend(values: Sequence[Decimal | None]) -> str:

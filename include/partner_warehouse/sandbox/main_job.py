@@ -101,6 +101,7 @@ class MainJob:
         say("\n[bold]Where to look[/bold]")
         say(f"  the published marts  {self.settings.published_path}", highlight=False, soft_wrap=True)
         say(f"  what the gates found {self.settings.home / 'gates' / 'docs'}", highlight=False, soft_wrap=True)
+        say(f"  the reports          {self.settings.home / 'reports'}", highlight=False, soft_wrap=True)
         say(f"  what was exported    {self.settings.home / 'exports'}", highlight=False, soft_wrap=True)
         say(f"  the logs             {airflow.logs}", highlight=False, soft_wrap=True)
         say(f"  one payout           partner-warehouse payouts show {closed_months()[-2]}", highlight=False)

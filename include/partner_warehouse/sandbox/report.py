@@ -8,6 +8,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from partner_warehouse.exports.currencies import money
 from partner_warehouse.ledger.payouts import CLOSED, PayoutService
 from partner_warehouse.settings import Settings
 
@@ -60,7 +61,7 @@ def show(console: Console, settings: Settings, *, month: str) -> None:
         console.print(_quarantine(marts))
     for state in PayoutService(settings).states():
         if state.status not in CLOSED:
-            totals = ", ".join(f"{total.payable:,f} {total.currency}" for total in state.totals)
+            totals = ", ".join(f"{money(total.payable, total.currency)} {total.currency}" for total in state.totals)
             console.print(f"[bold]{state.period}[/bold] is {state.status}: {state.payout_count} payouts, {totals}")
 
 
@@ -92,7 +93,7 @@ def _payouts(marts: duckdb.DuckDBPyConnection) -> Table:
         "Posted payouts", "period", "currency", "payouts", "payable", "approved by", right=("payouts", "payable")
     )
     for period, currency, payouts, payable, approved_by in marts.execute(_PAYOUTS).fetchall():
-        table.add_row(str(period), currency, str(payouts), _number(payable), approved_by)
+        table.add_row(str(period), currency, str(payouts), money(payable, currency), approved_by)
     return table
 
 

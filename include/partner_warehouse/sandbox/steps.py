@@ -122,8 +122,8 @@ class Steps:
     def _say_exported(self, run: DagRun) -> None:
         exported, written = self.api.xcom(run, "export"), self.api.xcom(run, "statements")
         self.say(
-            f"{exported['period']} was exported: bank files ({exported['exceptions']} payouts in none), "
-            f"{written['statements']} statements"
+            f"{exported['period']} was exported: bank files, {written['statements']} statements; "
+            f"without usable bank details: {exported['exceptions']}"
         )
 
     def _approve(self, period: str) -> DagRun | None:
