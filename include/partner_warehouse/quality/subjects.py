@@ -36,8 +36,8 @@ def _warehouse(settings: Settings) -> Path:
 def _landing(settings: Settings) -> Path:
     """Loads as their manifests say, beside the records that their files hold.
 
-    The row counts come from the Parquet footers, and of received files that are kept the sizes are asked for: the cost is
-    per load, not per record. What cannot be read counts as missing, so that the gate names the load.
+    The row counts come from the Parquet footers, and of received files that are kept only the sizes are asked for: the
+    cost is per load, not per record. What cannot be read counts as missing, so that the gate names the load.
     """
     target = fresh_database(settings, "landing")
     with duckdb.connect(str(target)) as connection:
