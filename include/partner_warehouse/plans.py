@@ -98,6 +98,9 @@ class _Reader(Protocol):
     def __next__(self) -> list[str]: ...
 
 
+AS_TEXT = """read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')"""
+"""SQL that reads a plan file as the models read it, every value as text; its path is to be bound."""
+
 PlanKey = tuple[str, str]
 _Value = TypeVar("_Value")
 
@@ -262,11 +265,7 @@ def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> No
     problem = "is not plain CSV; save it again with commas, double quotes, and one kind of line end"
     with duckdb.connect() as connection:
         try:
-            found = connection.execute(
-                "SELECT * FROM read_csv(?, header = true, all_varchar = true, "
-                "delim = ',', quote = '\"', escape = '\"')",
-                [str(path)],
-            )
+            found = connection.execute(f"SELECT * FROM {AS_TEXT}", [str(path)])  # noqa: S608
             names = [column[0] for column in found.description or ()]
             read = [dict(zip(names, (cell or "" for cell in record), strict=True)) for record in found.fetchall()]
         except duckdb.Error:

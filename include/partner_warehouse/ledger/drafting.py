@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Label, Select, Table, func, select
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger import schema, store
 from partner_warehouse.ledger.periods import Period
+from partner_warehouse.plans import AS_TEXT
 from partner_warehouse.settings import DBT_PROJECT, Settings
 
 LINE_COLUMNS: dict[str, str] = {
@@ -376,14 +377,14 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: 
         raise BadInputError(f"{path.name}: not in {path.parent}; the smallest payout of each plan is declared there")
     try:
         duck.execute(
-            """
+            f"""
             CREATE OR REPLACE TEMP TABLE minimums AS
             WITH plans AS (
                 SELECT
                     trim(plan_id) AS plan_id,
                     CAST(effective_from AS DATE) AS effective_from,
                     CAST(nullif(trim(min_payout), '') AS DECIMAL(18, 3)) AS min_payout
-                FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
+                FROM {AS_TEXT}
             ),
             months AS (
                 SELECT unnest(CAST(? AS DATE[])) AS month
@@ -411,7 +412,7 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: 
             FROM enrolled
             INNER JOIN in_force USING (plan_id)
             GROUP BY ALL
-            """,
+            """,  # noqa: S608
             [str(path), [period.first_day for period in periods]],
         )
     except duckdb.Error as error:

@@ -196,7 +196,7 @@ class _Published:
             parameters = [value for version in sorted(versions) for value in version]
             for path in self._plans.of(period):
                 found = self._duck.execute(
-                    f"SELECT * FROM {_PLAN_FILE} WHERE {marks}",  # noqa: S608
+                    f"SELECT * FROM {plans.AS_TEXT} WHERE {marks}",  # noqa: S608
                     [str(path), *parameters],
                 )
                 sections.append(_section(path.name, found))
@@ -211,9 +211,6 @@ class _Published:
             list(parameters),
         )
         return _section(self._names[table], found)
-
-
-_PLAN_FILE = """read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')"""
 
 
 class _PlanFiles:
