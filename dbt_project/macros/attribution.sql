@@ -176,7 +176,8 @@
 {% macro default__set_size(values) -%} size({{ values }}) {%- endmacro %}
 {% macro duckdb__set_size(values) -%} len({{ values }}) {%- endmacro %}
 
-{# A number for each row of a relation, from 1, in no order that means anything. #}
+{# A number for each row of a relation, from 1, in the order that the relation was sorted into. Unlike a window with that
+   order in it, this needs no second copy of the rows in memory, and no engine brings them all to one worker for it. #}
 {% macro row_key() -%} {{ return(adapter.dispatch('row_key')()) }} {%- endmacro %}
 {% macro default__row_key() -%} (monotonically_increasing_id() + 1) {%- endmacro %}
 {% macro duckdb__row_key() -%} row_number() over () {%- endmacro %}

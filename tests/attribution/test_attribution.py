@@ -118,6 +118,13 @@ def test_the_company_meets_its_edges(company: Company) -> None:
     assert {0, -1, MOST_MILLS, -MOST_MILLS} <= amounts
 
 
+def test_touches_are_numbered_in_the_order_of_journeys(warehouse: duckdb.DuckDBPyConnection, company: Company) -> None:
+    """So the numbers are the same whenever a model that has them is built again."""
+    rows = warehouse.execute("SELECT touchpoint_id, touch_key FROM intermediate.int_touches").fetchall()
+    ordered = sorted(company.touches, key=lambda touch: (touch.occurred_at, touch.touchpoint_id))
+    assert dict(rows) == {touch.touchpoint_id: number for number, touch in enumerate(ordered, start=1)}
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_credits_and_amounts_sum_to_the_conversion(
     warehouse: duckdb.DuckDBPyConnection, company: Company, model: str

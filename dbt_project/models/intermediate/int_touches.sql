@@ -181,10 +181,9 @@ counted as (
 
 ),
 
-final as (
+described as (
 
     select
-        {{ row_key() }} as touch_key,
         counted.touchpoint_id,
         counted.touch_source,
         coalesce(
@@ -204,6 +203,25 @@ final as (
     inner join parameters on counted.occurred_at <= parameters.as_of
     left join contacts on counted.contact_id = contacts.contact_id
     left join channels on lower(counted.known_channel) = channels.channel
+
+),
+
+-- The order of touches, where several are of one instant too.
+ordered as (
+
+    select * from described
+    order by
+        occurred_at,
+        touchpoint_id
+
+),
+
+final as (
+
+    select
+        {{ row_key() }} as touch_key,
+        ordered.*
+    from ordered
 
 )
 
