@@ -27,10 +27,10 @@
 {% macro duckdb__quotient_64(numerator, denominator) -%} (({{ numerator }}) // ({{ denominator }})) {%- endmacro %}
 
 {#
-    The greatest sum of weights that a journey may have: with it, all arithmetic of credits fits 64 bits. Wider integers
-    are exact too, but an engine divides them a hundred times more slowly.
+    The greatest sum of weights that a journey may have: twice as fine as the parts of a credit, and all arithmetic of
+    credits fits 64 bits with it. Wider integers are exact too, but an engine divides them a hundred times more slowly.
 #}
-{% macro greatest_weight() -%} cast(9000000000000000 as bigint) {%- endmacro %}
+{% macro greatest_weight() -%} cast(2000000000000 as bigint) {%- endmacro %}
 
 {#
     2^(-age / half_life) as a whole number, of which so many sum to the greatest weight at most. From here on the
@@ -38,16 +38,26 @@
 #}
 {% macro decay_weight(age, half_life, touches) -%}
     cast(
-        round(
+        floor(
             pow(2.0, -cast({{ age }} as double) / cast({{ half_life }} as double))
             * {{ quotient_64(greatest_weight(), touches) }}
         ) as bigint
     )
 {%- endmacro %}
 
+{# What one of so many touches gets of the part of a total, as such a weight. #}
+{% macro part_of_greatest_weight(part, total, touches) -%}
+    cast(
+        floor(
+            cast({{ part }} as double) / cast({{ total }} as double)
+            * cast({{ greatest_weight() }} as double) / cast({{ touches }} as double)
+        ) as bigint
+    )
+{%- endmacro %}
+
 {#
     The rows of a relation with the whole parts and the remainder of a credit, for each model: weight * 10^12 / weights,
-    by long division, three digits at a time. `<model>_weight` is at most `<model>_weights`, and that the greatest weight.
+    by long division, six digits at a time. `<model>_weight` is at most `<model>_weights`, and that the greatest weight.
 #}
 {% macro credits_divided(relation, models) -%}
     select
@@ -58,50 +68,40 @@
             {%- endfor -%}
         ),
         {%- for model in models %}
-        {{ model }}_digits as {{ model }}_whole,
-        {{ model }}_rest as {{ model }}_remainder{{ '' if loop.last else ',' }}
+        {{ model }}_digits * 1000000 + {{ quotient_64(model ~ '_rest * 1000000', model ~ '_weights') }} as {{ model }}_whole,
+        {{ model }}_rest * 1000000 % {{ model }}_weights as {{ model }}_remainder{{ '' if loop.last else ',' }}
         {%- endfor %}
-    from
-        {%- for step in range(4) %}
-        (
-            select
-                * replace (
-                    {%- for model in models %}
-                    {{ model }}_digits * 1000
-                    + {{ quotient_64(model ~ '_rest * 1000', model ~ '_weights') }} as {{ model }}_digits,
-                    {{ model }}_rest * 1000 % {{ model }}_weights as {{ model }}_rest{{ '' if loop.last else ',' }}
-                    {%- endfor %}
-                )
-            from
-        {%- endfor %}
-                (
-                    select
-                        *,
-                        {%- for model in models %}
-                        {{ model }}_weight % {{ model }}_weights as {{ model }}_rest,
-                        {{ quotient_64(model ~ '_weight', model ~ '_weights') }} as {{ model }}_digits
-                        {{- '' if loop.last else ',' }}
-                        {%- endfor %}
-                    from {{ relation }}
-                ) as _weighed
-        {%- for step in range(4) %}
-        ) as _step_{{ step }}
-        {%- endfor %}
+    from (
+        select
+            *,
+            {%- for model in models %}
+            {{ quotient_64(model ~ '_weight * 1000000', model ~ '_weights') }} as {{ model }}_digits,
+            {{ model }}_weight * 1000000 % {{ model }}_weights as {{ model }}_rest{{ '' if loop.last else ',' }}
+            {%- endfor %}
+        from {{ relation }}
+    ) as _half_divided
 {%- endmacro %}
 
 {#
-    A credit's whole part of an amount, and what remains in 10^-12 of a part: amount * credit / 10^12, both in halves of
-    six digits so that it fits 64 bits.
+    A credit's whole part of an amount, and what remains in 10^-12 of a part: amount * credit / 10^12. The product of a
+    greater amount does not fit 64 bits, and is taken in halves of six digits.
 #}
 {% macro amount_whole(amount, credit) -%}
-    (
-        {{ quotient_64(amount, 1000000) }} * {{ quotient_64(credit, 1000000) }}
-        + {{ quotient_64(_amount_middle(amount, credit), 1000000) }}
-        + {{ quotient_64(_amount_end(amount, credit), 1000000000000) }}
-    )
+    case
+        when {{ amount }} <= 9000000 then {{ quotient_64(amount ~ ' * ' ~ credit, 1000000000000) }}
+        else
+            {{ quotient_64(amount, 1000000) }} * {{ quotient_64(credit, 1000000) }}
+            + {{ quotient_64(_amount_middle(amount, credit), 1000000) }}
+            + {{ quotient_64(_amount_end(amount, credit), 1000000000000) }}
+    end
 {%- endmacro %}
 
-{% macro amount_remainder(amount, credit) -%} ({{ _amount_end(amount, credit) }} % 1000000000000) {%- endmacro %}
+{% macro amount_remainder(amount, credit) -%}
+    case
+        when {{ amount }} <= 9000000 then {{ amount }} * {{ credit }}
+        else {{ _amount_end(amount, credit) }}
+    end % 1000000000000
+{%- endmacro %}
 
 {% macro _amount_middle(amount, credit) -%}
     (
@@ -122,17 +122,16 @@
     first_touch last_touch last_non_direct linear position w_shaped full_path time_decay markov shapley
 {%- endmacro %}
 
-{# A touch's channel and partner, by their keys in `int_journeys_units`, as one whole number. #}
-{% macro unit_pair(channel_key, partner_key) -%}
-    {{ channel_key }} * cast(4294967296 as bigint) + {{ partner_key }}
+{# Two whole numbers from 0, the first below 2^31 and the second below 2^32, as one number of 64 bits; and each of them. #}
+{% macro number_pair(first, second) -%}
+    (cast({{ first }} as bigint) * cast(4294967296 as bigint) + {{ second }})
 {%- endmacro %}
 
-{# The key of the channel or of the partner in such a pair. #}
-{% macro key_of(unit, pair) -%}
-    {%- if unit == 'channel' -%} cast({{ quotient_64(pair, 'cast(4294967296 as bigint)') }} as integer)
-    {%- else -%} cast({{ pair }} % cast(4294967296 as bigint) as integer)
-    {%- endif -%}
-{%- endmacro %}
+{% macro first_of_pair(pair) -%} {{ return(adapter.dispatch('first_of_pair')(pair)) }} {%- endmacro %}
+{% macro default__first_of_pair(pair) -%} shiftright({{ pair }}, 32) {%- endmacro %}
+{% macro duckdb__first_of_pair(pair) -%} ({{ pair }} >> 32) {%- endmacro %}
+
+{% macro second_of_pair(pair) -%} ({{ pair }} & cast(4294967295 as bigint)) {%- endmacro %}
 
 {# A whole number whose only bit is the one of a place, from 1 to 62; and whether a number has that bit. #}
 {% macro bit_at(place) -%} {{ return(adapter.dispatch('bit_at')(place)) }} {%- endmacro %}
@@ -233,16 +232,9 @@
 
 {#
     A touch's claim on a part that is left over, in a number that sorts as largest remainder does: by the remainder, and
-    of two equal ones the earlier touch. No two touches of a journey have the same. Null where the remainder is 0.
+    of two equal ones the earlier touch. No two touches of a journey have the same. Null where the remainder is 0. The
+    remainder is below 2 * 10^12, so that it fits 64 bits for journeys of up to four million touches.
 #}
-{% macro credit_claim(remainder, position) -%}
-    case
-        when {{ remainder }} > 0
-            then cast({{ remainder }} as {{ wide_integer() }}) * 4294967296 - {{ position }}
-    end
-{%- endmacro %}
-
-{# The same for an amount, whose remainder is below 10^12; it fits 64 bits for journeys of up to four million touches. #}
-{% macro amount_claim(remainder, position) -%}
+{% macro remainder_claim(remainder, position) -%}
     case when {{ remainder }} > 0 then {{ remainder }} * 4194304 - {{ position }} end
 {%- endmacro %}

@@ -55,25 +55,30 @@ def write_touches(directory: Path, touches: int) -> None:
         connection.execute(
             f"""
             COPY (
-                SELECT
-                    i + 1 AS touch_key,
-                    'T' || lpad(CAST(i AS VARCHAR), 9, '0') AS touchpoint_id,
-                    'touchpoint' AS touch_source,
-                    'C' || (hash(i) % {accounts}) AS account_id,
-                    CAST(NULL AS VARCHAR) AS contact_id,
-                    CASE WHEN channel IN (2, 3, 13) THEN 'P' || (hash(i + 7) % {PARTNERS}) END AS partner_id,
-                    {list(CHANNELS)}[channel + 1] AS channel,
-                    'other' AS channel_group,
-                    channel = 0 AS is_direct,
-                    'click' AS kind,
-                    TIMESTAMPTZ '2025-01-01 00:00:00+00' + to_seconds(CAST(hash(i * 3 + 1) % 25000000 AS BIGINT))
-                        AS occurred_at
-                FROM (
+                WITH drawn AS (
                     SELECT
                         i,
                         CAST(least(hash(i * 5 + 2) % {len(CHANNELS)}, hash(i * 11 + 3) % 17) AS INTEGER) AS channel
                     FROM range({touches}) AS rows (i)
+                ),
+                touches AS (
+                    SELECT
+                        'T' || lpad(CAST(i AS VARCHAR), 9, '0') AS touchpoint_id,
+                        'touchpoint' AS touch_source,
+                        'C' || (hash(i) % {accounts}) AS account_id,
+                        CAST(NULL AS VARCHAR) AS contact_id,
+                        CASE WHEN channel IN (2, 3, 13) THEN 'P' || (hash(i + 7) % {PARTNERS}) END AS partner_id,
+                        {list(CHANNELS)}[channel + 1] AS channel,
+                        'other' AS channel_group,
+                        channel = 0 AS is_direct,
+                        'click' AS kind,
+                        TIMESTAMPTZ '2025-01-01 00:00:00+00' + to_seconds(CAST(hash(i * 3 + 1) % 25000000 AS BIGINT))
+                            AS occurred_at
+                    FROM drawn
                 )
+                SELECT row_number() OVER (ORDER BY occurred_at, touchpoint_id) AS touch_key, *
+                FROM touches
+                ORDER BY touch_key
             ) TO '{directory / "touches.parquet"}' (FORMAT parquet)
             """  # noqa: S608
         )
@@ -85,7 +90,7 @@ def write_touches(directory: Path, touches: int) -> None:
                     'deal' AS conversion_kind,
                     'D' || account AS conversion_id,
                     'C' || account AS account_id,
-                    CAST(100 + hash(account + 1) % 1000000 AS DECIMAL(18, 3)) / 100 AS amount,
+                    CAST((100 + hash(account + 1) % 1000000) * 0.01 AS DECIMAL(18, 3)) AS amount,
                     'USD' AS currency,
                     CAST(10 AS HUGEINT) AS mills_per_part,
                     CAST(1 AS DECIMAL(28, 10)) AS reporting_rate,
@@ -135,7 +140,7 @@ def _dbt(home: Path, *command: str) -> None:
 
     os.environ.update(PARTNER_WAREHOUSE_HOME=str(home), PARTNER_WAREHOUSE_PLANS="", DO_NOT_TRACK="1")
     places = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
-    outputs = ("--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"))
+    outputs = ("--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"), "--no-write-json")
     done = dbtRunner().invoke([*command, *places, *outputs, "--quiet"])
     if not done.success:
         raise SystemExit(f"dbt {command[0]} failed; its log is in {home / 'dbt'}: {done.exception}")
@@ -155,7 +160,7 @@ _BARE_JOURNEYS = """
     LEFT JOIN read_parquet('{conversions}') AS conversions
         USING (account_id)
     WHERE conversion_key IS NULL OR occurred_at <= converted_at
-    WINDOW journey AS (PARTITION BY account_id, conversion_key ORDER BY occurred_at, touchpoint_id)
+    WINDOW journey AS (PARTITION BY account_id, conversion_key ORDER BY touch_key)
 """
 
 _BARE_RULES = """

@@ -15,7 +15,7 @@ import time
 
 _JOURNEYS = """
     SELECT
-        string_agg(channel, ' > ' ORDER BY occurred_at, touchpoint_id) AS path,
+        string_agg(channel, ' > ' ORDER BY touch_key) AS path,
         conversion_key IS NOT NULL AS is_converted,
         coalesce(CAST(any_value(amount) AS DOUBLE), 0) AS value
     FROM read_parquet('{0}/touches.parquet') AS touches

@@ -21,6 +21,7 @@ minor_units as (
         conversions.account_id,
         conversions.amount,
         conversions.reporting_rate,
+        conversions.mills_per_part as amount_mills_per_part,
         conversions.currency = conversions.reporting_currency as is_reporting_currency,
         conversions.reporting_currency,
         conversions.converted_at,
@@ -35,8 +36,13 @@ rounded as (
 
     select
         *,
-        {{ reporting_money('coalesce(amount * reporting_rate, 0)', 'minor_unit') }} as revenue,
-        {{ mills_per_minor_unit('minor_unit') }} as mills_per_part
+        {{ mills_per_minor_unit('minor_unit') }} as mills_per_part,
+        case
+            -- The very amount, which is most of them and needs no arithmetic.
+            when is_reporting_currency and amount_mills_per_part = {{ mills_per_minor_unit('minor_unit') }}
+                then cast(amount as {{ money_total() }})
+            else {{ reporting_money('coalesce(amount * reporting_rate, 0)', 'minor_unit') }}
+        end as revenue
     from minor_units
 
 ),

@@ -65,19 +65,32 @@ uses as (
 
 ),
 
+converting_steps as (
+
+    select
+        lookback_id,
+        conversion_key,
+        touch_key,
+        occurred_at,
+        position,
+        channel_key
+    from steps
+    where conversion_key is not null
+
+),
+
 journey_channels as (
 
     select
-        steps.lookback_id,
-        steps.conversion_key,
-        steps.channel_key,
+        converting_steps.lookback_id,
+        converting_steps.conversion_key,
+        converting_steps.channel_key,
         count(*) as touches,
         max(channel_worth.markov) as markov,
         max(channel_worth.shapley) as shapley
-    from steps
-    inner join channel_worth on steps.channel_key = channel_worth.channel_key
-    where steps.conversion_key is not null
-    group by steps.lookback_id, steps.conversion_key, steps.channel_key
+    from converting_steps
+    inner join channel_worth on converting_steps.channel_key = channel_worth.channel_key
+    group by converting_steps.lookback_id, converting_steps.conversion_key, converting_steps.channel_key
 
 ),
 
@@ -106,13 +119,10 @@ channel_weights as (
         {% for model in ['markov', 'shapley'] %}
             case
                 when journey_worth.{{ model }} > 0
-                    then {{ quotient_64(
-                        quotient_64(greatest_weight(), 'journey_worth.' ~ model) ~ ' * journey_channels.' ~ model,
-                        'journey_channels.touches'
+                    then {{ part_of_greatest_weight(
+                        'journey_channels.' ~ model, 'journey_worth.' ~ model, 'journey_channels.touches'
                     ) }}
-                else {{ quotient_64(
-                    quotient_64(greatest_weight(), 'journey_worth.channels'), 'journey_channels.touches'
-                ) }}
+                else {{ part_of_greatest_weight(1, 'journey_worth.channels', 'journey_channels.touches') }}
             end as {{ model }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from journey_channels
@@ -126,13 +136,13 @@ channel_weights as (
 weighed as (
 
     select
-        steps.lookback_id,
-        steps.conversion_key,
-        steps.touch_key,
-        steps.position,
+        converting_steps.lookback_id,
+        converting_steps.conversion_key,
+        converting_steps.touch_key,
+        converting_steps.position,
         -- Measured from the last touch: it differs from the age at the conversion by a factor that all touches share.
         {{ decay_weight(
-            '(' ~ microseconds('journeys.last_occurred_at') ~ ' - ' ~ microseconds('steps.occurred_at') ~ ')',
+            '(' ~ microseconds('journeys.last_occurred_at') ~ ' - ' ~ microseconds('converting_steps.occurred_at') ~ ')',
             '(cast(half_life.seconds as bigint) * 1000000)',
             'journeys.touches'
         ) }} * uses.time_decay as time_decay_weight,
@@ -141,11 +151,11 @@ weighed as (
         {% for model in models if model not in weighing_models %}
             milestone_credits.{{ model }}_credit{% if not loop.last %},{% endif %}
         {% endfor %}
-    from steps
+    from converting_steps
     inner join journeys
         on
-            steps.lookback_id = journeys.lookback_id
-            and steps.conversion_key = journeys.conversion_key
+            converting_steps.lookback_id = journeys.lookback_id
+            and converting_steps.conversion_key = journeys.conversion_key
     inner join milestone_credits
         on
             journeys.lookback_id = milestone_credits.lookback_id
@@ -153,13 +163,13 @@ weighed as (
             and journeys.last_non_direct_position = milestone_credits.last_non_direct_position
             and journeys.lead_position = milestone_credits.lead_position
             and journeys.opportunity_position = milestone_credits.opportunity_position
-            and steps.position = milestone_credits.position
+            and converting_steps.position = milestone_credits.position
     inner join channel_weights
         on
-            steps.lookback_id = channel_weights.lookback_id
-            and steps.conversion_key = channel_weights.conversion_key
-            and steps.channel_key = channel_weights.channel_key
-    inner join uses on steps.lookback_id = uses.lookback_id
+            converting_steps.lookback_id = channel_weights.lookback_id
+            and converting_steps.conversion_key = channel_weights.conversion_key
+            and converting_steps.channel_key = channel_weights.channel_key
+    inner join uses on converting_steps.lookback_id = uses.lookback_id
     cross join half_life
 
 ),
@@ -205,7 +215,9 @@ divided as (
     select
         *,
         {% for model in weighing_models %}
-            {{ credit_claim(model ~ '_remainder', 'position') }} as {{ model }}_claim{% if not loop.last %},{% endif %}
+            {{ remainder_claim(
+                model ~ '_remainder', 'position'
+            ) }} as {{ model }}_claim{% if not loop.last %},{% endif %}
         {% endfor %}
     from whole_credits
 
@@ -272,7 +284,7 @@ amounts_divided as (
         amounts.parts,
         {% for model in models %}
             {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }} as {{ model }}_whole,
-            {{ amount_claim(
+            {{ remainder_claim(
                 amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
             ) }} as {{ model }}_claim{% if not loop.last %},{% endif %}
         {% endfor %}
@@ -313,7 +325,7 @@ final as (
                     {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }}
                     + case
                         when
-                            {{ amount_claim(
+                            {{ remainder_claim(
                                 amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
                             ) }} >= least_amount_claims.{{ model }}
                             then 1

@@ -65,12 +65,11 @@ followed as (
 
     select
         touches.touch_key,
-        touches.touchpoint_id,
         touches.account_id,
         touches.occurred_at,
         conversions.conversion_key,
         {{ microseconds('conversions.converted_at') }} - {{ microseconds('touches.occurred_at') }} as age,
-        {{ unit_pair('channels.channel_key', 'partners.partner_key') }} as unit_keys
+        {{ number_pair('channels.channel_key', 'partners.partner_key') }} as unit_keys
     from touches
     -- Every touch has both; as left joins they leave the planner its count of touches, so that it hashes conversions.
     left join channels on touches.channel = channels.channel
@@ -88,6 +87,8 @@ journeys as (
 
     select
         lookbacks.lookback_id,
+        -- With the account, which journey it is: one number, for a window sorts by its keys.
+        {{ number_pair('lookbacks.lookback_id', 'coalesce(followed.conversion_key, 0)') }} as cut_key,
         followed.*
     from followed
     cross join lookbacks
@@ -106,15 +107,15 @@ ordered as (
 
     select
         *,
-        first_value(touch_key) over (journey rows unbounded preceding) as first_touch_key,
+        first_value(touch_key) over journey as first_touch_key,
         row_number() over journey as position,
         lag(unit_keys, 2) over journey as keys_before_last,
         lag(unit_keys) over journey as keys_before,
         lead(unit_keys) over journey as keys_following
     from journeys
     window journey as (
-        partition by lookback_id, account_id, conversion_key
-        order by occurred_at, touchpoint_id
+        partition by account_id, cut_key
+        order by touch_key
     )
 
 ),
@@ -128,14 +129,14 @@ final as (
         touch_key,
         occurred_at,
         cast(position as integer) as position,
-        {{ key_of('channel', 'unit_keys') }} as channel_key,
-        coalesce({{ key_of('channel', 'keys_before') }}, 0) as channel_key_before,
-        coalesce({{ key_of('channel', 'keys_before_last') }}, 0) as channel_key_before_that,
-        coalesce({{ key_of('channel', 'keys_following') }}, 0) as channel_key_following,
-        {{ key_of('partner', 'unit_keys') }} as partner_key,
-        coalesce({{ key_of('partner', 'keys_before') }}, 0) as partner_key_before,
-        coalesce({{ key_of('partner', 'keys_before_last') }}, 0) as partner_key_before_that,
-        coalesce({{ key_of('partner', 'keys_following') }}, 0) as partner_key_following
+        cast({{ first_of_pair('unit_keys') }} as integer) as channel_key,
+        cast(coalesce({{ first_of_pair('keys_before') }}, 0) as integer) as channel_key_before,
+        cast(coalesce({{ first_of_pair('keys_before_last') }}, 0) as integer) as channel_key_before_that,
+        cast(coalesce({{ first_of_pair('keys_following') }}, 0) as integer) as channel_key_following,
+        cast({{ second_of_pair('unit_keys') }} as integer) as partner_key,
+        cast(coalesce({{ second_of_pair('keys_before') }}, 0) as integer) as partner_key_before,
+        cast(coalesce({{ second_of_pair('keys_before_last') }}, 0) as integer) as partner_key_before_that,
+        cast(coalesce({{ second_of_pair('keys_following') }}, 0) as integer) as partner_key_following
     from ordered
 
 )

@@ -6,17 +6,26 @@ touches as (
 
 ),
 
+pairs as (
+
+    select distinct
+        channel,
+        partner_id
+    from touches
+
+),
+
 units as (
 
     select distinct
         'channel' as unit,
         channel as unit_id
-    from touches
+    from pairs
     union all
     select distinct
         'partner' as unit,
         coalesce(partner_id, 'no_partner') as unit_id
-    from touches
+    from pairs
 
 ),
 
