@@ -169,6 +169,27 @@ def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Setting
 
 
 @pytest.mark.parametrize(
+    ("name", "key", "reserved"),
+    [
+        ("partners", "partner_id", "no_partner"),
+        ("partners", "partner_id", "unattributed"),
+        ("activities", "activity_id", "no_campaign"),
+        ("activities", "activity_id", "unattributed"),
+    ],
+)
+def test_nobody_is_called_what_the_reports_call_nobody(
+    settings: Settings, drop: Drop, name: str, key: str, reserved: str
+) -> None:
+    drop(f"{key},name\nP1,Alder\n{reserved},Birch\n", object_name=name)
+    assert counts(ingest("files", name, settings)) == (2, 1, 1, 0)
+    (quarantine,) = settings.landing_dir.glob(f"files/{name}/*/quarantine.parquet")
+    found = duckdb.sql(f"SELECT file, row, record_key, field, reason FROM '{quarantine}'").fetchall()
+    assert [row[:4] for row in found] == [(f"{name}/a.csv", 2, reserved, key)]
+    assert reserved in found[0][4]
+    assert "use another id" in found[0][4]
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("payment_id,invoice_id,currency\np1,i1,USD\n", "required columns amount, paid_at missing"),

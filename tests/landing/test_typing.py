@@ -125,6 +125,10 @@ def test_other_values_are_refused(connection: duckdb.DuckDBPyConnection, kind: F
         (Field("share", "decimal", False, ("share",), bounds=(0, 1)), "-0.1", None, "not between 0 and 1"),
         (Field("share", "decimal", False, ("share",), bounds=(0, 1)), "0,5", None, "decimal comma"),
         (Field("share", "decimal", False, ("share",), bounds=(0, 1)), None, None, None),
+        (Field("partner_id", "text", True, ("partner_id",), reserved=("nobody",)), "P1", "P1", None),
+        (Field("partner_id", "text", True, ("partner_id",), reserved=("nobody",)), " nobody ", None, "nobody"),
+        (Field("partner_id", "text", True, ("partner_id",), reserved=("nobody",)), None, None, "required value"),
+        (Field("partner_id", "text", False, ("partner_id",), reserved=("nobody",)), None, None, None),
     ],
 )
 def test_limits_of_a_field_are_kept(

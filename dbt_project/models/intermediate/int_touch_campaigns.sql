@@ -67,13 +67,14 @@ named as (
         coalesce(known_campaigns.activity_id, lower(touchpoints.campaign)) as campaign_id
     from touchpoints
     left join known_campaigns on lower(touchpoints.campaign) = known_campaigns.reference
-    where touchpoints.campaign is not null
+    -- So the reports call what has no campaign.
+    where lower(touchpoints.campaign) not in ('no_campaign', 'unattributed')
     union all
     select
         'activity_response:' || response_id as touchpoint_id,
         activity_id as campaign_id
     from responses
-    where activity_id is not null
+    where activity_id not in ('no_campaign', 'unattributed')
 
 ),
 

@@ -163,7 +163,8 @@ gathered as (
 
 ),
 
--- What nobody earned is reported under `unattributed`; a source that calls a channel so does not know it.
+-- What nobody earned is reported under `unattributed`, what no partner brought under `no_partner`; a source that calls
+-- a channel or a partner so does not know it.
 counted as (
 
     select
@@ -172,7 +173,9 @@ counted as (
             case when lower(gathered.channel) <> 'unattributed' then gathered.channel end,
             touch_sources.channel,
             'unknown'
-        ) as known_channel
+        ) as known_channel,
+        case when gathered.partner_id not in ('no_partner', 'unattributed') then gathered.partner_id end
+            as known_partner_id
     from gathered
     inner join touch_sources
         on
@@ -193,7 +196,7 @@ described as (
             'anonymous:' || counted.anonymous_id
         ) as account_id,
         counted.contact_id,
-        counted.partner_id,
+        counted.known_partner_id as partner_id,
         counted.known_channel as channel,
         coalesce(channels.channel_group, 'other') as channel_group,
         coalesce(channels.is_direct, false) as is_direct,

@@ -56,6 +56,7 @@ class Field:
     Attributes:
         words: The closed list that a text is one of, in any case, blanks and hyphens as underscores; empty: any text.
         bounds: The least and the greatest number that it may be, both included.
+        reserved: Texts that it may not be, because the reports give them a meaning of their own.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Field:
     path: tuple[str, ...]
     words: tuple[str, ...] = ()
     bounds: tuple[int, int] | None = None
+    reserved: tuple[str, ...] = ()
 
     @property
     def sql_type(self) -> str:
@@ -143,7 +145,7 @@ def _field(where: str, name: object, declaration: object, limit: dict[str, list[
         where: The file and the object, for messages.
         name: Its name.
         declaration: `type[!] [path]`.
-        limit: `one_of` or `between`.
+        limit: `one_of`, `between` or `not_one_of`.
     """
     if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
         raise BadInputError(f"{where}: {name!r} is no name of a field; use letters, digits and _, a letter first")
@@ -163,6 +165,7 @@ def _field(where: str, name: object, declaration: object, limit: dict[str, list[
         tuple((path.strip() or name).split(".")),
         tuple(limit.get("one_of", ())),
         (limit["between"][0], limit["between"][1]) if "between" in limit else None,
+        tuple(limit.get("not_one_of", ())),
     )
 
 

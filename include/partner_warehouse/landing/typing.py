@@ -55,12 +55,14 @@ def typed(field: Field, text: str, *, source: str) -> str:
         return f"CASE WHEN {word} IN ({', '.join(map(quote, field.words))}) THEN {value} END"
     if field.bounds:
         return f"CASE WHEN {value} BETWEEN {field.bounds[0]} AND {field.bounds[1]} THEN {value} END"
+    if field.reserved:
+        return f"CASE WHEN trim({text}) NOT IN ({', '.join(map(quote, field.reserved))}) THEN {value} END"
     return value
 
 
 def is_any_text(field: Field) -> bool:
     """Whether every text is a value of this field, so that none can be refused."""
-    return field.type in ("text", "json") and not field.words
+    return field.type in ("text", "json") and not field.words and not field.reserved
 
 
 def reason(field: Field, text: str, value: str, *, source: str) -> str:
@@ -79,6 +81,9 @@ def reason(field: Field, text: str, value: str, *, source: str) -> str:
     if field.bounds:
         outside = quote(f"not between {field.bounds[0]} and {field.bounds[1]}")
         why = f"WHEN {_TYPED[field.type](text, source)} IS NOT NULL THEN {outside} {why}"
+    if field.reserved:
+        kept = quote(f"{' and '.join(field.reserved)} are what the reports call things without one; use another id")
+        why = f"WHEN {_TYPED[field.type](text, source)} IS NOT NULL THEN {kept} {why}"
     return f"CASE {missing}WHEN {value} IS NOT NULL THEN NULL {why} END".replace("{text}", text)
 
 
