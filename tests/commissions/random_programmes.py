@@ -16,7 +16,20 @@ from fractions import Fraction
 from pathlib import Path
 
 from commission_cases import PLAN_FILES
-from reference import ZERO, Band, Bonus, Deal, Dispute, Facts, Hold, Invoice, Movement, Partner, Plan, Version
+from commission_reference import (
+    ZERO,
+    Band,
+    Bonus,
+    Deal,
+    Dispute,
+    Facts,
+    Hold,
+    Invoice,
+    Movement,
+    Partner,
+    Plan,
+    Version,
+)
 
 from partner_warehouse.plans import BONUS_COLUMNS, EXCLUSION_COLUMNS, PLAN_COLUMNS, RATE_COLUMNS
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from commission_cases import build_commissions, publish
+from commission_reference import Account, Line, entitlement
 from random_programmes import INSTANTS, PERIODS, Programme, deliver, exchange_rates, write_plans
-from reference import Account, Line, entitlement
 
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.periods import Period

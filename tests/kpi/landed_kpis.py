@@ -1,8 +1,7 @@
 """The twenty KPIs a second time, in pandas, from what the sources delivered: no line or model shared with dbt.
 
 Reads the landed Parquet of the sample company's five sources: its newest version of each record, its links between
-systems, its money as Stripe counts it. One thing alone comes from the warehouse: what the partners' commissions cost
-(their entitlement), which tests/commissions computes a second time.
+systems, its money as Stripe counts it. What the commissions cost is computed beside it, in `landed_commissions`.
 """
 
 from __future__ import annotations
@@ -271,13 +270,10 @@ class Landed:
     @cached_property
     def movements(self) -> pd.DataFrame:
         """Each movement of money: its day, invoice, customer, and what it brought, net of tax."""
-        invoices = self.read("stripe", "invoice", "id")
-        invoices = invoices[~invoices["status"].isin(["draft", "void", "deleted"])]
-        events = self._money_events(invoices)
         rows = [
             row
-            for invoice in invoices.itertuples()
-            for row in self._settle(invoice, sorted(events.get(invoice.id, []), key=lambda event: event[:3]))
+            for invoice in self.invoices.itertuples()
+            for row in self._settle(invoice, sorted(self.money_events.get(invoice.id, []), key=lambda event: event[:3]))
         ]
         table = pd.DataFrame(rows)
         table["month"] = [month_of(day) for day in table["day"]]
@@ -289,8 +285,16 @@ class Landed:
         table["is_first"] = table["key"].isin(paid["key"])
         return table
 
-    def _money_events(self, invoices: pd.DataFrame) -> dict[str, list[Event]]:
+    @cached_property
+    def invoices(self) -> pd.DataFrame:
+        """What was billed: neither drafts nor void ones."""
+        invoices = self.read("stripe", "invoice", "id")
+        return invoices[~invoices["status"].isin(["draft", "void", "deleted"])]
+
+    @cached_property
+    def money_events(self) -> dict[str, list[Event]]:
         """What happened to each invoice, in any order."""
+        invoices = self.invoices
         events: dict[str, list[Event]] = defaultdict(list)
         credit = {}
         for invoice in invoices.itertuples():
@@ -345,14 +349,22 @@ class Landed:
                 events[note.invoice].append((note.created, 2, note.id, "credit_note", -amount, Decimal(0), ""))
         return events
 
-    def _settle(self, invoice: Any, events: list[Event]) -> list[dict[str, Any]]:
-        """What is collected after each event: the cash that is still here, up to what is owed in cash."""
+    def lines_of(self, invoice: Any) -> list[tuple[str, Decimal]]:
+        """Product and net amount of each line; the tax stands last, without a product."""
         lines = json.loads(invoice.lines)["data"]
-        discounts = sum(int(part["amount"]) for line in lines for part in line.get("discount_amounts") or [])
-        net = self.stripe_money(sum(int(line["amount"]) for line in lines) - discounts, invoice.currency)
+        found = []
+        for line in lines:
+            discount = sum(int(part["amount"]) for part in line.get("discount_amounts") or [])
+            product = line["pricing"]["price_details"]["product"]
+            found.append((product, self.stripe_money(int(line["amount"]) - discount, invoice.currency)))
         taxes = sum(int(tax["amount"]) for line in lines for tax in line.get("taxes") or [])
         taxes = taxes or sum(int(tax["amount"]) for tax in json.loads(invoice.total_taxes or "[]"))
-        gross = net + self.stripe_money(taxes, invoice.currency)
+        return [*found, ("", self.stripe_money(taxes, invoice.currency))]
+
+    def _settle(self, invoice: Any, events: list[Event]) -> list[dict[str, Any]]:
+        """What is collected after each event: the cash that is still here, up to what is owed in cash."""
+        amounts = [amount for _, amount in self.lines_of(invoice)]
+        net, gross = sum(amounts[:-1], Decimal(0)), sum(amounts, Decimal(0))
         step = Decimal(1).scaleb(-self.units[invoice.currency.upper()][0])
         cash = noted = credit = Decimal(0)
         left: dict[str, list[Decimal]] = {}
@@ -392,19 +404,20 @@ class Landed:
 
     @cached_property
     def deals(self) -> pd.DataFrame:
-        """Won or not: id, customer, created, closed, is_won."""
+        """Won or not: id, customer, closed, is_won, amount, currency."""
         rows = []
         for deal in self.read("salesforce", "Opportunity", "Id", "SystemModstamp").itertuples():
             closed = deal.Closed_At__c if not pd.isna(deal.Closed_At__c) else pd.Timestamp(deal.CloseDate, tz="UTC")
             won = bool(deal.IsWon) and self.known(closed)
-            rows.append((deal.Id, self.salesforce_id(deal.AccountId), closed, won))
+            sum_of = (deal.Amount, deal.CurrencyIsoCode or "USD")
+            rows.append((deal.Id, self.salesforce_id(deal.AccountId), closed, won, *sum_of))
         company = {x.from_id: x.to_id for x in self.read("hubspot", "deals_to_companies", "key").itertuples()}
         for deal in self.read("hubspot", "deals", "id", "hs_lastmodifieddate").itertuples():
             won = deal.hs_is_closed_won is True and self.known(deal.closedate)
             key = self.hubspot_id("companies", company.get(deal.id))
             customer = str(self.companies.loc[key, "customer"]) if key in self.companies.index else None
-            rows.append((deal.id, customer, deal.closedate, won))
-        return pd.DataFrame(rows, columns=["deal", "customer", "closed", "is_won"])
+            rows.append((deal.id, customer, deal.closedate, won, deal.amount, deal.deal_currency_code or "USD"))
+        return pd.DataFrame(rows, columns=["deal", "customer", "closed", "is_won", "amount", "currency"])
 
     @cached_property
     def registrations(self) -> pd.DataFrame:
@@ -469,29 +482,52 @@ class Landed:
         return pd.DataFrame(rows)
 
     @cached_property
+    def deal_parts(self) -> dict[str, pd.DataFrame]:
+        """The partners of a deal: partner, role, share."""
+        bound = self.registrations.groupby(["deal", "partner", "role"])["share"].sum().reset_index()
+        return dict(iter(bound.groupby("deal")))
+
+    @cached_property
+    def deals_by_id(self) -> pd.DataFrame:
+        return self.deals.set_index("deal")
+
+    @cached_property
+    def first_leads(self) -> dict[str, pd.DataFrame]:
+        """The leads of a customer that a partner brought, the first one first."""
+        leads = self.leads.dropna(subset=["partner", "customer"]).sort_values(["at", "lead"])
+        return dict(iter(leads.groupby("customer", sort=False)))
+
+    def known_deal(self, reference: Any) -> str | None:
+        """The deal that an invoice names, where there is one."""
+        return reference if isinstance(reference, str) and reference in self.deals_by_id.index else None
+
+    def ordered_at(self, reference: Any, issued: Any) -> Any:
+        """When what is billed was ordered: the close of the deal that it names, else when it was billed."""
+        deal = self.known_deal(reference)
+        return self.deals_by_id.loc[deal, "closed"] if deal and self.deals_by_id.loc[deal, "is_won"] else issued
+
+    def bound(self, reference: Any, customer: str, ordered: Any) -> pd.DataFrame | None:
+        """Whose an order is: the deal's partners, else who brought the customer first, else its first won deal's."""
+        deal = self.known_deal(reference)
+        if deal in self.deal_parts:
+            return self.deal_parts[deal]
+        for lead in self.first_leads.get(customer, self.leads[:0]).itertuples():
+            if lead.at <= ordered:
+                return pd.DataFrame([{"partner": lead.partner, "role": "sourced", "share": 1.0}])
+        if deal is not None:
+            return None
+        won = self.deals[
+            (self.deals["customer"] == customer) & self.deals["is_won"] & (self.deals["closed"] <= ordered)
+        ]
+        ids = won.sort_values(["closed", "deal"])["deal"]
+        return next((self.deal_parts[key] for key in ids if key in self.deal_parts), None)
+
+    @cached_property
     def revenue(self) -> pd.DataFrame:
         """A partner's part of a movement: key, partner, influence, day, usd, is_first, customer."""
-        bound = self.registrations.groupby(["deal", "partner", "role"])["share"].sum().reset_index()
-        by_deal = dict(iter(bound.groupby("deal")))
-        deals = self.deals.set_index("deal")
-        first_leads = self.leads.dropna(subset=["partner", "customer"]).sort_values(["at", "lead"])
         rows = []
         for move in self.movements.itertuples():
-            deal = move.deal if isinstance(move.deal, str) and move.deal in deals.index else None
-            parts = by_deal.get(deal)
-            if parts is None:
-                won = deal is not None and bool(deals.loc[deal, "is_won"])
-                ordered = deals.loc[deal, "closed"] if won else move.issued
-                earlier = first_leads[(first_leads["customer"] == move.customer) & (first_leads["at"] <= ordered)]
-                if len(earlier):
-                    parts = pd.DataFrame([{"partner": earlier.iloc[0]["partner"], "role": "sourced", "share": 1.0}])
-                elif deal is None:
-                    won_deals = self.deals[
-                        (self.deals["customer"] == move.customer)
-                        & self.deals["is_won"]
-                        & (self.deals["closed"] <= ordered)
-                    ].sort_values(["closed", "deal"])
-                    parts = next((by_deal[key] for key in won_deals["deal"] if key in by_deal), None)
+            parts = self.bound(move.deal, move.customer, self.ordered_at(move.deal, move.issued))
             if parts is None:
                 continue
             total = {role: shares.sum() for role, shares in parts.groupby("role")["share"]}

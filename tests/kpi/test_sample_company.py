@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from kpi_company import MARTS
+from landed_commissions import Earned, LandedCommissions, in_dollars
 from landed_kpis import Kpis, Landed, month_after, seed
 
 from partner_warehouse import pipeline
@@ -33,6 +35,7 @@ class Sample:
 
     warehouse: Warehouse
     kpis: Kpis
+    earned: list[Earned]
 
     def monthly(self, kpi: str) -> dict[date, Decimal | None]:
         """A KPI of the whole company in every month, the begun one too."""
@@ -67,12 +70,9 @@ def open_sample(home: Path) -> Sample:
     warehouse = duckdb.connect(str(home / "warehouse" / "warehouse.duckdb"), read_only=True)
     warehouse.execute("set timezone = 'UTC'")
     landed = Landed(home, AS_OF)
-    earned = warehouse.execute(
-        "select earned_on, amount, currency from intermediate.int_commission_entitlement where amount is not null"
-    ).fetchall()
+    earned = list(LandedCommissions(landed).earned())
     months = [month for (month,) in warehouse.execute("select distinct month from kpi.monthly order by 1").fetchall()]
-    commissions = [(day, landed.dollars(amount, currency, day) or 0.0) for day, amount, currency in earned]
-    return Sample(warehouse, Kpis(landed, months, commissions))
+    return Sample(warehouse, Kpis(landed, months, in_dollars(landed, earned)), earned)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,25 @@ def test_both_computations_agree_in_every_month(sample: Sample, kpi: str) -> Non
     assert differences(sample, kpi) == {}
 
 
+def commission_differences(sample: Sample) -> dict[tuple[str, str, date], tuple[Decimal, Decimal]]:
+    """The partners and days whose commissions the two computations disagree on: the engine's and the other."""
+    both: dict[tuple[str, str, date], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    entitled = sample.warehouse.execute(
+        "select partner_id, currency, earned_on, amount from intermediate.int_commission_entitlement "
+        "where amount is not null"
+    ).fetchall()
+    for partner, currency, day, amount in entitled:
+        both[partner, currency, day][0] += amount
+    for one in sample.earned:
+        both[one.partner, one.currency, one.day][1] += one.amount
+    return {key: (engine, other) for key, (engine, other) in both.items() if engine != other}
+
+
+def test_both_computations_agree_on_every_commission(sample: Sample) -> None:
+    assert len({(one.partner, one.currency) for one in sample.earned}) > 1
+    assert commission_differences(sample) == {}
+
+
 def test_the_months_are_all_that_have_facts(sample: Sample) -> None:
     months = sample.kpis.months
     first = min(days for partner in sample.kpis.active.values() for days in partner)
@@ -132,4 +151,5 @@ def test_both_computations_agree_on_the_whole_company(tmp_path: Path) -> None:
     build_sample(tmp_path, scale=1)
     opened = open_sample(tmp_path)
     assert {kpi: found for kpi in KPIS if (found := differences(opened, kpi))} == {}
+    assert commission_differences(opened) == {}
     assert len(opened.kpis.months) == 19
