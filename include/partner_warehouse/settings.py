@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     statement_fonts: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="TrueType files for scripts that the statements' own font lacks, in order."
     )
-    dbt_threads: int = Field(default=2, ge=1, le=16)
+    dbt_threads: int = Field(
+        default=4, ge=1, le=16, description="Models at a time: while one is planned or solved, others are computed."
+    )
 
     @field_validator("sources", "approvers", "statement_fonts", mode="before")
     @classmethod
