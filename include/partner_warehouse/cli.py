@@ -219,6 +219,7 @@ def _progress(step: str) -> None:
 
 def _payouts(options: argparse.Namespace, settings: Settings) -> None:
     from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+    from partner_warehouse.notifications import sums
 
     service = PayoutService(settings)
     given = {"content_hash": options.content_hash} if options.action == "approve" else {}
@@ -235,8 +236,8 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
         pipeline.serve(settings, progress=_progress)
     _say(state.message)
     _say(f"  {state.line_count} lines, {state.payout_count} payouts, content {state.content_hash}")
-    for total in state.totals:
-        _say(f"  {total.payable} {total.currency} to {total.payouts} partners")
+    for line in sums(state).splitlines():
+        _say(f"  {line}")
     if options.action == "export":
         if not options.no_statements:
             _write_statements(settings, options.period, None)

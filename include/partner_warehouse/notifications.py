@@ -115,7 +115,9 @@ CHANNELS: dict[str, Callable[[SourceConnection, str, str], None]] = {
 def sums(state: PayoutState) -> str:
     """What a month pays, a line per currency, without the name of anybody."""
     return "\n".join(
-        f"{money(total.payable, total.currency)} {total.currency} to {total.payouts} partners" for total in state.totals
+        f"{money(total.payable, total.currency)} {total.currency} to {total.payouts} "
+        f"partner{'' if total.payouts == 1 else 's'}"
+        for total in state.totals
     )
 
 

@@ -160,7 +160,7 @@ def test_finance_is_told_of_each_step_without_a_partner(house: House) -> None:
         "*Payouts of 2026-01 approved by fiona*",
         "*Payouts of 2026-01 exported*",
     ]
-    assert told[0][1] == "125.50 USD to 1 partners"
+    assert told[0][1] == "125.50 USD to 1 partner"
     assert any(lines[-1].startswith(house.url) for lines in told if "wait for approval" in lines[0])
     assert not any("p1" in text.replace("127.0.0.1", "") for text in house.told)
 

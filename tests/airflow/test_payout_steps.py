@@ -37,7 +37,7 @@ def shown(installation: Settings) -> str:
     """The month is submitted; the hash of what a person is shown."""
     payout_steps.draft(installation, PERIOD)
     told = statement(PayoutService(installation).submit(PERIOD, SERVICE_USER))
-    assert told["sums"] == "10.00 USD to 1 partners"
+    assert told["sums"] == "10.00 USD to 1 partner"
     found: str = told["content_hash"]
     return found
 
