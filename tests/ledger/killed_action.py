@@ -10,14 +10,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 
 from partner_warehouse.errors import NotAllowedError, PartnerWarehouseError
 from partner_warehouse.ledger.payouts import PayoutService
-from partner_warehouse.settings import load_settings
+from partner_warehouse.settings import Settings
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "partner_warehouse.exports.export"])
@@ -26,11 +25,11 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _FAULT = 7
 
 
-def act(home: Path, action: str, period: str, user: str, moment: int) -> bool:
+def act(installation: Settings, action: str, period: str, user: str, moment: int) -> bool:
     """Do it, and die just before a moment: a statement or a commit of the ledger, or a change of a file below the home.
 
     Args:
-        home: The installation; its plans are below it.
+        installation: Whose ledger.
         action: A method of the service.
         period: `YYYY-MM`.
         user: Who.
@@ -39,15 +38,16 @@ def act(home: Path, action: str, period: str, user: str, moment: int) -> bool:
     Returns:
         Whether it survived.
     """
-    process = _CONTEXT.Process(target=_act, args=(str(home), action, period, user, moment))
+    process = _CONTEXT.Process(target=_act, args=(installation, action, period, user, moment))
     process.start()
     process.join()
     assert process.exitcode in {0, -signal.SIGKILL}, (action, period, process.exitcode)
     return process.exitcode == 0
 
 
-def _act(home: str, action: str, period: str, user: str, moment: int) -> None:
+def _act(installation: Settings, action: str, period: str, user: str, moment: int) -> None:
     numbers = itertools.count(1)
+    home = str(installation.home)
 
     def count(*_: Any) -> None:
         if next(numbers) == moment:
@@ -61,11 +61,8 @@ def _act(home: str, action: str, period: str, user: str, moment: int) -> None:
     sys.addaudithook(changed)
     for name in ("before_cursor_execute", "commit"):
         sqlalchemy.event.listen(sqlalchemy.Engine, name, count)
-    service = PayoutService(
-        load_settings(home=Path(home), ledger_url=None, plans=Path(home) / "plans", approvers=("ben",))
-    )
     try:
-        getattr(service, action)(period, user)
+        getattr(PayoutService(installation), action)(period, user)
     except NotAllowedError:
         pass
     except PartnerWarehouseError:
