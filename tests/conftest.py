@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,15 +11,62 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from parsed_project import parsed_once
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.warehouse import runner
+
+TESTS = Path(__file__).parent
+
+LONGEST = (
+    *("topology/test_main_job.py", "commissions/test_scenarios.py", "chaos/test_kill_ingestion.py"),
+    *("kpi/test_kpis.py", "kpi/test_history.py", "kpi/test_metrics.py", "airflow/test_monthly_payouts.py"),
+    *("attribution/test_attribution.py", "warehouse/test_models.py", "kpi/test_sample_company.py"),
+    *("commissions/test_properties.py", "shapes", "commissions/test_simulation.py"),
+    *("commissions/test_reproduction.py", "attribution", "airflow", "pipeline"),
+)
+"""The files and rooms that take long, the longest first: what begins last is what the other worker waits for."""
+TOGETHER = dict.fromkeys(("tests/kpi/test_history.py", "tests/kpi/test_metrics.py"), "tests/kpi/test_kpis.py")
+"""Files that go to the worker of another one, because they share a company that costs more than their tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first."""
+
+    def place(item: pytest.Item) -> int:
+        own = item.path.relative_to(TESTS)
+        names = {own.as_posix(), own.parts[0]}
+        return next((at for at, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=place)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """A worker takes a file at a time, or the files that belong together."""
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return TOGETHER.get(file, file)
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_parse_of_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """dbt parses the project once for all the homes of a run, not once for each."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "_dbt", parsed_once(runner._dbt, shared / "partial_parse.msgpack"))
+        yield
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh `PARTNER_WAREHOUSE_HOME`, with no other setting of the developer's environment in force."""
-    import os
-
     for name in [name for name in os.environ if name.startswith(("PARTNER_WAREHOUSE_", "AIRFLOW_CONN_"))]:
         monkeypatch.delenv(name)
     directory = tmp_path / "home"

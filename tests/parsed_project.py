@@ -1,0 +1,80 @@
+"""One parse of the dbt project for all installations of a test run.
+
+dbt keeps what it parsed beside its results, so that it parses again only what changed. A fresh home has nothing, and
+to parse the whole project costs more than most of what is built in a test. Only the address of the home differs: this
+module takes a parse from one home to another. dbt checks what it finds as always, and parses anew what does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pprint
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import yaml
+
+from partner_warehouse.settings import DBT_PROJECT, Settings
+from partner_warehouse.warehouse import runner
+
+HOME = "PARTNER_WAREHOUSE_HOME"
+Run = Callable[..., runner.BuildResult]
+
+
+def parsed_once(run: Run, kept: Path) -> Run:
+    """A `runner._dbt` that starts from the parse in `kept` where a home has none, and keeps the first one there."""
+
+    def run_parsed(verb: str, layer: runner.Layer, settings: Settings, *selection: str) -> runner.BuildResult:
+        own = settings.warehouse_path.parent / "dbt" / "partial_parse.msgpack"
+        if kept.exists() and not own.exists():
+            own.parent.mkdir(parents=True, exist_ok=True)
+            own.write_bytes(_moved(kept.read_bytes(), str(settings.home)))
+        try:
+            return run(verb, layer, settings, *selection)
+        finally:
+            if own.exists() and not kept.exists():
+                # Another worker may do the same at this moment: the file is there whole, or not at all.
+                unfinished = kept.with_name(f"{kept.name}.{os.getpid()}")
+                shutil.copyfile(own, unfinished)
+                unfinished.replace(kept)
+
+    return run_parsed
+
+
+def _moved(parse: bytes, home: str) -> bytes:
+    """The parse as dbt would have made it for another home."""
+    manifest = msgpack.unpackb(parse, strict_map_key=False)
+    before = manifest["env_vars"][HOME]
+    manifest["env_vars"][HOME] = home
+    # Sources are files of the home; nothing else of the project knows where it lies.
+    manifest["sources"] = _replaced(manifest["sources"], before, home)
+    checks = manifest["state_check"]
+    assert checks["profile_hash"]["checksum"] == _profile_hash(before), "dbt states a profile in another way now"
+    checks["profile_hash"]["checksum"] = _profile_hash(home)
+    moved: bytes = msgpack.packb(manifest)
+    assert f"{before}/".encode() not in moved, "something else of the project knows its home now"
+    return moved
+
+
+def _replaced(value: Any, before: str, after: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(part, before, after) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_replaced(part, before, after) for part in value]
+    return value.replace(f"{before}/", f"{after}/") if isinstance(value, str) else value
+
+
+def _profile_hash(home: str) -> str:
+    """What dbt compares to see that the connection is the one that it parsed for."""
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+    profile = yaml.safe_load((DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8"))
+    output = profile["partner_warehouse"]["outputs"]["duckdb"]
+    output["path"] = output["path"].replace("{{ env_var('" + HOME + "') }}", home)
+    output["threads"] = 1
+    credentials = DuckDBCredentials.from_dict(DuckDBCredentials.__pre_deserialize__(output))
+    return hashlib.sha256(pprint.pformat(sorted(credentials.connection_info())).encode()).hexdigest()
