@@ -146,6 +146,7 @@ def test_there_is_data_for_every_kpi(sample: Sample) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_both_computations_agree_on_the_whole_company(tmp_path: Path) -> None:
     """Sixty partners, eighteen closed months and the begun one: disputes, merges, splits, missing rates."""
     build_sample(tmp_path, scale=1)
