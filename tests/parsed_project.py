@@ -30,9 +30,10 @@ def parsed_once(run: Run, kept: Path) -> Run:
 
     def run_parsed(verb: str, layer: runner.Layer, settings: Settings, *selection: str) -> runner.BuildResult:
         own = settings.warehouse_path.parent / "dbt" / "partial_parse.msgpack"
-        if kept.exists() and not own.exists():
+        moved = _moved(kept.read_bytes(), str(settings.home)) if kept.exists() and not own.exists() else None
+        if moved is not None:
             own.parent.mkdir(parents=True, exist_ok=True)
-            own.write_bytes(_moved(kept.read_bytes(), str(settings.home)))
+            own.write_bytes(moved)
         try:
             return run(verb, layer, settings, *selection)
         finally:
@@ -45,18 +46,20 @@ def parsed_once(run: Run, kept: Path) -> Run:
     return run_parsed
 
 
-def _moved(parse: bytes, home: str) -> bytes:
-    """The parse as dbt would have made it for another home."""
+def _moved(parse: bytes, home: str) -> bytes | None:
+    """The parse as dbt would have made it for another home; none where more of it knows its home than is known here."""
     manifest = msgpack.unpackb(parse, strict_map_key=False)
-    before = manifest["env_vars"][HOME]
-    manifest["env_vars"][HOME] = home
+    variables, checks = manifest["env_vars"], manifest["state_check"]
+    before = variables[HOME]
     # Sources are files of the home; nothing else of the project knows where it lies.
     manifest["sources"] = _replaced(manifest["sources"], before, home)
-    checks = manifest["state_check"]
-    assert checks["profile_hash"]["checksum"] == _profile_hash(before), "dbt states a profile in another way now"
+    others = {name: part for name, part in manifest.items() if name != "env_vars"}
+    if checks["profile_hash"]["checksum"] != _profile_hash(before) or f"{before}/".encode() in msgpack.packb(others):
+        return None
     checks["profile_hash"]["checksum"] = _profile_hash(home)
+    # The other variables stay as they were: dbt parses anew what they change.
+    variables[HOME] = home
     moved: bytes = msgpack.packb(manifest)
-    assert f"{before}/".encode() not in moved, "something else of the project knows its home now"
     return moved
 
 
