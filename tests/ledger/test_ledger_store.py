@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
+import duckdb
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -165,3 +166,11 @@ def test_an_amount_reads_back_as_it_was_bound(settings):
         for column, value in amounts.items():
             bound = connection.execute(select(literal(Decimal(value), type_=column.type))).scalar_one()
             assert bound == Decimal(value)
+
+
+@pytest.mark.parametrize("amount", ["-0.0000000001", "1.0832000001", "-99999999.9999999999", "123456789012345678.9"])
+def test_a_wide_amount_reaches_the_engine_as_it_was_stored(settings, amount):
+    bound = literal(Decimal(amount), type_=schema.payout_lines.c.fx_rate.type).label("fx_rate")
+    with store.Store(settings).reading() as connection, duckdb.connect() as duck:
+        store.load(connection, select(bound), duck, "stored")
+        assert duck.execute("SELECT fx_rate FROM stored").fetchall() == [(Decimal(amount),)]

@@ -258,7 +258,25 @@ def _decoded(name: str, kind: TypeEngine[Any], dialect: str) -> str:
         # A product of decimals is exact; a quotient would be a floating point number.
         unit = f"0.{'1'.rjust(kind.scale, '0')}"
         return f'CAST(CAST("{name}" AS DECIMAL(18, 0)) * {unit} AS {_duckdb_type(kind)})'
+    if isinstance(kind, Exact):
+        return _decimal_of_text(name, kind)
     return f'CAST("{name}" AS {_duckdb_type(kind)})'
+
+
+def _decimal_of_text(name: str, kind: Exact) -> str:
+    """A text with as many decimals as the column has, as a decimal.
+
+    DuckDB reads a decimal of 128 bits from a text in some 10 microseconds. Nearly every one has digits that fit 64
+    bits; with its point taken out it is a whole number, and a product of that is exact. Any other takes the long way.
+    """
+    typed = _duckdb_type(kind)
+    digits = f"""replace("{name}", '.', '')"""
+    unit = f"0.{'1'.rjust(kind.scale, '0')}"
+    is_plain = f"""length("{name}") <= 18 AND left(right("{name}", {kind.scale + 1}), 1) = '.'"""
+    return (
+        f"CASE WHEN {is_plain} THEN CAST(CAST(CAST({digits} AS BIGINT) AS DECIMAL(18, 0)) * {unit} AS {typed}) "
+        f'ELSE CAST("{name}" AS {typed}) END'
+    )
 
 
 def _duckdb_type(kind: TypeEngine[Any]) -> str:
