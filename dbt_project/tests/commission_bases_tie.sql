@@ -16,21 +16,19 @@ buckets as (
 line_bases as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         partner_id,
         sum(base_amount) as amount
     from entitlement
     where component = 'percentage' and amount is not null
-    group by movement_kind, movement_id, partner_id
+    group by movement_key, partner_id
 
 ),
 
 commissionable as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         partner_id,
         amount
     from buckets
@@ -39,11 +37,10 @@ commissionable as (
 )
 
 select
-    movement_kind,
-    movement_id,
+    movement_key,
     partner_id,
     line_bases.amount,
     commissionable.amount as commissionable
 from line_bases
-full join commissionable using (movement_kind, movement_id, partner_id)
+full join commissionable using (movement_key, partner_id)
 where coalesce(line_bases.amount, 0) <> coalesce(commissionable.amount, 0)

@@ -16,11 +16,10 @@ buckets as (
 parts as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         sum(amount) as amount
     from buckets
-    group by movement_kind, movement_id
+    group by movement_key
 
 )
 
@@ -30,5 +29,5 @@ select
     movements.amount,
     parts.amount as parts_amount
 from movements
-left join parts using (movement_kind, movement_id)
+left join parts using (movement_key)
 where movements.amount <> coalesce(parts.amount, 0)

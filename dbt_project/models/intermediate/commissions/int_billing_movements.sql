@@ -174,10 +174,20 @@ given_back as (
 
 ),
 
+-- A movement's key is its place among all movements, so that whoever orders movements orders integers.
+ordered as (
+
+    select
+        *,
+        row_number() over (order by effective_at, kind_rank, movement_id) as movement_key
+    from given_back
+
+),
+
 settled as (
 
     select
-        given_back.*,
+        ordered.*,
         case kind_rank
             when 1 then greatest(amount - from_credit, 0)
             when 2 then 0
@@ -197,7 +207,26 @@ settled as (
                 )
         end as credit,
         case kind_rank when 2 then -amount else 0 end as noted
-    from given_back
+    from ordered
+
+),
+
+-- Windows over keys and amounts alone: what they carry costs more than what they do.
+running as (
+
+    select
+        movement_key,
+        first_value(movement_key) over invoice_so_far as invoice_key,
+        row_number() over invoice_so_far as invoice_sequence,
+        sum(cash) over invoice_so_far as cash_so_far,
+        sum(noted) over invoice_so_far as noted_so_far,
+        sum(credit) over invoice_so_far as credit_so_far
+    from settled
+    window invoice_so_far as (
+        partition by coalesce(invoice_id, movement_id), currency
+        order by movement_key
+        rows between unbounded preceding and current row
+    )
 
 ),
 
@@ -266,27 +295,20 @@ states as (
         settled.*,
         values_of_invoices.net as invoice_net,
         values_of_invoices.gross as invoice_gross,
-        row_number() over invoice_so_far as invoice_sequence,
-        sum(settled.cash) over invoice_so_far as cash_so_far,
+        running.invoice_key,
+        running.invoice_sequence,
+        running.cash_so_far,
+        greatest(values_of_invoices.gross - running.noted_so_far - running.credit_so_far, 0) as owed_in_cash,
         greatest(
             values_of_invoices.gross
-            - sum(settled.noted) over invoice_so_far
-            - sum(settled.credit) over invoice_so_far,
+            - (running.noted_so_far - settled.noted)
+            - (running.credit_so_far - settled.credit),
             0
-        ) as owed_in_cash,
-        greatest(
-            values_of_invoices.gross
-            - (sum(settled.noted) over invoice_so_far - settled.noted)
-            - (sum(settled.credit) over invoice_so_far - settled.credit),
-            0
-        ) as owed_in_cash_before
+        ) as owed_in_cash_before,
+        case when settled.kind_rank > 2 then settled.payment_id end as returned_payment_id
     from settled
+    inner join running using (movement_key)
     left join values_of_invoices using (invoice_id, currency)
-    window invoice_so_far as (
-        partition by coalesce(settled.invoice_id, settled.movement_id), settled.currency
-        order by settled.effective_at, settled.kind_rank, settled.movement_id
-        rows between unbounded preceding and current row
-    )
 
 ),
 
@@ -333,9 +355,22 @@ net as (
 
 ),
 
+payment_keys as (
+
+    select
+        payment_id,
+        movement_key
+    from ordered
+    where kind_rank = 1
+
+),
+
 final as (
 
     select
+        net.movement_key,
+        case when net.kind_rank = 1 then net.movement_key else payment_keys.movement_key end as payment_key,
+        net.invoice_key,
         net.movement_kind,
         net.movement_id,
         net.payment_id,
@@ -362,6 +397,7 @@ final as (
         net.invoice_sequence
     from net
     left join orders on net.invoice_id = orders.order_id
+    left join payment_keys on net.returned_payment_id = payment_keys.payment_id
 
 )
 

@@ -2,19 +2,58 @@ with
 
 movements as (
 
-    select * from {{ ref('int_billing_movements') }}
+    select
+        movement_key,
+        payment_key,
+        invoice_key,
+        movement_kind,
+        payment_id,
+        invoice_sequence,
+        effective_at,
+        cash,
+        credit,
+        owed_in_cash,
+        collected
+    from {{ ref('int_billing_movements') }}
+
+),
+
+-- Invoices of which something was given back, credited or paid from credit: there a movement may change what an
+-- earlier payment has collected. Anywhere else, which is nearly everywhere, a payment changes its own part alone.
+revised as (
+
+    select distinct invoice_key
+    from movements
+    where movement_kind <> 'payment' or credit <> 0
+
+),
+
+plain_payments as (
+
+    select movements.*
+    from movements
+    left join revised using (invoice_key)
+    where revised.invoice_key is null
+
+),
+
+revised_movements as (
+
+    select movements.*
+    from movements
+    inner join revised using (invoice_key)
 
 ),
 
 payments as (
 
     select
+        movement_key as payment_key,
         payment_id,
-        invoice_id,
-        currency,
+        invoice_key,
         effective_at as paid_at,
         invoice_sequence
-    from movements
+    from revised_movements
     where movement_kind = 'payment'
 
 ),
@@ -23,26 +62,23 @@ payments as (
 grid as (
 
     select
-        movements.movement_kind,
-        movements.movement_id,
-        movements.invoice_sequence,
-        movements.owed_in_cash,
+        revised_movements.movement_key,
+        revised_movements.owed_in_cash,
+        payments.payment_key,
         payments.payment_id,
-        payments.invoice_id,
-        payments.currency,
         payments.paid_at,
-        payments.invoice_sequence as payment_sequence,
-        sum(case when movements.payment_id = payments.payment_id then movements.cash else 0 end) over (
-            partition by payments.payment_id
-            order by movements.invoice_sequence
+        sum(
+            case when revised_movements.payment_key = payments.payment_key then revised_movements.cash else 0 end
+        ) over (
+            partition by payments.payment_key
+            order by revised_movements.movement_key
             rows between unbounded preceding and current row
         ) as cash_so_far
-    from movements
+    from revised_movements
     inner join payments
         on
-            movements.invoice_id = payments.invoice_id
-            and movements.currency = payments.currency
-            and movements.invoice_sequence >= payments.invoice_sequence
+            revised_movements.invoice_key = payments.invoice_key
+            and revised_movements.invoice_sequence >= payments.invoice_sequence
 
 ),
 
@@ -56,8 +92,8 @@ covered as (
                 cash_so_far,
                 owed_in_cash - (
                     sum(cash_so_far) over (
-                        partition by invoice_id, currency, invoice_sequence
-                        order by payment_sequence
+                        partition by movement_key
+                        order by payment_key
                         rows between unbounded preceding and current row
                     ) - cash_so_far
                 )
@@ -73,7 +109,7 @@ changes as (
     select
         covered.*,
         collected_so_far - lag(collected_so_far, 1, 0) over (
-            partition by payment_id order by invoice_sequence
+            partition by payment_key order by movement_key
         ) as collected
     from covered
 
@@ -82,17 +118,25 @@ changes as (
 final as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
-        invoice_id,
-        currency,
+        movement_key,
+        payment_key,
+        row_number() over (partition by movement_key order by payment_id) as part_number,
         cast(collected as {{ money() }}) as collected,
         cast(collected_so_far as {{ money() }}) as collected_so_far,
         cast(collected_so_far - collected as {{ money() }}) as collected_before,
-        paid_at,
-        payment_sequence
+        paid_at
     from changes
+    where collected <> 0
+    union all
+    select
+        movement_key,
+        payment_key,
+        1 as part_number,
+        collected,
+        collected as collected_so_far,
+        cast(0 as {{ money() }}) as collected_before,
+        effective_at as paid_at
+    from plain_payments
     where collected <> 0
 
 )

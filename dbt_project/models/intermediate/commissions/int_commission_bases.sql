@@ -112,17 +112,14 @@ excluded_nets as (
 joined as (
 
     select
-        parts.movement_kind,
-        parts.movement_id,
-        parts.payment_id,
-        parts.invoice_id,
-        parts.currency,
+        parts.movement_key,
+        parts.payment_key,
+        parts.part_number,
         parts.collected_so_far,
         parts.collected_before,
         parts.paid_at,
-        movements.customer_id,
-        movements.deal_id,
-        movements.effective_at,
+        movements.invoice_key,
+        movements.currency,
         movements.kind_rank,
         movements.invoice_sequence,
         orders.partner_id,
@@ -133,15 +130,10 @@ joined as (
         orders.reason as order_reason,
         plans.model,
         plans.currency as plan_currency,
-        plans.tier_basis,
-        plans.tier_mode,
         plans.earn_months,
         plans.clawback_months,
-        plans.payment_terms_days,
-        plans.rounding,
-        plans.timezone,
         invoices.currency as invoice_currency,
-        first_payments.first_paid_at,
+        {{ local_day('first_payments.first_paid_at', 'plans.timezone') }} as first_paid_on,
         {{ local_day('movements.effective_at', "coalesce(plans.timezone, 'UTC')") }} as moved_on,
         {{ local_day('parts.paid_at', "coalesce(plans.timezone, 'UTC')") }} as paid_on,
         {{ to_units('parts.collected_so_far', 3) }} as mills_so_far,
@@ -154,9 +146,9 @@ joined as (
         {{ to_units('movements.invoice_net', 3) }} as net_mills,
         {{ to_units('greatest(movements.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
     from parts
-    inner join movements using (movement_kind, movement_id)
-    inner join invoices on parts.invoice_id = invoices.invoice_id
-    inner join orders on parts.invoice_id = orders.invoice_id
+    inner join movements using (movement_key)
+    inner join invoices using (invoice_id)
+    inner join orders using (invoice_id)
     left join plans
         on
             orders.plan_id = plans.plan_id
@@ -164,7 +156,7 @@ joined as (
     left join first_payments on movements.customer_id = first_payments.customer_id
     left join excluded_nets
         on
-            parts.invoice_id = excluded_nets.invoice_id
+            movements.invoice_id = excluded_nets.invoice_id
             and orders.plan_id = excluded_nets.plan_id
             and orders.plan_version = excluded_nets.plan_version
 
@@ -180,11 +172,7 @@ decided as (
             when order_reason is not null then order_reason
             when currency <> invoice_currency then 'currency_mismatch'
             when model = 'fixed_fee' then 'fixed_fee_plan'
-            when
-                paid_on >= cast(
-                    {{ local_day('first_paid_at', 'timezone') }} + earn_months * interval 1 month as date
-                )
-                then 'outside_earn_window'
+            when paid_on >= cast(first_paid_on + earn_months * interval 1 month as date) then 'outside_earn_window'
             when
                 kind_rank > 1
                 and moved_on >= cast(paid_on + clawback_months * interval 1 month as date)
@@ -241,23 +229,16 @@ shared as (
 final as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
+        {{ row_key() }} as base_key,
+        movement_key,
+        payment_key,
+        part_number,
+        invoice_key,
         partner_id,
-        invoice_id,
-        deal_id,
-        customer_id,
         programme,
         plan_id,
         plan_version,
         plan_currency,
-        currency,
-        tier_basis,
-        tier_mode,
-        rounding,
-        timezone,
-        payment_terms_days,
         reason,
         reason is null and fx_rate is null as is_without_rate,
         reason is null and fx_rate is not null as is_earning,
@@ -269,12 +250,9 @@ final as (
         {{ round_ratio('base_fine_so_far * fx_units', 10 ** 10) }}
         - {{ round_ratio('base_fine_before * fx_units', 10 ** 10) }} as plan_fine,
         {{ round_ratio('base_fine_so_far * fx_units', 10 ** 10) }} as plan_fine_so_far,
-        effective_at,
-        paid_at,
         moved_on,
         paid_on,
-        {{ local_day('first_paid_at', 'timezone') }} as first_paid_on,
-        kind_rank,
+        first_paid_on,
         invoice_sequence
     from shared
 

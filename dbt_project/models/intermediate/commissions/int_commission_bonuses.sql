@@ -7,6 +7,18 @@ bases as (
 
 ),
 
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
 bonuses as (
 
     select * from {{ ref('stg_plans__bonuses') }}
@@ -23,15 +35,13 @@ currencies as (
 measured as (
 
     select
-        bases.movement_kind,
-        bases.movement_id,
-        bases.payment_id,
+        bases.base_key,
+        bases.movement_key,
+        bases.part_number,
         bases.partner_id,
         bases.plan_id,
         bases.plan_version,
-        bases.plan_currency,
-        bases.rounding,
-        bases.customer_id,
+        movements.customer_id,
         bases.plan_fine,
         bonuses.metric,
         bonuses.threshold,
@@ -41,13 +51,9 @@ measured as (
         cast(
             date_trunc(case when bonuses.metric = 'quarterly_revenue' then 'quarter' else 'month' end, bases.paid_on)
             as date
-        ) as period,
-        row_number() over (
-            partition by
-                bases.partner_id, bases.plan_id, bases.plan_version, bonuses.metric, bonuses.threshold, bonuses.kind
-            order by bases.effective_at, bases.kind_rank, bases.movement_id, bases.payment_id
-        ) as sequence
+        ) as period
     from bases
+    inner join movements using (movement_key)
     inner join bonuses
         on
             bases.plan_id = bonuses.plan_id
@@ -68,12 +74,12 @@ running as (
     window
         period_so_far as (
             partition by partner_id, plan_id, plan_version, slice, period
-            order by sequence
+            order by movement_key, part_number
             rows between unbounded preceding and current row
         ),
         customer_so_far as (
             partition by partner_id, plan_id, plan_version, slice, period, customer_id
-            order by sequence
+            order by movement_key, part_number
             rows between unbounded preceding and current row
         )
 
@@ -88,7 +94,7 @@ counted as (
             case when customer_fine > 0 then 1 else 0 end - case when customer_fine - plan_fine > 0 then 1 else 0 end
         ) over (
             partition by partner_id, plan_id, plan_version, slice, period
-            order by sequence
+            order by movement_key, part_number
             rows between unbounded preceding and current row
         ) as new_customers
     from running
@@ -125,11 +131,13 @@ stated as (
 
     select
         worth.*,
+        plans.rounding,
         currencies.minor_unit,
         {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact,
         {{ round_ratio('worth.exact_e20', 10 ** 10) }} as exact_units
     from worth
-    left join currencies on worth.plan_currency = currencies.currency
+    inner join plans using (plan_id, plan_version)
+    left join currencies on plans.currency = currencies.currency
 
 ),
 
@@ -150,16 +158,17 @@ changed as (
         exact_e20 - lag(exact_e20, 1, 0) over period_before as exact_change,
         rewarded_fine - lag(rewarded_fine, 1, 0) over period_before as rewarded_change
     from rounded
-    window period_before as (partition by partner_id, plan_id, plan_version, slice, period order by sequence)
+    window
+        period_before as (
+            partition by partner_id, plan_id, plan_version, slice, period order by movement_key, part_number
+        )
 
 ),
 
 final as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
+        base_key,
         partner_id,
         plan_id,
         plan_version,

@@ -18,12 +18,15 @@ bases as (
 
 ),
 
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
 fees as (
 
-    select
-        'deal' as movement_kind,
-        *
-    from {{ ref('int_commission_fees') }}
+    select * from {{ ref('int_commission_fees') }}
 
 ),
 
@@ -37,9 +40,7 @@ plans as (
 amounts as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
+        base_key,
         partner_id,
         plan_id,
         plan_version,
@@ -47,9 +48,7 @@ amounts as (
     from earned
     union all
     select
-        movement_kind,
-        movement_id,
-        payment_id,
+        base_key,
         partner_id,
         plan_id,
         plan_version,
@@ -58,18 +57,19 @@ amounts as (
 
 ),
 
-movements as (
+capped as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
-        partner_id,
-        plan_id,
-        plan_version,
-        sum(amount) as amount
+        amounts.base_key,
+        amounts.partner_id,
+        amounts.plan_id,
+        amounts.plan_version,
+        plans.cap_per_period,
+        sum(amounts.amount) as amount
     from amounts
-    group by movement_kind, movement_id, payment_id, partner_id, plan_id, plan_version
+    inner join plans using (plan_id, plan_version)
+    group by
+        amounts.base_key, amounts.partner_id, amounts.plan_id, amounts.plan_version, plans.cap_per_period
 
 ),
 
@@ -77,19 +77,16 @@ movements as (
 dated as (
 
     select
-        movements.*,
-        plans.cap_per_period,
+        capped.*,
         cast(date_trunc('month', coalesce(bases.paid_on, fees.closed_on)) as date) as month,
-        coalesce(bases.effective_at, fees.closed_at) as effective_at,
-        coalesce(bases.kind_rank, 0) as kind_rank
-    from movements
-    inner join plans using (plan_id, plan_version)
-    left join bases using (movement_kind, movement_id, payment_id, partner_id)
-    left join fees
-        on
-            movements.movement_kind = fees.movement_kind
-            and movements.movement_id = fees.deal_id
-            and movements.partner_id = fees.partner_id
+        coalesce(movements.effective_at, fees.closed_at) as effective_at,
+        coalesce(movements.kind_rank, 0) as kind_rank,
+        coalesce(movements.movement_id, fees.deal_id) as movement_id,
+        coalesce(bases.part_number, 1) as part_number
+    from capped
+    left join bases using (base_key)
+    left join movements using (movement_key)
+    left join fees on capped.base_key = fees.fee_key
 
 ),
 
@@ -99,7 +96,7 @@ running as (
         dated.*,
         sum(amount) over (
             partition by partner_id, plan_id, plan_version, month
-            order by effective_at, kind_rank, movement_id, payment_id
+            order by effective_at, kind_rank, movement_id, part_number
             rows between unbounded preceding and current row
         ) as total
     from dated
@@ -109,9 +106,7 @@ running as (
 final as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
+        base_key,
         partner_id,
         plan_id,
         plan_version,

@@ -18,26 +18,30 @@ fees as (
 
 ),
 
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('int_currencies') }}
 
 ),
 
+-- What is priced: the slices of bases, and fees, whose keys and deals' keys are negative, so that both have one key.
 leaves as (
 
     select
-        'invoice' as order_kind,
-        bases.invoice_id as order_id,
+        slices.base_key,
+        bases.movement_key,
+        bases.invoice_key as order_key,
         bases.invoice_sequence as sequence,
-        slices.movement_kind,
-        slices.movement_id,
-        slices.payment_id,
-        slices.partner_id,
+        bases.part_number,
+        bases.partner_id,
         bases.plan_id,
         bases.plan_version,
-        bases.plan_currency,
-        bases.rounding,
         slices.component,
         slices.slice,
         slices.tier_number,
@@ -47,20 +51,17 @@ leaves as (
         slices.slice_fine as priced_fine,
         slices.slice_fine * slices.rate_units as exact_e20
     from slices
-    inner join bases using (movement_kind, movement_id, payment_id, partner_id)
+    inner join bases using (base_key)
     union all
     select
-        'deal' as order_kind,
-        deal_id as order_id,
+        fee_key as base_key,
+        deal_key as movement_key,
+        deal_key as order_key,
         1 as sequence,
-        'deal' as movement_kind,
-        deal_id as movement_id,
-        deal_id as payment_id,
+        1 as part_number,
         partner_id,
         plan_id,
         plan_version,
-        plan_currency,
-        rounding,
         'fixed_fee' as component,
         cast(tier_number as varchar) as slice,
         tier_number,
@@ -77,43 +78,28 @@ leaves as (
 deltas as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         plan_id,
         plan_version,
-        plan_currency,
-        rounding,
         partner_id,
         sequence,
-        movement_kind,
-        movement_id,
+        movement_key,
         cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
         count(*) as slice_count
     from leaves
-    group by
-        order_kind,
-        order_id,
-        plan_id,
-        plan_version,
-        plan_currency,
-        rounding,
-        partner_id,
-        sequence,
-        movement_kind,
-        movement_id
+    group by order_key, plan_id, plan_version, partner_id, sequence, movement_key
 
 ),
 
 orders as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         plan_id,
         plan_version,
         min(partner_id) <> max(partner_id) as is_shared
     from deltas
-    group by order_kind, order_id, plan_id, plan_version
+    group by order_key, plan_id, plan_version
 
 ),
 
@@ -122,11 +108,13 @@ placed as (
     select
         deltas.*,
         orders.is_shared,
+        plans.rounding,
         currencies.minor_unit,
         {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact
     from deltas
-    inner join orders using (order_kind, order_id, plan_id, plan_version)
-    left join currencies on deltas.plan_currency = currencies.currency
+    inner join orders using (order_key, plan_id, plan_version)
+    inner join plans using (plan_id, plan_version)
+    left join currencies on plans.currency = currencies.currency
 
 ),
 
@@ -137,7 +125,7 @@ alone as (
         placed.*,
         cast(
             sum(exact_e20) over (
-                partition by order_kind, order_id, plan_id, plan_version
+                partition by order_key, plan_id, plan_version
                 order by sequence
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
@@ -160,11 +148,8 @@ alone_stated as (
 alone_shares as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         partner_id,
-        plan_id,
-        plan_version,
         slice_count,
         minor_unit,
         minor_exact,
@@ -184,14 +169,12 @@ together as (
 steps as (
 
     select distinct
-        order_kind,
-        order_id,
+        order_key,
         plan_id,
         plan_version,
         rounding,
         sequence,
-        movement_kind,
-        movement_id,
+        movement_key,
         minor_unit,
         minor_exact
     from together
@@ -201,8 +184,7 @@ steps as (
 sharers as (
 
     select distinct
-        order_kind,
-        order_id,
+        order_key,
         plan_id,
         plan_version,
         partner_id
@@ -219,14 +201,14 @@ running as (
         together.slice_count,
         cast(
             sum(coalesce(together.exact_e20, 0)) over (
-                partition by steps.order_kind, steps.order_id, steps.plan_id, steps.plan_version, sharers.partner_id
+                partition by steps.order_key, steps.plan_id, steps.plan_version, sharers.partner_id
                 order by steps.sequence
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as exact_e20
     from steps
-    inner join sharers using (order_kind, order_id, plan_id, plan_version)
-    left join together using (order_kind, order_id, plan_id, plan_version, sequence, partner_id)
+    inner join sharers using (order_key, plan_id, plan_version)
+    left join together using (order_key, plan_id, plan_version, sequence, partner_id)
 
 ),
 
@@ -256,11 +238,11 @@ ranked as (
         cast(sum(exact_units) over step as {{ wide_integer() }}) as total_units,
         cast(sum(floor_count) over step as {{ wide_integer() }}) as floor_total,
         row_number() over (
-            partition by order_kind, order_id, plan_id, plan_version, sequence
+            partition by order_key, plan_id, plan_version, sequence
             order by exact_units - floor_count * minor_exact desc, partner_id
         ) as remainder_rank
     from floored
-    window step as (partition by order_kind, order_id, plan_id, plan_version, sequence)
+    window step as (partition by order_key, plan_id, plan_version, sequence)
 
 ),
 
@@ -280,11 +262,8 @@ counted as (
 shares as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         partner_id,
-        plan_id,
-        plan_version,
         slice_count,
         minor_unit,
         minor_exact,
@@ -292,16 +271,13 @@ shares as (
     from alone_shares
     union all
     select
-        counted.movement_kind,
-        counted.movement_id,
+        counted.movement_key,
         counted.partner_id,
-        counted.plan_id,
-        counted.plan_version,
         counted.slice_count,
         counted.minor_unit,
         counted.minor_exact,
         counted.count_so_far - lag(counted.count_so_far, 1, 0) over (
-            partition by order_kind, order_id, plan_id, plan_version, partner_id order by sequence
+            partition by order_key, plan_id, plan_version, partner_id order by sequence
         ) as unit_count
     from counted
 
@@ -316,7 +292,7 @@ slice_counts as (
         shares.minor_exact,
         shares.unit_count
     from leaves
-    inner join shares using (movement_kind, movement_id, partner_id, plan_id, plan_version)
+    inner join shares using (movement_key, partner_id)
 
 ),
 
@@ -338,7 +314,7 @@ slices_left_over as (
         slices_floored.*,
         unit_count - cast(sum(whole_count) over partner_movement as {{ wide_integer() }}) as left_over
     from slices_floored
-    window partner_movement as (partition by movement_kind, movement_id, partner_id, plan_id, plan_version)
+    window partner_movement as (partition by movement_key, partner_id)
 
 ),
 
@@ -348,12 +324,12 @@ slices_ranked as (
         slices_left_over.*,
         case when left_over < 0 then -1 else 1 end as direction,
         row_number() over (
-            partition by movement_kind, movement_id, partner_id, plan_id, plan_version
+            partition by movement_key, partner_id
             order by
                 (exact_e20 - whole_count * minor_e20) * case when left_over < 0 then -1 else 1 end desc,
                 component,
                 slice asc,
-                payment_id asc
+                part_number asc
         ) as remainder_rank
     from slices_left_over
 
@@ -372,15 +348,11 @@ parted as (
 ),
 
 {% set columns %}
-        order_kind,
-        order_id,
-        movement_kind,
-        movement_id,
-        payment_id,
+        base_key,
+        movement_key,
         partner_id,
         plan_id,
         plan_version,
-        plan_currency,
         component,
         slice,
         tier_number,

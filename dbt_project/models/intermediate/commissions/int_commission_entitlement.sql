@@ -12,6 +12,28 @@ bases as (
 
 ),
 
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+payments as (
+
+    select
+        movement_key as payment_key,
+        movement_id as payment_id
+    from movements
+    where movement_kind = 'payment'
+
+),
+
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
 buckets as (
 
     select * from {{ ref('int_movement_buckets') }}
@@ -43,26 +65,16 @@ currencies as (
 
 ),
 
-described as (
+measured as (
 
     select
         earned.*,
-        bases.programme,
-        bases.invoice_id,
-        bases.deal_id,
-        bases.customer_id,
-        bases.currency as native_currency,
-        bases.share,
-        bases.fx_rate,
-        bases.fx_date,
-        bases.effective_at as occurred_at,
-        bases.moved_on,
-        bases.paid_on,
-        bases.payment_terms_days,
         coalesce(buckets.amount, 0) as movement_base
     from earned
-    inner join bases using (movement_kind, movement_id, payment_id, partner_id)
-    left join buckets using (movement_kind, movement_id, partner_id)
+    left join buckets
+        on
+            earned.movement_key = buckets.movement_key
+            and earned.partner_id = buckets.partner_id
 
 ),
 
@@ -70,22 +82,22 @@ described as (
 sliced as (
 
     select
-        described.*,
+        measured.*,
         {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
-        {{ to_units('fx_rate', 10) }} as fx_units,
-        cast(sum(described.slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
+        {{ to_units('bases.fx_rate', 10) }} as fx_units,
+        cast(sum(measured.slice_fine) over slices_so_far as {{ wide_integer() }}) as slice_fine_so_far,
         row_number() over slices_so_far as slice_number,
         count(*) over (
-            partition by
-                described.movement_kind, described.movement_id, described.partner_id, described.component
+            partition by measured.movement_key, measured.partner_id, measured.component
         ) as component_slices
-    from described
-    left join currencies on described.native_currency = currencies.currency
-    where described.slice_count > 1 and described.component = 'percentage'
+    from measured
+    inner join bases using (base_key)
+    inner join movements on measured.movement_key = movements.movement_key
+    left join currencies on movements.currency = currencies.currency
+    where measured.slice_count > 1 and measured.component = 'percentage'
     window slices_so_far as (
-        partition by
-            described.movement_kind, described.movement_id, described.partner_id, described.component
-        order by described.payment_id, described.slice
+        partition by measured.movement_key, measured.partner_id, measured.component
+        order by bases.part_number, measured.slice
         rows between unbounded preceding and current row
     )
 
@@ -111,28 +123,22 @@ based as (
     select
         * exclude (minor_mills, fx_units, slice_fine_so_far, slice_number, component_slices, base_so_far),
         base_so_far - lag(base_so_far, 1, 0) over (
-            partition by movement_kind, movement_id, partner_id, component order by slice_number
+            partition by movement_key, partner_id, component order by slice_number
         ) as slice_base
     from running
     union all
     select
         *,
         movement_base as slice_base
-    from described
+    from measured
     where slice_count = 1 or component <> 'percentage'
 
 ),
 
-cash_lines as (
+parts as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
-        partner_id,
-        programme,
-        plan_id,
-        plan_version,
+        base_key,
         component,
         slice,
         tier,
@@ -141,35 +147,35 @@ cash_lines as (
             when component = 'percentage' then slice_base
             else {{ mills_to_money(round_ratio('priced_fine', 10 ** 9)) }}
         end as base_amount,
-        case when component = 'percentage' then native_currency else plan_currency end as base_currency,
-        share,
-        case when component = 'percentage' then fx_rate else 1 end as fx_rate,
-        case when component = 'percentage' then fx_date else moved_on end as fx_date,
         exact_e20,
-        amount,
-        plan_currency as currency,
-        moved_on,
-        paid_on,
-        payment_terms_days,
-        occurred_at,
-        invoice_id,
-        deal_id,
-        customer_id
+        amount
     from based
-
-),
-
--- Without a rate of exchange the line is there, with its base; its amount is not known yet.
-cash_lines_without_rate as (
-
+    union all
     select
-        bases.movement_kind,
-        bases.movement_id,
-        bases.payment_id,
-        bases.partner_id,
-        bases.programme,
-        bases.plan_id,
-        bases.plan_version,
+        base_key,
+        'bonus' as component,
+        slice,
+        null as tier,
+        rate,
+        base_amount,
+        exact_e20,
+        amount
+    from bonuses
+    union all
+    select
+        base_key,
+        'cap' as component,
+        'cap' as slice,
+        null as tier,
+        null as rate,
+        0 as base_amount,
+        null as exact_e20,
+        amount
+    from caps
+    union all
+    -- Without a rate of exchange the line is there, with its base; its amount is not known yet.
+    select
+        bases.base_key,
         'percentage' as component,
         'unpriced' as slice,
         null as tier,
@@ -178,36 +184,56 @@ cash_lines_without_rate as (
             round_ratio('bases.base_fine', '(' ~ mills_per_minor_unit('currencies.minor_unit') ~ ' * ' ~ 10 ** 9 ~ ')')
             ~ ' * ' ~ mills_per_minor_unit('currencies.minor_unit')
         ) }} as base_amount,
-        bases.currency as base_currency,
-        bases.share,
-        null as fx_rate,
-        null as fx_date,
         null as exact_e20,
-        null as amount,
-        bases.plan_currency as currency,
-        bases.moved_on,
-        bases.paid_on,
-        bases.payment_terms_days,
-        bases.effective_at as occurred_at,
-        bases.invoice_id,
-        bases.deal_id,
-        bases.customer_id
+        null as amount
     from bases
+    inner join movements using (movement_key)
     left join currencies using (currency)
     where bases.is_without_rate
 
 ),
 
-fee_lines as (
+cash_lines as (
 
     select
-        'deal' as movement_kind,
-        fees.deal_id as movement_id,
-        fees.deal_id as payment_id,
-        fees.partner_id,
-        fees.programme,
-        fees.plan_id,
-        fees.plan_version,
+        movements.movement_key,
+        movements.movement_kind,
+        movements.movement_id,
+        payments.payment_id,
+        case when movements.movement_key <> bases.payment_key then payments.payment_id end as corrected_payment_id,
+        bases.partner_id,
+        bases.programme,
+        bases.plan_id,
+        bases.plan_version,
+        parts.component,
+        parts.slice,
+        parts.tier,
+        parts.rate,
+        parts.base_amount,
+        case when parts.component = 'percentage' then movements.currency else bases.plan_currency end as base_currency,
+        case when parts.component in ('bonus', 'cap') then 1 else bases.share end as share,
+        case when parts.component = 'percentage' then bases.fx_rate else 1 end as fx_rate,
+        case when parts.component = 'percentage' then bases.fx_date else bases.moved_on end as fx_date,
+        parts.exact_e20,
+        parts.amount,
+        bases.plan_currency as currency,
+        bases.moved_on,
+        bases.paid_on,
+        movements.effective_at as occurred_at,
+        movements.invoice_id,
+        movements.deal_id,
+        movements.customer_id
+    from parts
+    inner join bases using (base_key)
+    inner join movements using (movement_key)
+    inner join payments on bases.payment_key = payments.payment_key
+
+),
+
+fee_parts as (
+
+    select
+        fees.fee_key,
         'fixed_fee' as component,
         'fee' as slice,
         fees.tier,
@@ -218,106 +244,66 @@ fee_lines as (
         fees.fx_rate,
         fees.fx_date,
         earned.exact_e20,
-        earned.amount,
-        fees.plan_currency as currency,
-        fees.closed_on as moved_on,
-        fees.closed_on as paid_on,
-        fees.payment_terms_days,
-        fees.closed_at as occurred_at,
-        null as invoice_id,
-        fees.deal_id,
-        fees.customer_id
+        earned.amount
     from fees
-    left join earned
-        on
-            fees.deal_id = earned.movement_id
-            and fees.partner_id = earned.partner_id
-            and earned.movement_kind = 'deal'
-
-),
-
-bonus_lines as (
-
+    left join earned on fees.fee_key = earned.base_key
+    union all
     select
-        bonuses.movement_kind,
-        bonuses.movement_id,
-        bonuses.payment_id,
-        bonuses.partner_id,
-        bases.programme,
-        bonuses.plan_id,
-        bonuses.plan_version,
-        'bonus' as component,
-        bonuses.slice,
-        null as tier,
-        bonuses.rate,
-        bonuses.base_amount,
-        bases.plan_currency as base_currency,
-        1 as share,
-        1 as fx_rate,
-        bases.moved_on as fx_date,
-        bonuses.exact_e20,
-        bonuses.amount,
-        bases.plan_currency as currency,
-        bases.moved_on,
-        bases.paid_on,
-        bases.payment_terms_days,
-        bases.effective_at as occurred_at,
-        bases.invoice_id,
-        bases.deal_id,
-        bases.customer_id
-    from bonuses
-    inner join bases using (movement_kind, movement_id, payment_id, partner_id)
-
-),
-
-cap_lines as (
-
-    select
-        caps.movement_kind,
-        caps.movement_id,
-        caps.payment_id,
-        caps.partner_id,
-        coalesce(bases.programme, fees.programme) as programme,
-        caps.plan_id,
-        caps.plan_version,
+        fees.fee_key,
         'cap' as component,
         'cap' as slice,
         null as tier,
         null as rate,
         0 as base_amount,
-        coalesce(bases.plan_currency, fees.plan_currency) as base_currency,
+        fees.plan_currency as base_currency,
         1 as share,
         1 as fx_rate,
-        coalesce(bases.moved_on, fees.closed_on) as fx_date,
+        fees.closed_on as fx_date,
         null as exact_e20,
-        caps.amount,
-        coalesce(bases.plan_currency, fees.plan_currency) as currency,
-        coalesce(bases.moved_on, fees.closed_on) as moved_on,
-        coalesce(bases.paid_on, fees.closed_on) as paid_on,
-        coalesce(bases.payment_terms_days, fees.payment_terms_days) as payment_terms_days,
-        coalesce(bases.effective_at, fees.closed_at) as occurred_at,
-        bases.invoice_id,
-        coalesce(bases.deal_id, fees.deal_id) as deal_id,
-        coalesce(bases.customer_id, fees.customer_id) as customer_id
-    from caps
-    left join bases using (movement_kind, movement_id, payment_id, partner_id)
-    left join fees
-        on
-            caps.movement_kind = 'deal'
-            and caps.movement_id = fees.deal_id
-            and caps.partner_id = fees.partner_id
+        caps.amount
+    from fees
+    inner join caps on fees.fee_key = caps.base_key
+
+),
+
+fee_lines as (
+
+    select
+        null as movement_key,
+        'deal' as movement_kind,
+        fees.deal_id as movement_id,
+        fees.deal_id as payment_id,
+        null as corrected_payment_id,
+        fees.partner_id,
+        fees.programme,
+        fees.plan_id,
+        fees.plan_version,
+        fee_parts.component,
+        fee_parts.slice,
+        fee_parts.tier,
+        fee_parts.rate,
+        fee_parts.base_amount,
+        fee_parts.base_currency,
+        fee_parts.share,
+        fee_parts.fx_rate,
+        fee_parts.fx_date,
+        fee_parts.exact_e20,
+        fee_parts.amount,
+        fees.plan_currency as currency,
+        fees.closed_on as moved_on,
+        fees.closed_on as paid_on,
+        fees.closed_at as occurred_at,
+        null as invoice_id,
+        fees.deal_id,
+        fees.customer_id
+    from fee_parts
+    inner join fees using (fee_key)
 
 ),
 
 lines as (
 
     select * from cash_lines
-    union all
-    select * from bonus_lines
-    union all
-    select * from cap_lines
-    union all
-    select * from cash_lines_without_rate
     union all
     select * from fee_lines
 
@@ -327,7 +313,6 @@ identified as (
 
     select
         lines.*,
-        case when movement_kind <> 'deal' and movement_id <> payment_id then payment_id end as corrected_payment_id,
         {{ commission_line_id(
             'movement_kind', 'movement_id', 'payment_id', 'partner_id', 'plan_id', 'plan_version', 'component', 'slice'
         ) }} as line_id
@@ -409,6 +394,7 @@ final as (
         linked.plan_id,
         linked.plan_version,
         linked.component,
+        linked.movement_key,
         linked.movement_kind,
         linked.movement_id,
         linked.corrects_line_id,
@@ -424,7 +410,7 @@ final as (
         linked.moved_on as earned_on,
         greatest(
             linked.moved_on,
-            {{ days_after('linked.paid_on', 'linked.payment_terms_days') }}
+            {{ days_after('linked.paid_on', 'plans.payment_terms_days') }}
         ) as payable_on,
         linked.occurred_at,
         linked.payment_id,
@@ -438,6 +424,7 @@ final as (
             as {{ exact() }}
         ) as exact_amount
     from linked
+    inner join plans using (plan_id, plan_version)
 
 )
 

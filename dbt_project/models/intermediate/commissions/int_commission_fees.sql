@@ -117,6 +117,8 @@ sized as (
 final as (
 
     select
+        -{{ row_key() }} as fee_key,
+        -dense_rank() over (order by sized.deal_id) as deal_key,
         sized.deal_id,
         sized.partner_id,
         sized.customer_id,

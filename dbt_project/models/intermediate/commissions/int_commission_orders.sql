@@ -8,7 +8,10 @@ order_partners as (
 
 orders as (
 
-    select * from {{ ref('int_orders') }}
+    select
+        *,
+        {{ row_key() }} as order_key
+    from {{ ref('int_orders') }}
 
 ),
 
@@ -36,28 +39,41 @@ credits as (
 
 ),
 
+-- Orders have a number here: windows over their kind and id took most of this model's time.
+keyed as (
+
+    select
+        orders.order_key,
+        order_partners.partner_id,
+        order_partners.role,
+        order_partners.given_share,
+        order_partners.role_share,
+        order_partners.bound_by
+    from order_partners
+    inner join orders using (order_kind, order_id)
+
+),
+
 -- Sourcing partners are paid first, then influencing, then assisting ones, as long as there is a share left to pay.
 roles as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         role,
         max(role_share) as role_share,
         case role when 'sourced' then 1 when 'influenced' then 2 else 3 end as role_rank
-    from order_partners
-    group by order_kind, order_id, role
+    from keyed
+    group by order_key, role
 
 ),
 
 paid_roles as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         role,
         sum(role_share) over (
-            partition by order_kind, order_id order by role_rank rows between unbounded preceding and current row
+            partition by order_key order by role_rank rows between unbounded preceding and current row
         ) as share_so_far,
         role_rank
     from roles
@@ -67,19 +83,17 @@ paid_roles as (
 shares as (
 
     select
-        order_partners.order_kind,
-        order_partners.order_id,
-        order_partners.partner_id,
-        order_partners.bound_by,
+        keyed.order_key,
+        keyed.partner_id,
+        keyed.bound_by,
         cast(
-            sum(case when paid_roles.share_so_far <= 1.0005 then order_partners.given_share else 0 end)
+            sum(case when paid_roles.share_so_far <= 1.0005 then keyed.given_share else 0 end)
             as {{ fraction() }}
         ) as share,
-        sum(order_partners.given_share) as given_share,
         max(case when paid_roles.role_rank = 1 and paid_roles.share_so_far > 1.0005 then 1 else 0 end) as is_too_much
-    from order_partners
-    inner join paid_roles using (order_kind, order_id, role)
-    group by order_partners.order_kind, order_partners.order_id, order_partners.partner_id, order_partners.bound_by
+    from keyed
+    inner join paid_roles using (order_key, role)
+    group by keyed.order_key, keyed.partner_id, keyed.bound_by
 
 ),
 
@@ -87,7 +101,7 @@ totals as (
 
     select
         shares.*,
-        cast(sum(share) over (partition by order_kind, order_id) as {{ fraction() }}) as total_share
+        cast(sum(share) over (partition by order_key) as {{ fraction() }}) as total_share
     from shares
     where share > 0 or is_too_much = 1
 
@@ -96,8 +110,7 @@ totals as (
 scaled as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         partner_id,
         bound_by,
         is_too_much,
@@ -107,7 +120,7 @@ scaled as (
         case
             when abs(total_share - 1) <= 0.0005
                 then cast(sum({{ share_units('share', 9) }}) over (
-                        partition by order_kind, order_id
+                        partition by order_key
                     ) as {{ wide_integer() }})
             else cast({{ 10 ** 9 }} as {{ wide_integer() }})
         end as whole_units,
@@ -126,8 +139,7 @@ scaled as (
 split as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         partner_id,
         bound_by,
         is_too_much,
@@ -138,8 +150,8 @@ split as (
             + case
                 when is_whole
                     and is_too_much = 0
-                    and row_number() over (partition by order_kind, order_id order by partner_id) = 1
-                    then 1 - sum(share) over (partition by order_kind, order_id)
+                    and row_number() over (partition by order_key order by partner_id) = 1
+                    then 1 - sum(share) over (partition by order_key)
                 else 0
             end as {{ fraction() }}
         ) as share
@@ -151,8 +163,7 @@ split as (
 candidates as (
 
     select
-        order_kind,
-        order_id,
+        order_key,
         partner_id,
         bound_by,
         is_too_much,
@@ -163,8 +174,7 @@ candidates as (
     from split
     union all
     select
-        orders.order_kind,
-        orders.order_id,
+        orders.order_key,
         credits.partner_id,
         'attribution' as bound_by,
         0 as is_too_much,
@@ -180,8 +190,7 @@ candidates as (
 candidate_partners as (
 
     select distinct
-        order_kind,
-        order_id,
+        order_key,
         partner_id
     from candidates
 
@@ -192,8 +201,7 @@ candidate_partners as (
 enrolled as (
 
     select
-        candidate_partners.order_kind,
-        candidate_partners.order_id,
+        candidate_partners.order_key,
         candidate_partners.partner_id,
         enrolments.enrolment_id,
         coalesce(enrolments.programme, plans.programme) as programme,
@@ -201,7 +209,7 @@ enrolled as (
         plans.plan_version,
         plans.crediting_model,
         row_number() over (
-            partition by candidate_partners.order_kind, candidate_partners.order_id, candidate_partners.partner_id
+            partition by candidate_partners.order_key, candidate_partners.partner_id
             order by
                 case when plans.plan_id is null then 1 else 0 end,
                 case when plans.currency = orders.currency then 0 else 1 end,
@@ -211,7 +219,7 @@ enrolled as (
                 plans.plan_version desc
         ) as preference
     from candidate_partners
-    inner join orders using (order_kind, order_id)
+    inner join orders using (order_key)
     inner join enrolments using (partner_id)
     left join plans
         on
@@ -233,17 +241,25 @@ enrolled as (
 final as (
 
     select
-        candidates.order_kind,
-        candidates.order_id,
+        orders.order_kind,
+        orders.order_id,
         candidates.partner_id,
         candidates.share,
         -- The share as a fraction of whole numbers, so that a third is a third.
-        {{ whole_quotient(
-            'candidates.share_units', common_divisor('candidates.share_units', 'candidates.whole_units')
-        ) }} as share_numerator,
-        {{ whole_quotient(
-            'candidates.whole_units', common_divisor('candidates.share_units', 'candidates.whole_units')
-        ) }} as share_denominator,
+        case
+            when candidates.share_units = candidates.whole_units then 1
+            else
+                {{ whole_quotient(
+                    'candidates.share_units', common_divisor('candidates.share_units', 'candidates.whole_units')
+                ) }}
+        end as share_numerator,
+        case
+            when candidates.share_units = candidates.whole_units then 1
+            else
+                {{ whole_quotient(
+                    'candidates.whole_units', common_divisor('candidates.share_units', 'candidates.whole_units')
+                ) }}
+        end as share_denominator,
         candidates.bound_by,
         orders.order_at,
         enrolled.enrolment_id,
@@ -258,12 +274,11 @@ final as (
             when enrolled.plan_id is null then 'no_plan_version'
         end as reason
     from candidates
-    inner join orders using (order_kind, order_id)
+    inner join orders using (order_key)
     left join partners using (partner_id)
     left join enrolled
         on
-            candidates.order_kind = enrolled.order_kind
-            and candidates.order_id = enrolled.order_id
+            candidates.order_key = enrolled.order_key
             and candidates.partner_id = enrolled.partner_id
             and enrolled.preference = 1
     -- The plan says who earns on a deal. Without a deal there is no credit: then the partner that is bound earns.

@@ -7,6 +7,12 @@ bases as (
 
 ),
 
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
 rates as (
 
     select * from {{ ref('int_commission_rates') }}
@@ -36,17 +42,62 @@ changed_plans as (
 periods as (
 
     select
-        bases.*,
-        case tier_basis
-            when 'month' then cast(date_trunc('month', paid_on) as date)
-            when 'calendar_year' then cast(date_trunc('year', paid_on) as date)
+        bases.base_key,
+        bases.movement_key,
+        bases.payment_key,
+        bases.part_number,
+        bases.partner_id,
+        bases.plan_id,
+        bases.plan_version,
+        bases.plan_currency,
+        bases.plan_fine,
+        bases.plan_fine_so_far,
+        bases.moved_on,
+        bases.paid_on,
+        plans.tier_basis,
+        plans.tier_mode,
+        case plans.tier_basis
+            when 'month' then cast(date_trunc('month', bases.paid_on) as date)
+            when 'calendar_year' then cast(date_trunc('year', bases.paid_on) as date)
             else date '0001-01-01'
-        end as basis_period,
-        row_number() over (
-            partition by partner_id, plan_id, plan_currency
-            order by effective_at, kind_rank, movement_id, payment_id
-        ) as sequence
+        end as basis_period
     from bases
+    inner join plans using (plan_id, plan_version)
+
+),
+
+-- A movement's key is its place in time, so the movements of a partner and plan are in the order of their keys.
+basis_totals as (
+
+    select
+        base_key,
+        cast(
+            sum(plan_fine) over (
+                partition by partner_id, plan_id, plan_currency, tier_basis, basis_period
+                order by movement_key, part_number
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as running_after
+    from periods
+
+),
+
+-- Of a plan with one version, its version's total is the plan's.
+version_totals as (
+
+    select
+        periods.base_key,
+        cast(
+            sum(periods.plan_fine) over (
+                partition by
+                    periods.partner_id, periods.plan_id, periods.plan_currency, periods.tier_basis,
+                    periods.basis_period, periods.plan_version
+                order by periods.movement_key, periods.part_number
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as version_after
+    from periods
+    inner join changed_plans using (plan_id)
 
 ),
 
@@ -54,57 +105,69 @@ running as (
 
     select
         periods.*,
-        cast(sum(plan_fine) over basis as {{ wide_integer() }}) as running_after,
-        cast(sum(plan_fine) over basis_version as {{ wide_integer() }}) as version_after
+        basis_totals.running_after,
+        coalesce(version_totals.version_after, basis_totals.running_after) as version_after
     from periods
-    window
-        basis as (
-            partition by partner_id, plan_id, plan_currency, tier_basis, basis_period
-            order by sequence
-            rows between unbounded preceding and current row
-        ),
-        basis_version as (
-            partition by partner_id, plan_id, plan_currency, tier_basis, basis_period, plan_version
-            order by sequence
-            rows between unbounded preceding and current row
-        )
+    inner join basis_totals using (base_key)
+    left join version_totals using (base_key)
+
+),
+
+trailing_plans as (
+
+    select distinct plan_id
+    from plans
+    where tier_basis = 'trailing_12_months' and tier_mode <> 'status'
 
 ),
 
 -- Twelve months that trail: what the partner's payments of the twelve months before had brought when this one came.
+trailing_movements as (
+
+    select
+        periods.*,
+        row_number() over (
+            partition by periods.partner_id, periods.plan_id, periods.plan_currency
+            order by periods.movement_key, periods.part_number
+        ) as sequence
+    from periods
+    inner join trailing_plans using (plan_id)
+
+),
+
 trailing_starts as (
 
     select
-        payment_id,
+        payment_key,
         partner_id,
         plan_id,
         plan_currency,
         sequence,
         paid_on,
         plan_fine
-    from periods
+    from trailing_movements
     where tier_basis = 'trailing_12_months' and tier_mode <> 'status'
-    qualify row_number() over (partition by payment_id, partner_id, plan_id order by sequence) = 1
+    qualify row_number() over (partition by payment_key, partner_id, plan_id order by sequence) = 1
 
 ),
 
 trailing_positions as (
 
     select
-        trailing_starts.payment_id,
+        trailing_starts.payment_key,
         trailing_starts.partner_id,
         trailing_starts.plan_id,
         max(trailing_starts.plan_fine) as first_fine,
-        cast(coalesce(sum(periods.plan_fine), 0) as {{ wide_integer() }}) as starts_at
+        cast(coalesce(sum(trailing_movements.plan_fine), 0) as {{ wide_integer() }}) as starts_at
     from trailing_starts
-    left join periods
+    left join trailing_movements
         on
-            trailing_starts.partner_id = periods.partner_id
-            and trailing_starts.plan_id = periods.plan_id
-            and trailing_starts.plan_currency = periods.plan_currency
-            and trailing_starts.sequence > periods.sequence
-            and periods.paid_on > cast(trailing_starts.paid_on - interval 12 month as date)
-    group by trailing_starts.payment_id, trailing_starts.partner_id, trailing_starts.plan_id
+            trailing_starts.partner_id = trailing_movements.partner_id
+            and trailing_starts.plan_id = trailing_movements.plan_id
+            and trailing_starts.plan_currency = trailing_movements.plan_currency
+            and trailing_starts.sequence > trailing_movements.sequence
+            and trailing_movements.paid_on > cast(trailing_starts.paid_on - interval 12 month as date)
+    group by trailing_starts.payment_key, trailing_starts.partner_id, trailing_starts.plan_id
 
 ),
 
@@ -182,7 +245,7 @@ placed as (
     left join changed_plans on running.plan_id = changed_plans.plan_id
     left join trailing_positions
         on
-            running.payment_id = trailing_positions.payment_id
+            running.payment_key = trailing_positions.payment_key
             and running.partner_id = trailing_positions.partner_id
             and running.plan_id = trailing_positions.plan_id
     left join statuses
@@ -225,7 +288,7 @@ version_states as (
                 partition by
                     bounded.partner_id, bounded.plan_id, bounded.plan_currency, bounded.tier_basis,
                     bounded.basis_period, versions.plan_version
-                order by bounded.sequence
+                order by bounded.movement_key, bounded.part_number
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as version_revenue
@@ -244,7 +307,7 @@ stacked as (
         cast(sum(version_revenue - version_fine) over stack as {{ wide_integer() }}) as top_before
     from version_states
     window stack as (
-        partition by movement_kind, movement_id, payment_id, partner_id, plan_id
+        partition by base_key
         order by priced_version
         rows between unbounded preceding and current row
     )
@@ -254,10 +317,7 @@ stacked as (
 stacked_slices as (
 
     select
-        stacked.movement_kind,
-        stacked.movement_id,
-        stacked.payment_id,
-        stacked.partner_id,
+        stacked.base_key,
         case when stacked.priced_version = stacked.plan_version then 'percentage' else 're_rate' end as component,
         case when stacked.priced_version = stacked.plan_version then '' else 'v' || stacked.priced_version || ':' end
         || cast(rates.tier_number as varchar) as slice,
@@ -287,10 +347,7 @@ stacked_slices as (
 marginal as (
 
     select
-        bounded.movement_kind,
-        bounded.movement_id,
-        bounded.payment_id,
-        bounded.partner_id,
+        bounded.base_key,
         'percentage' as component,
         cast(rates.tier_number as varchar) as slice,
         rates.tier_number,
@@ -312,10 +369,7 @@ marginal as (
 single as (
 
     select
-        bounded.movement_kind,
-        bounded.movement_id,
-        bounded.payment_id,
-        bounded.partner_id,
+        bounded.base_key,
         'percentage' as component,
         cast(rates.tier_number as varchar) as slice,
         rates.tier_number,
@@ -339,10 +393,7 @@ single as (
 earned_before as (
 
     select
-        movement_kind,
-        movement_id,
-        payment_id,
-        partner_id,
+        base_key,
         plan_id,
         plan_version,
         '' as slice_of,
@@ -353,10 +404,7 @@ earned_before as (
     where pricing = 'whole'
     union all
     select
-        movement_kind,
-        movement_id,
-        payment_id,
-        partner_id,
+        base_key,
         plan_id,
         priced_version as plan_version,
         'v' || priced_version || ':' as slice_of,
@@ -372,10 +420,7 @@ earned_before as (
 re_rated as (
 
     select
-        earned_before.movement_kind,
-        earned_before.movement_id,
-        earned_before.payment_id,
-        earned_before.partner_id,
+        earned_before.base_key,
         're_rate' as component,
         earned_before.slice_of || cast(low_rates.tier_number as varchar)
         || '-' || cast(high_rates.tier_number as varchar) as slice,

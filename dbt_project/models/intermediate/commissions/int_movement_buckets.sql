@@ -28,8 +28,8 @@ currencies as (
 contributions as (
 
     select
-        movement_kind,
-        movement_id,
+        invoice_key,
+        movement_key,
         case
             when is_earning then '0'
             when is_without_rate then '1'
@@ -41,8 +41,8 @@ contributions as (
     from bases
     union all
     select
-        movement_kind,
-        movement_id,
+        invoice_key,
+        movement_key,
         '3' as bucket,
         cast(null as varchar) as partner_id,
         'excluded_product' as reason,
@@ -52,58 +52,102 @@ contributions as (
 
 ),
 
-located as (
+found as (
 
-    select
-        movements.invoice_id,
-        movements.currency,
-        movements.invoice_sequence,
-        contributions.bucket,
-        contributions.partner_id,
-        contributions.reason,
-        cast(sum(contributions.fine) as {{ wide_integer() }}) as fine
+    select distinct
+        invoice_key,
+        bucket,
+        partner_id,
+        reason
     from contributions
-    inner join movements using (movement_kind, movement_id)
-    group by
-        movements.invoice_id,
-        movements.currency,
-        movements.invoice_sequence,
-        contributions.bucket,
-        contributions.partner_id,
-        contributions.reason
 
 ),
 
 buckets as (
 
-    select distinct
-        invoice_id,
-        currency,
-        bucket,
-        partner_id,
-        reason
+    select
+        found.*,
+        row_number() over (partition by invoice_key order by bucket) as bucket_number,
+        count(*) over (partition by invoice_key) as bucket_count
+    from found
+
+),
+
+located as (
+
+    select
+        contributions.movement_key,
+        contributions.invoice_key,
+        buckets.bucket_number,
+        buckets.bucket_count,
+        cast(sum(contributions.fine) as {{ wide_integer() }}) as fine
+    from contributions
+    inner join buckets using (invoice_key, bucket)
+    group by
+        contributions.movement_key,
+        contributions.invoice_key,
+        buckets.bucket_number,
+        buckets.bucket_count
+
+),
+
+-- Nearly every invoice has one bucket. There the part is what the rounded running total is after less before.
+single as (
+
+    select
+        located.*,
+        cast(
+            sum(fine) over (
+                partition by invoice_key order by movement_key rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as fine_so_far
     from located
+    where bucket_count = 1
+
+),
+
+scaled as (
+
+    select
+        single.*,
+        {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
+        {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact,
+        {{ round_ratio('fine_so_far', 100) }} as exact_so_far,
+        {{ round_ratio('(fine_so_far - fine)', 100) }} as exact_before
+    from single
+    inner join movements using (movement_key)
+    left join currencies using (currency)
+
+),
+
+single_parts as (
+
+    select
+        movement_key,
+        invoice_key,
+        bucket_number,
+        (
+            {{ round_ratio('exact_so_far', 'minor_exact') }} - {{ round_ratio('exact_before', 'minor_exact') }}
+        ) * minor_mills as part_mills
+    from scaled
 
 ),
 
 running as (
 
     select
-        movements.movement_kind,
-        movements.movement_id,
-        movements.invoice_id,
+        movements.movement_key,
+        movements.invoice_key,
         movements.currency,
-        movements.invoice_sequence,
-        buckets.bucket,
-        buckets.partner_id,
-        buckets.reason,
+        buckets.bucket_number,
         cast(sum(coalesce(located.fine, 0)) over bucket_so_far as {{ wide_integer() }}) as fine_so_far
     from buckets
-    inner join movements using (invoice_id, currency)
-    left join located using (invoice_id, currency, invoice_sequence, bucket)
+    inner join movements using (invoice_key)
+    left join located using (movement_key, bucket_number)
+    where buckets.bucket_count > 1
     window bucket_so_far as (
-        partition by buckets.invoice_id, buckets.currency, buckets.bucket
-        order by movements.invoice_sequence
+        partition by buckets.invoice_key, buckets.bucket_number
+        order by movements.movement_key
         rows between unbounded preceding and current row
     )
 
@@ -116,8 +160,8 @@ prefixes as (
         {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills,
         {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact,
         cast(sum(running.fine_so_far) over (
-            partition by running.invoice_id, running.currency, running.invoice_sequence
-            order by running.bucket
+            partition by running.movement_key
+            order by running.bucket_number
             rows between unbounded preceding and current row
         ) as {{ wide_integer() }}) as fine_prefix
     from running
@@ -149,34 +193,52 @@ parted as (
     select
         rounded.*,
         mills_prefix - lag(mills_prefix, 1, 0) over (
-            partition by invoice_id, currency, invoice_sequence order by bucket
+            partition by movement_key order by bucket_number
         ) as mills_so_far
     from rounded
+
+),
+
+parts as (
+
+    select
+        movement_key,
+        invoice_key,
+        bucket_number,
+        mills_so_far - lag(mills_so_far, 1, 0) over (
+            partition by invoice_key, bucket_number order by movement_key
+        ) as part_mills
+    from parted
+    union all
+    select
+        movement_key,
+        invoice_key,
+        bucket_number,
+        part_mills
+    from single_parts
 
 ),
 
 changed as (
 
     select
-        movement_kind,
-        movement_id,
-        partner_id,
-        reason,
-        {{ mills_to_money(
-            'mills_so_far - lag(mills_so_far, 1, 0) over (partition by invoice_id, currency, bucket order by invoice_sequence)'
-        ) }} as amount
-    from parted
+        parts.movement_key,
+        buckets.partner_id,
+        buckets.reason,
+        {{ mills_to_money('parts.part_mills') }} as amount
+    from parts
+    inner join buckets using (invoice_key, bucket_number)
+    where parts.part_mills <> 0
 
 ),
 
 assigned as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         sum(amount) as amount
     from changed
-    group by movement_kind, movement_id
+    group by movement_key
 
 ),
 
@@ -184,8 +246,8 @@ assigned as (
 others as (
 
     select
+        movements.movement_key,
         movements.movement_kind,
-        movements.movement_id,
         movements.invoice_id,
         invoices.invoice_id is null as is_unknown_invoice,
         movements.amount - movements.credit - movements.cash as beyond_payment,
@@ -196,24 +258,21 @@ others as (
         movements.net_collected - coalesce(assigned.amount, 0) as unassigned
     from movements
     left join invoices using (invoice_id)
-    left join assigned using (movement_kind, movement_id)
+    left join assigned using (movement_key)
 
 ),
 
 final as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         partner_id,
         reason,
         amount
     from changed
-    where amount <> 0
     union all
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         null as partner_id,
         case
             when is_unknown_invoice then 'unknown_invoice'
@@ -226,8 +285,7 @@ final as (
     where unassigned <> 0
     union all
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         null as partner_id,
         'tax' as reason,
         cast(tax as {{ money() }}) as amount
@@ -235,8 +293,7 @@ final as (
     where tax <> 0
     union all
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         null as partner_id,
         'paid_from_credit' as reason,
         cast(credit as {{ money() }}) as amount
@@ -244,8 +301,7 @@ final as (
     where credit <> 0
     union all
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         null as partner_id,
         case
             when movement_kind = 'credit_note' and is_unknown_invoice then 'unknown_invoice'

@@ -22,18 +22,18 @@ parameters as (
 final as (
 
     select
-        buckets.movement_kind,
-        buckets.movement_id,
+        movements.movement_kind,
+        movements.movement_id,
         buckets.reason,
         cast(sum(buckets.amount) as {{ money() }}) as amount,
         coalesce(movements.currency, 'XXX') as currency,
         cast(date_trunc('month', {{ local_day('movements.occurred_at', 'parameters.timezone') }}) as date) as month
     from buckets
-    inner join movements using (movement_kind, movement_id)
+    inner join movements using (movement_key)
     cross join parameters
     group by
-        buckets.movement_kind,
-        buckets.movement_id,
+        movements.movement_kind,
+        movements.movement_id,
         buckets.reason,
         movements.currency,
         movements.occurred_at,

@@ -28,11 +28,10 @@ parameters as (
 commissionable as (
 
     select
-        movement_kind,
-        movement_id,
+        movement_key,
         sum(amount) as amount
     from earning
-    group by movement_kind, movement_id
+    group by movement_key
 
 ),
 
@@ -45,7 +44,7 @@ placed as (
         coalesce(commissionable.amount, 0) as commissionable
     from movements
     cross join parameters
-    left join commissionable using (movement_kind, movement_id)
+    left join commissionable using (movement_key)
 
 ),
 
