@@ -128,6 +128,7 @@ def _pay(home: Path) -> None:
     service.draft(PERIOD, "ana")
     service.submit(PERIOD, "ana")
     service.approve(PERIOD, "ben")
+    service.export(PERIOD, "ben")
 
 
 def _explain(home: Path) -> None:
@@ -137,11 +138,11 @@ def _explain(home: Path) -> None:
 
 
 def commissions(work: Path, movements: int) -> Iterator[Cost]:
-    """From a file drop to a payout that is approved, and why a partner gets what it gets."""
+    """From a file drop to a payout that is exported, and why a partner gets what it gets."""
     home = work / "home"
     measure("write the billing", movements, _write_drop, home / "inbox", movements, PARTNERS)
     yield measure("ingest the billing", movements, _ingest, home)
     yield measure("entitlement, dbt with its tests", movements, _build_entitlement, home)
     measure("publish the entitlement", movements, _publish, home)
-    yield measure("draft, submit and approve every line", movements, _pay, home)
+    yield measure("draft, submit, approve and export every line", movements, _pay, home)
     yield measure("explain a partner's month", 1, _explain, home)
