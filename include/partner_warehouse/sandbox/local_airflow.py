@@ -35,6 +35,9 @@ SERVICES: dict[str, tuple[str, ...]] = {
 _HEALTHY_WITHIN = 90.0
 """Seconds. Measured: 7 to 15 on two cores; the rest is for a busy machine."""
 
+_SQLITE_PATIENCE = 25
+"""Seconds to wait for another service's write: less than a client of the API waits; SQLite's own 5 were too few."""
+
 _STOP_WITHIN = 10.0
 """Seconds between asking a service to stop and stopping it."""
 
@@ -85,7 +88,7 @@ class LocalAirflow:
         self.port = free_port()
         self.passwords = _keep(self.passwords_file, [user.name for user in users], lambda: secrets.token_urlsafe(9))
         self._environment = _inherited() | self._configuration(
-            database_url or f"sqlite:///{self.home / 'airflow.db'}", parallelism, dags
+            database_url or f"sqlite:///{self.home / 'airflow.db'}?timeout={_SQLITE_PATIENCE}", parallelism, dags
         )
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
