@@ -84,6 +84,14 @@
 {% macro default__common_divisor(first, second) -%} 1 {%- endmacro %}
 {% macro duckdb__common_divisor(first, second) -%} gcd({{ first }}, {{ second }}) {%- endmacro %}
 
+{# A whole number without the divisor that it has in common with another; of two equal ones 1, which most shares are. #}
+{% macro over_common_divisor(number, other) -%}
+    case
+        when {{ number }} = {{ other }} then 1
+        else {{ whole_quotient(number, common_divisor(number, other)) }}
+    end
+{%- endmacro %}
+
 {# A decimal as a whole number of 10^-digits. It must have no more decimals than that; with three it is an amount of money. #}
 {% macro to_units(amount, digits) -%} {{ return(adapter.dispatch('to_units')(amount, digits)) }} {%- endmacro %}
 {% macro default__to_units(amount, digits) -%}

@@ -10,7 +10,7 @@ orders as (
 
     select
         *,
-        {{ row_key() }} as order_key
+        row_number() over (order by order_kind, order_id) as order_key
     from {{ ref('int_orders') }}
 
 ),
@@ -246,20 +246,8 @@ final as (
         candidates.partner_id,
         candidates.share,
         -- The share as a fraction of whole numbers, so that a third is a third.
-        case
-            when candidates.share_units = candidates.whole_units then 1
-            else
-                {{ whole_quotient(
-                    'candidates.share_units', common_divisor('candidates.share_units', 'candidates.whole_units')
-                ) }}
-        end as share_numerator,
-        case
-            when candidates.share_units = candidates.whole_units then 1
-            else
-                {{ whole_quotient(
-                    'candidates.whole_units', common_divisor('candidates.share_units', 'candidates.whole_units')
-                ) }}
-        end as share_denominator,
+        {{ over_common_divisor('candidates.share_units', 'candidates.whole_units') }} as share_numerator,
+        {{ over_common_divisor('candidates.whole_units', 'candidates.share_units') }} as share_denominator,
         candidates.bound_by,
         orders.order_at,
         enrolled.enrolment_id,
