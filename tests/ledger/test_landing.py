@@ -57,3 +57,23 @@ def test_a_landing_that_is_cut_off_is_taken_up(settings, posted, monkeypatch, su
             land_ledger(settings)
     land_ledger(settings)
     assert [len(_landed(settings, name)) for name in ("payout_events", "payouts", "payout_lines")] == [3, 1, 1]
+
+
+@pytest.mark.parametrize("meanwhile", [0, 1, 2])
+def test_a_month_that_is_posted_during_a_landing_is_landed_wholly_by_the_next(
+    settings, posted, approve, monkeypatch, meanwhile
+):
+    """Each landed line finds its payout, and each payout its period's events, at the end of every landing."""
+    real, calls = landing.land, iter(range(10))
+
+    def land_while_somebody_posts(*arguments, **options):
+        if next(calls) == meanwhile:
+            publish(settings, [line("a", "14.705", "2026-03-05"), line("b", "20", "2026-04-05")])
+            approve("2026-04")
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "land", land_while_somebody_posts)
+        assert land_ledger(settings) == {"payout_events": 3, "payouts": 1, "payout_lines": 1}
+    assert land_ledger(settings) == {"payout_events": 3, "payouts": 1, "payout_lines": 1}
+    assert sum(land_ledger(settings).values()) == 0

@@ -46,11 +46,12 @@ def land_ledger(settings: Settings) -> dict[str, int]:
     """
     ensure_schema(settings.landing_dir)
     landed: dict[str, int] = {}
-    with duckdb.connect() as duck:
+    # One view for all of them: what is posted meanwhile is in none, instead of in those that are read after it.
+    with duckdb.connect() as duck, store.Store(settings).reading() as connection:
         duck.execute("SET TimeZone = 'UTC'")
         for name, table, part in _OBJECTS:
             declared = load_catalog(SOURCE).objects[name]
-            with _turn(settings, name) as spool, store.Store(settings).reading() as connection:
+            with _turn(settings, name) as spool:
                 landed[name] = _land(connection, duck, declared, table, part, settings, spool)
     return landed
 
