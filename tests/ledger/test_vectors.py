@@ -43,6 +43,16 @@ def test_below_the_minimum_is_carried_until_it_is_reached(settings, approve, bal
     assert balance("2026-04") == ("40.00", "20.00", "0.00", "60.00", "0.00")
 
 
+def test_a_minimum_edited_after_the_build_does_not_reach_a_draft_of_it(settings, approve, balance):
+    publish(settings, [line("a", "40.00", "2026-03-05", plan_id="fifty")])
+    plans = settings.plans / "commission_plans.csv"
+    edited = plans.read_text(encoding="utf-8").replace("50", "30")
+    assert edited != plans.read_text(encoding="utf-8")
+    plans.write_text(edited, encoding="utf-8")
+    approve("2026-03")
+    assert balance("2026-03") == ("0.00", "40.00", "0.00", "0.00", "40.00")
+
+
 def test_a_refund_in_between_keeps_the_carry_below_the_minimum(settings, approve, balance):
     lines = [line("a", "40.00", "2026-03-05", plan_id="fifty")]
     publish(settings, lines)

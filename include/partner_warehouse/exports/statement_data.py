@@ -19,10 +19,10 @@ from sqlalchemy import select
 
 from partner_warehouse.errors import NotAllowedError
 from partner_warehouse.ledger import schema, store
-from partner_warehouse.ledger.drafting import literal, publication, published_columns
 from partner_warehouse.ledger.events import newest_events
 from partner_warehouse.ledger.payouts import CLOSED
 from partner_warehouse.ledger.periods import Period
+from partner_warehouse.ledger.publication import literal, publication, published_columns
 from partner_warehouse.settings import Settings
 
 Row = dict[str, Any]

@@ -7,10 +7,8 @@ ledger. Amounts stay DECIMAL throughout.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,8 +18,10 @@ from sqlalchemy import Connection, Label, Select, Table, func, select
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger import schema, store
 from partner_warehouse.ledger.periods import Period
+from partner_warehouse.ledger.plan_files import PlanFiles
+from partner_warehouse.ledger.publication import published_columns
 from partner_warehouse.plans import AS_TEXT
-from partner_warehouse.settings import DBT_PROJECT, Settings
+from partner_warehouse.settings import Settings
 
 LINE_COLUMNS: dict[str, str] = {
     "line_id": "VARCHAR",
@@ -90,87 +90,6 @@ class Content:
     totals: tuple[CurrencyTotal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What the publication was computed from.
-
-    Attributes:
-        as_of: The instant it was computed for; None where it does not say.
-        known_at: The newest load in it; None where it does not say.
-        pins: What else decided it; None where it does not say.
-    """
-
-    as_of: datetime | None
-    known_at: datetime | None
-    pins: Pins | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """What decided a publication besides the landed data, named as the settings are.
-
-    Attributes:
-        plans_hash: SHA-256 of the plan files that were in force.
-    """
-
-    timezone: str
-    reporting_currency: str
-    fx_lookback_days: int
-    plans_hash: str
-
-
-@contextmanager
-def publication(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of our own with the publication attached, read-only, as `publication`.
-
-    Raises:
-        BadInputError: Nothing was published yet.
-    """
-    if not path.exists():
-        raise BadInputError("nothing is published yet: `partner-warehouse run` computes and publishes the entitlement")
-    with duckdb.connect() as duck:
-        duck.execute("SET TimeZone = 'UTC'")
-        duck.execute(f"ATTACH {literal(str(path))} AS publication (READ_ONLY)")
-        yield duck
-
-
-def literal(value: str) -> str:
-    """A SQL string literal, where a statement takes no parameter."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def published_columns(duck: duckdb.DuckDBPyConnection, table_schema: str, table: str) -> set[str]:
-    """The columns of a published table; empty where it is not published."""
-    rows = duck.execute(
-        "SELECT column_name FROM duckdb_columns() "
-        "WHERE database_name = 'publication' AND schema_name = ? AND table_name = ?",
-        [table_schema, table],
-    ).fetchall()
-    return {row[0] for row in rows}
-
-
-def basis(duck: duckdb.DuckDBPyConnection) -> Basis:
-    """What the attached publication was computed from."""
-    as_of = known_at = None
-    if "as_of" in published_columns(duck, "ops", "run_parameters"):
-        row = duck.execute("SELECT as_of FROM publication.ops.run_parameters").fetchone()
-        as_of = row[0].astimezone(UTC) if row and row[0] else None
-    if {"loaded_at", "source"} <= published_columns(duck, "ops", "loads"):
-        row = duck.execute("SELECT max(loaded_at) FROM publication.ops.loads WHERE source <> 'ledger'").fetchone()
-        known_at = row[0].astimezone(UTC) if row and row[0] else None
-    return Basis(as_of, known_at, _pins(duck))
-
-
-_PINS = ("timezone", "reporting_currency", "fx_lookback_days", "plans_hash")
-
-
-def _pins(duck: duckdb.DuckDBPyConnection) -> Pins | None:
-    if not set(_PINS) <= published_columns(duck, "ops", "run_parameters"):
-        return None
-    row = duck.execute(f"SELECT {', '.join(_PINS)} FROM publication.ops.run_parameters").fetchone()  # noqa: S608
-    return Pins(*row) if row else None
-
-
 def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> Content:
     """Make the DuckDB tables `lines` and `payouts` of a period, from the attached publication and the ledger.
 
@@ -184,7 +103,8 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _find_changes(duck)
     _read_reversed(duck, connection, period)
     store.load(connection, _balances(period), duck, "balances")
-    read_minimums(duck, settings, [period])
+    plan_files = PlanFiles(duck, settings)
+    read_minimums(duck, plan_files.directory(), [period])
     _make_lines(duck, period)
     _make_payouts(duck, period)
     return content(duck, str(period))
@@ -358,7 +278,7 @@ _DECIDED = {
 _PAYOUT_ID = "'PO-' || $period || '-' || partner_id || '-' || currency"
 
 
-def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: Sequence[Period]) -> None:
+def read_minimums(duck: duckdb.DuckDBPyConnection, plans: Path, periods: Sequence[Period]) -> None:
     """`minimums`: per month (its first day), partner and currency, the largest minimum among the plans of the lines.
 
     A plan's version that is in force on the month's last day decides; after its last version that one, before its
@@ -366,13 +286,13 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, settings: Settings, periods: 
 
     Args:
         duck: Where `live`, the entitlement, is.
-        settings: Whose plan files say it.
+        plans: The directory of the plan files that say it.
         periods: The months.
 
     Raises:
         BadInputError: The plan file cannot be read.
     """
-    path = (settings.plans or DBT_PROJECT / "seeds") / "commission_plans.csv"
+    path = plans / "commission_plans.csv"
     if not path.exists():
         raise BadInputError(f"{path.name}: not in {path.parent}; the smallest payout of each plan is declared there")
     try:

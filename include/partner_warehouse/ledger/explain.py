@@ -6,20 +6,18 @@ movement to the partners who earn on it or to the reason that it is excluded.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from partner_warehouse import plans
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.ledger.drafting import basis, publication, published_columns
 from partner_warehouse.ledger.periods import Period
-from partner_warehouse.plans import copy_path
-from partner_warehouse.settings import DBT_PROJECT, Settings
+from partner_warehouse.ledger.plan_files import PlanFiles
+from partner_warehouse.ledger.publication import publication, published_columns
+from partner_warehouse.settings import Settings
 
 _TABLES = (
     ("finance", "approved_payouts"),
@@ -97,7 +95,7 @@ class _Published:
 
     def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         self._duck = duck
-        self._plans = _PlanFiles(duck, settings)
+        self._plans = PlanFiles(duck, settings)
         self._names = {table: f"{schema}.{table}" for schema, table in _TABLES}
         self._columns = {table: published_columns(duck, schema, table) for schema, table in _TABLES}
 
@@ -185,15 +183,17 @@ class _Published:
 
     def _plan_sections(self, lines: Section) -> tuple[Section, ...]:
         """The rows of the plan files that decided the lines: those pinned by their period, else those of the build."""
-        used: dict[str | None, set[tuple[str, str]]] = {}
+        used: dict[str | None, set[tuple[str, str | None]]] = {}
         is_posted = lines.title == self._names["approved_payout_lines"]
         for row in _records(lines):
             period = str(row["period"]) if is_posted else None
-            used.setdefault(period, set()).add((str(row["plan_id"]), str(row["plan_version"])))
+            # What is measured over a month or quarter may have the terms of another version than the order has.
+            version = None if row["component"] in {"bonus", "cap"} else str(row["plan_version"])
+            used.setdefault(period, set()).add((str(row["plan_id"]), version))
         sections = []
         for period, versions in sorted(used.items(), key=lambda entry: entry[0] or ""):
-            marks = " OR ".join("(plan_id = ? AND version = ?)" for _ in versions)
-            parameters = [value for version in sorted(versions) for value in version]
+            marks = " OR ".join("(plan_id = ? AND version = coalesce(?, version))" for _ in versions)
+            parameters = [value for version in sorted(versions, key=str) for value in version]
             for path in self._plans.of(period):
                 found = self._duck.execute(
                     f"SELECT * FROM {plans.AS_TEXT} WHERE {marks}",  # noqa: S608
@@ -211,45 +211,6 @@ class _Published:
             list(parameters),
         )
         return _section(self._names[table], found)
-
-
-class _PlanFiles:
-    """The plan files that decided something, laid out to be read.
-
-    Args:
-        duck: With the publication attached, which says what it was built by.
-        settings: Whose ledger pins the plans of approved periods, and whose files stand in where nothing is pinned.
-    """
-
-    def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-        self._settings = settings
-        self._duck = duck
-        self._laid_out = tempfile.TemporaryDirectory(prefix="partner-warehouse-")
-
-    def of(self, period: str | None) -> list[Path]:
-        """The files of an approved period, or of what is published now; those that are there."""
-        directory = self._directory(period)
-        return [path for name in plans.FILES if (path := directory / f"{name}.csv").exists()]
-
-    def _directory(self, period: str | None) -> Path:
-        target = Path(self._laid_out.name) / (period or "now")
-        if not target.exists():
-            text = self._pinned(period) if period else self._built_by()
-            if text is None:
-                return self._settings.plans or DBT_PROJECT / "seeds"
-            plans.write_copy(text, target)
-        return target
-
-    def _pinned(self, period: str) -> str | None:
-        from partner_warehouse.ledger.payouts import PayoutService
-
-        found = PayoutService(self._settings).pins(period)
-        return found[1] if found else None
-
-    def _built_by(self) -> str | None:
-        pins = basis(self._duck).pins
-        kept = copy_path(self._settings, pins.plans_hash) if pins else None
-        return kept.read_text(encoding="utf-8") if kept and kept.exists() else None
 
 
 def _section(title: str, found: duckdb.DuckDBPyConnection) -> Section:

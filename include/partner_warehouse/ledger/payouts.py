@@ -21,6 +21,7 @@ from partner_warehouse.ledger import drafting, events, journal, schema, store
 from partner_warehouse.ledger.drafting import Content, CurrencyTotal
 from partner_warehouse.ledger.events import Event
 from partner_warehouse.ledger.periods import Period
+from partner_warehouse.ledger.publication import Basis, Pins, basis, publication
 from partner_warehouse.plans import copy_path
 from partner_warehouse.settings import Settings
 
@@ -85,10 +86,10 @@ class PayoutService:
             NotAllowedError: The period is approved, a later one is, or an earlier one waits for approval.
         """
         month, actor = Period.parse(period), _person(user)
-        with drafting.publication(self._settings.published_path) as duck, self._store.writing() as connection:
+        with publication(self._settings.published_path) as duck, self._store.writing() as connection:
             newest = events.newest_events(connection)
             self._refuse_out_of_order(month, newest)
-            origin = drafting.basis(duck)
+            origin = basis(duck)
             self._refuse_unended(month, origin.as_of)
             found = drafting.compute(duck, connection, month, self._settings)
             last = newest.get(str(month))
@@ -145,7 +146,7 @@ class PayoutService:
                 what was shown; when the entitlement itself changed, the period is back in draft.
         """
         month, actor = Period.parse(period), _person(user)
-        with drafting.publication(self._settings.published_path) as duck, self._store.writing() as connection:
+        with publication(self._settings.published_path) as duck, self._store.writing() as connection:
             newest = events.newest_events(connection)
             last = _newest(connection, month)
             _refuse_unless(last, "submitted", "approved")
@@ -317,7 +318,7 @@ class PayoutService:
             BadInputError: The period is not approved.
         """
         month = Period.parse(period)
-        with drafting.publication(published) as duck, self._store.reading() as connection:
+        with publication(published) as duck, self._store.reading() as connection:
             approval = self._approval(connection, month)
             found = drafting.compute(duck, connection, month, self._settings)
             posted = select(schema.payouts).where(schema.payouts.c.period == str(month))
@@ -343,7 +344,7 @@ class PayoutService:
             row = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, approval))).one()
             return row.as_of, row.known_at
 
-    def pins(self, period: str) -> tuple[drafting.Pins, str] | None:
+    def pins(self, period: str) -> tuple[Pins, str] | None:
         """What else decided an approved period, and the text of its plan files; None where its draft does not say.
 
         Raises:
@@ -364,7 +365,7 @@ class PayoutService:
                 .join_from(schema.draft_pins, schema.plan_sets, pins.plans_hash == schema.plan_sets.c.plans_hash)
                 .where(_of_version(schema.draft_pins, approval))
             ).first()
-            return None if row is None else (drafting.Pins(*row[:4]), row.content)
+            return None if row is None else (Pins(*row[:4]), row.content)
 
     def _approval(self, connection: Connection, month: Period) -> Event:
         for entry in events.read_events(connection, str(month)):
@@ -453,7 +454,7 @@ class PayoutService:
         month: Period,
         version: int,
         found: Content,
-        origin: drafting.Basis,
+        origin: Basis,
         actor: str,
         now: datetime,
     ) -> None:
@@ -481,7 +482,7 @@ class PayoutService:
         ):
             store.append(connection, table, duck, f"SELECT {of_draft}, * FROM {source} ORDER BY {key}")  # noqa: S608
 
-    def _keep_pins(self, connection: Connection, pins: drafting.Pins, draft: dict[str, Any]) -> None:
+    def _keep_pins(self, connection: Connection, pins: Pins, draft: dict[str, Any]) -> None:
         """The plan files once for all drafts by them, and what else decided this one."""
         there = select(schema.plan_sets.c.plans_hash).where(schema.plan_sets.c.plans_hash == pins.plans_hash)
         if connection.execute(there).first() is None:

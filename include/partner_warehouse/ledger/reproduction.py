@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
-from partner_warehouse.ledger.drafting import literal
 from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans import write_copy
 from partner_warehouse.settings import Settings, load_settings
 

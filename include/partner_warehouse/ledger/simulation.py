@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +19,10 @@ import duckdb
 
 from partner_warehouse import plans as plan_files
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.ledger.drafting import literal, read_minimums
+from partner_warehouse.ledger.drafting import read_minimums
 from partner_warehouse.ledger.periods import Period
+from partner_warehouse.ledger.plan_files import PlanFiles
+from partner_warehouse.ledger.publication import literal
 from partner_warehouse.settings import Settings, load_settings
 
 
@@ -82,31 +85,40 @@ def simulate(
                 shutil.copyfile(settings.warehouse_path.with_name(name), changed.warehouse_path.with_name(name))
         with duckdb.connect() as duck:
             duck.execute("SET TimeZone = 'UTC'")
-            _replay(duck, settings, changed.warehouse_path, "current", last)
+            with _attached(duck, changed.warehouse_path):
+                files = PlanFiles(duck, settings)
+                _replay(duck, files.directory(), "current", last)
             progress("build what hangs on the plans")
             runner.rebuild_commissions(changed)
-            _replay(duck, changed, changed.warehouse_path, "simulated", last)
+            with _attached(duck, changed.warehouse_path):
+                _replay(duck, plans, "simulated", last)
             return _compare(duck, first)
 
 
-def _replay(duck: duckdb.DuckDBPyConnection, settings: Settings, warehouse: Path, side: str, last: Period) -> None:
+@contextmanager
+def _attached(duck: duckdb.DuckDBPyConnection, warehouse: Path) -> Iterator[None]:
+    """The warehouse file, read as what is published of it would be."""
+    duck.execute(f"ATTACH {literal(str(warehouse))} AS publication (READ_ONLY)")
+    try:
+        yield
+    finally:
+        duck.execute("DETACH publication")
+
+
+def _replay(duck: duckdb.DuckDBPyConnection, plans: Path, side: str, last: Period) -> None:
     """A table named as the side: period, partner_id, currency, earned, payable; from the first line to the last month.
 
     Args:
-        duck: Where the table is made.
-        settings: Whose plan files hold the minimums.
-        warehouse: The file with `finance.commission_lines`.
+        duck: Where the table is made, with the file of `finance.commission_lines` attached.
+        plans: The plan files that hold the minimums.
         side: The table's name.
         last: The last month that is replayed.
     """
-    duck.execute(f"ATTACH {literal(str(warehouse))} AS warehouse (READ_ONLY)")
     try:
-        duck.execute("CREATE OR REPLACE TEMP TABLE live AS FROM warehouse.finance.commission_lines")
+        duck.execute("CREATE OR REPLACE TEMP TABLE live AS FROM publication.finance.commission_lines")
     except duckdb.CatalogException as error:
         raise BadInputError("no commissions are built yet: `partner-warehouse run` builds them") from error
-    finally:
-        duck.execute("DETACH warehouse")
-    read_minimums(duck, settings, _months(duck, last))
+    read_minimums(duck, plans, _months(duck, last))
     duck.execute(
         f"""
         CREATE TEMP TABLE {side} AS

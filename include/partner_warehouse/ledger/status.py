@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.ledger.drafting import basis, publication, published_columns
+from partner_warehouse.ledger.publication import basis, publication, published_columns
 from partner_warehouse.settings import Settings
 
 

@@ -1,0 +1,52 @@
+"""The plan files by which a publication was computed, or an approved period: not those that lie there by now."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from partner_warehouse import plans
+from partner_warehouse.ledger.publication import basis
+from partner_warehouse.settings import Settings
+
+
+class PlanFiles:
+    """The plan files that decided something, laid out to be read.
+
+    Args:
+        duck: With the publication attached, which says what it was built by.
+        settings: Whose ledger pins the plans of approved periods, and whose files stand in where nothing is pinned.
+    """
+
+    def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+        self._settings = settings
+        self._duck = duck
+        self._laid_out = tempfile.TemporaryDirectory(prefix="partner-warehouse-")
+
+    def of(self, period: str | None) -> list[Path]:
+        """The files of an approved period, or of what is published now; those that are there."""
+        directory = self.directory(period)
+        return [path for name in plans.FILES if (path := directory / f"{name}.csv").exists()]
+
+    def directory(self, period: str | None = None) -> Path:
+        """Where they lie, as long as this object lives; the files of the settings where nothing is pinned."""
+        target = Path(self._laid_out.name) / (period or "now")
+        if not target.exists():
+            text = self._pinned(period) if period else self._built_by()
+            if text is None:
+                return self._settings.plans or plans.SEEDS
+            plans.write_copy(text, target)
+        return target
+
+    def _pinned(self, period: str) -> str | None:
+        from partner_warehouse.ledger.payouts import PayoutService
+
+        found = PayoutService(self._settings).pins(period)
+        return found[1] if found else None
+
+    def _built_by(self) -> str | None:
+        pins = basis(self._duck).pins
+        kept = plans.copy_path(self._settings, pins.plans_hash) if pins else None
+        return kept.read_text(encoding="utf-8") if kept and kept.exists() else None
