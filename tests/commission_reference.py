@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -79,9 +79,11 @@ class Plan:
         """The version in force for what is ordered on a day."""
         return max((one for one in self.versions if one.starts <= day), key=lambda one: one.starts, default=None)
 
-    def minimum(self, day: date) -> Fraction:
-        """The smallest payout of a month that ends on a day."""
-        return (self.version(day) or self.versions[0]).min_payout
+    def at_the_end_of(self, unit: str, day: date) -> Version:
+        """The version that decides what the whole month or quarter of a day is measured by."""
+        months = 3 - (day.month - 1) % 3 if unit == "quarter" else 1
+        last_day = _months_after(day.replace(day=1), months) - timedelta(days=1)
+        return self.version(last_day) or self.versions[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ class _Reading:
             customer = self._deal(payment).customer
             self.first_paid[customer] = min(payment.at, self.first_paid.get(customer, payment.at))
         self.result: dict[Key, Line] = {}
-        self.capped: list[tuple[datetime, int, str, str, Version, date, Decimal]] = []
+        self.capped: list[tuple[datetime, int, str, str, date, Decimal]] = []
 
     def lines(self) -> dict[Key, Line]:
         """All of it."""
@@ -327,13 +329,11 @@ class _Reading:
                 part = touched.get(partner, parts[group[0]])
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, version)
                 if partner in touched:
-                    self._count(movement, part.payment.ident, partner, version, part.paid_on, amount)
+                    self._count(movement, partner, part.paid_on, amount)
 
-    def _count(
-        self, movement: Movement, payment: str, partner: str, version: Version, paid_on: date, amount: Decimal
-    ) -> None:
+    def _count(self, movement: Movement, partner: str, paid_on: date, amount: Decimal) -> None:
         at = self._effective(movement)
-        self.capped.append((at, RANKS[movement.kind], movement.ident, partner, version, paid_on, amount))
+        self.capped.append((at, RANKS[movement.kind], movement.ident, partner, paid_on, amount))
 
     def _fees(self) -> None:
         """A fee on the close of a won deal, by its size and its place in the volume period."""
@@ -360,7 +360,14 @@ class _Reading:
             for partner, count in _shared(self.plan, exact).items():
                 amount = Decimal(count) / self.plan.minor
                 self._add(deal.ident, partner, amount, closed_on, closed_on, version)
-                self.capped.append((deal.closed, 0, deal.ident, partner, version, closed_on, amount))
+                self.capped.append((deal.closed, 0, deal.ident, partner, closed_on, amount))
+
+    def _bonuses_on(self, day: date) -> Iterator[tuple[str, Bonus]]:
+        """What a day's revenue counts for: the bonuses of the version that ends the month, or the quarter."""
+        for unit in ("month", "quarter"):
+            for bonus in self.plan.at_the_end_of(unit, day).bonuses:
+                if (bonus.metric == "quarterly_revenue") == (unit == "quarter"):
+                    yield unit, bonus
 
     def _bonuses(self, parts: list[_Part]) -> None:
         """A function of the running revenue, or of the new customers, of the original payment's period."""
@@ -368,9 +375,8 @@ class _Reading:
         customers: dict[tuple, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         before: dict[tuple, int] = defaultdict(int)
         for part in parts:
-            for bonus in part.version.bonuses:
-                unit = "quarter" if bonus.metric == "quarterly_revenue" else "month"
-                key = (part.partner, part.version.number, bonus, _period(unit, part.paid_on))
+            for unit, bonus in self._bonuses_on(part.paid_on):
+                key = (part.partner, bonus, _period(unit, part.paid_on))
                 if bonus.metric == "new_customers":
                     first = self.plan.day(self.first_paid[part.customer])
                     if _period("month", first) != _period("month", part.paid_on):
@@ -387,16 +393,17 @@ class _Reading:
                     amount = Decimal(change) / self.plan.minor
                     ident = part.movement.ident
                     self._add(ident, part.partner, amount, part.moved_on, part.paid_on, part.version)
-                    self._count(part.movement, part.payment.ident, part.partner, part.version, part.paid_on, amount)
+                    self._count(part.movement, part.partner, part.paid_on, amount)
 
     def _caps(self) -> None:
         """The month's total is clamped; a loss is measured against the total that was not."""
         totals: dict[tuple, Decimal] = defaultdict(Decimal)
-        for _, _, ident, partner, version, paid_on, amount in sorted(self.capped, key=lambda one: one[:3]):
-            if version.cap is None:
+        for _, _, ident, partner, paid_on, amount in sorted(self.capped, key=lambda one: one[:3]):
+            limit = self.plan.at_the_end_of("month", paid_on).cap
+            if limit is None:
                 continue
-            cap = Decimal(version.cap.numerator) / Decimal(version.cap.denominator)
-            key = (partner, version.number, _period("month", paid_on))
+            cap = Decimal(limit.numerator) / Decimal(limit.denominator)
+            key = (partner, _period("month", paid_on))
             before, totals[key] = totals[key], totals[key] + amount
             line = self.result[ident, partner]
             assert line.amount is not None

@@ -123,7 +123,7 @@ def test_every_approved_month_pays_what_is_entitled_less_what_was_posted(company
             last_day = Period.parse(period).last_day
             for programme in company.programmes:
                 for partner in programme.partners:
-                    minimum = programme.plan.minimum(last_day)
+                    minimum = programme.plan.at_the_end_of("month", last_day).min_payout
                     expected = accounts[partner].close(entitled[partner], last_day, minimum)
                     row = payouts.get(partner)
                     if row is None:

@@ -25,9 +25,87 @@ bonuses as (
 
 ),
 
+period_versions as (
+
+    select * from {{ ref('int_commission_period_versions') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('int_currencies') }}
+
+),
+
+-- A bonus is the period's and not an order's: the version of the period's end has its terms, and all versions' revenue
+-- counts.
+period_bonuses as (
+
+    select
+        period_versions.plan_id,
+        period_versions.plan_currency,
+        period_versions.plan_version as deciding_version,
+        period_versions.period_kind,
+        period_versions.period,
+        bonuses.metric,
+        bonuses.threshold,
+        bonuses.kind,
+        bonuses.value,
+        bonuses.metric || ' from ' || cast(bonuses.threshold as varchar) || ' ' || bonuses.kind as slice
+    from period_versions
+    inner join bonuses
+        on
+            period_versions.plan_id = bonuses.plan_id
+            and period_versions.plan_version = bonuses.plan_version
+    where period_versions.period_kind = case when bonuses.metric = 'quarterly_revenue' then 'quarter' else 'month' end
+
+),
+
+dated as (
+
+    select
+        *,
+        cast(date_trunc('month', paid_on) as date) as month,
+        cast(date_trunc('quarter', paid_on) as date) as quarter
+    from bases
+
+),
+
+matched as (
+
+    select
+        dated.base_key,
+        period_bonuses.deciding_version,
+        period_bonuses.metric,
+        period_bonuses.threshold,
+        period_bonuses.kind,
+        period_bonuses.value,
+        period_bonuses.slice,
+        period_bonuses.period
+    from dated
+    inner join period_bonuses
+        on
+            dated.plan_id = period_bonuses.plan_id
+            and dated.plan_currency = period_bonuses.plan_currency
+            and dated.month = period_bonuses.period
+    where period_bonuses.period_kind = 'month'
+    union all
+    select
+        dated.base_key,
+        period_bonuses.deciding_version,
+        period_bonuses.metric,
+        period_bonuses.threshold,
+        period_bonuses.kind,
+        period_bonuses.value,
+        period_bonuses.slice,
+        period_bonuses.period
+    from dated
+    inner join period_bonuses
+        on
+            dated.plan_id = period_bonuses.plan_id
+            and dated.plan_currency = period_bonuses.plan_currency
+            and dated.quarter = period_bonuses.period
+    where period_bonuses.period_kind = 'quarter'
 
 ),
 
@@ -43,23 +121,19 @@ measured as (
         bases.plan_version,
         movements.customer_id,
         bases.plan_fine,
-        bonuses.metric,
-        bonuses.threshold,
-        bonuses.kind,
-        bonuses.value,
-        bonuses.metric || ' from ' || cast(bonuses.threshold as varchar) || ' ' || bonuses.kind as slice,
-        cast(
-            date_trunc(case when bonuses.metric = 'quarterly_revenue' then 'quarter' else 'month' end, bases.paid_on)
-            as date
-        ) as period
-    from bases
+        bases.plan_currency,
+        matched.deciding_version,
+        matched.metric,
+        matched.threshold,
+        matched.kind,
+        matched.value,
+        matched.slice,
+        matched.period
+    from matched
+    inner join bases using (base_key)
     inner join movements using (movement_key)
-    inner join bonuses
-        on
-            bases.plan_id = bonuses.plan_id
-            and bases.plan_version = bonuses.plan_version
     where
-        bonuses.metric <> 'new_customers'
+        matched.metric <> 'new_customers'
         or date_trunc('month', bases.first_paid_on) = date_trunc('month', bases.paid_on)
 
 ),
@@ -73,12 +147,12 @@ running as (
     from measured
     window
         period_so_far as (
-            partition by partner_id, plan_id, plan_version, slice, period
+            partition by partner_id, plan_id, plan_currency, slice, period
             order by movement_key, part_number
             rows between unbounded preceding and current row
         ),
         customer_so_far as (
-            partition by partner_id, plan_id, plan_version, slice, period, customer_id
+            partition by partner_id, plan_id, plan_currency, slice, period, customer_id
             order by movement_key, part_number
             rows between unbounded preceding and current row
         )
@@ -93,7 +167,7 @@ counted as (
         sum(
             case when customer_fine > 0 then 1 else 0 end - case when customer_fine - plan_fine > 0 then 1 else 0 end
         ) over (
-            partition by partner_id, plan_id, plan_version, slice, period
+            partition by partner_id, plan_id, plan_currency, slice, period
             order by movement_key, part_number
             rows between unbounded preceding and current row
         ) as new_customers
@@ -136,7 +210,10 @@ stated as (
         {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact,
         {{ round_ratio('worth.exact_e20', 10 ** 10) }} as exact_units
     from worth
-    inner join plans using (plan_id, plan_version)
+    inner join plans
+        on
+            worth.plan_id = plans.plan_id
+            and worth.deciding_version = plans.plan_version
     left join currencies on plans.currency = currencies.currency
 
 ),
@@ -160,7 +237,7 @@ changed as (
     from rounded
     window
         period_before as (
-            partition by partner_id, plan_id, plan_version, slice, period order by movement_key, part_number
+            partition by partner_id, plan_id, plan_currency, slice, period order by movement_key, part_number
         )
 
 ),

@@ -30,10 +30,31 @@ fees as (
 
 ),
 
-plans as (
+period_versions as (
 
-    select * from {{ ref('stg_plans__plans') }}
-    where cap_per_period is not null
+    select * from {{ ref('int_commission_period_versions') }}
+
+),
+
+-- A cap is the month's and not a version's: everything that the plan earned in a capped month counts.
+caps as (
+
+    select
+        plan_id,
+        plan_currency,
+        period as month,
+        cap_per_period
+    from period_versions
+    where
+        period_kind = 'month'
+        and cap_per_period is not null
+
+),
+
+capped_plans as (
+
+    select distinct plan_id
+    from caps
 
 ),
 
@@ -57,19 +78,17 @@ amounts as (
 
 ),
 
-capped as (
+totalled as (
 
     select
         amounts.base_key,
         amounts.partner_id,
         amounts.plan_id,
         amounts.plan_version,
-        plans.cap_per_period,
         sum(amounts.amount) as amount
     from amounts
-    inner join plans using (plan_id, plan_version)
-    group by
-        amounts.base_key, amounts.partner_id, amounts.plan_id, amounts.plan_version, plans.cap_per_period
+    inner join capped_plans using (plan_id)
+    group by amounts.base_key, amounts.partner_id, amounts.plan_id, amounts.plan_version
 
 ),
 
@@ -77,16 +96,17 @@ capped as (
 dated as (
 
     select
-        capped.*,
+        totalled.*,
+        coalesce(bases.plan_currency, fees.plan_currency) as plan_currency,
         cast(date_trunc('month', coalesce(bases.paid_on, fees.closed_on)) as date) as month,
         coalesce(movements.effective_at, fees.closed_at) as effective_at,
         coalesce(movements.kind_rank, 0) as kind_rank,
         coalesce(movements.movement_id, fees.deal_id) as movement_id,
         coalesce(bases.part_number, 1) as part_number
-    from capped
+    from totalled
     left join bases using (base_key)
     left join movements using (movement_key)
-    left join fees on capped.base_key = fees.fee_key
+    left join fees on totalled.base_key = fees.fee_key
 
 ),
 
@@ -94,12 +114,18 @@ running as (
 
     select
         dated.*,
-        sum(amount) over (
-            partition by partner_id, plan_id, plan_version, month
-            order by effective_at, kind_rank, movement_id, part_number
+        caps.cap_per_period,
+        sum(dated.amount) over (
+            partition by dated.partner_id, dated.plan_id, dated.plan_currency, dated.month
+            order by dated.effective_at, dated.kind_rank, dated.movement_id, dated.part_number
             rows between unbounded preceding and current row
         ) as total
     from dated
+    inner join caps
+        on
+            dated.plan_id = caps.plan_id
+            and dated.plan_currency = caps.plan_currency
+            and dated.month = caps.month
 
 ),
 
