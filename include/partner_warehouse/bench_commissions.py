@@ -1,8 +1,8 @@
 """What commissions cost at a million billing movements of ten thousand partners: entitlement, payout, explanation.
 
 The file drop is written from formulas, the same rows each time. Everything after it is what an installation runs: the
-landing, dbt with the tests on its data, and the commands of a payout, over a ledger that has nothing posted yet, so
-that the first month posts every line.
+landing, dbt with the tests on its data, and the commands of a payout - of an ordinary month, after those before it were
+posted; and over a ledger that has nothing posted yet, so that one month posts every line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ MOVEMENTS = 1_000_000
 PARTNERS = 10_000
 AS_OF = datetime(2026, 4, 1, tzinfo=UTC)
 PERIOD = "2026-03"
+"""The month that every line is due in."""
+
+BEFORE, ORDINARY = "2025-06", "2025-07"
+"""A month like others, and the one before it, which posts all that is due until then."""
 
 _START = "TIMESTAMP '2024-01-01'"
 _TEXT = "'%Y-%m-%dT%H:%M:%SZ'"
@@ -95,8 +99,15 @@ def _write_drop(inbox: Path, movements: int, partners: int) -> None:
             connection.execute(f"COPY ({query}) TO '{directory / 'all.csv'}' (HEADER)")
 
 
-def _settings(home: Path) -> Settings:
-    return load_settings(home=home, inbox=home / "inbox", sources=("files",), approvers=("ben",), as_of=AS_OF)
+def _settings(home: Path, ledger: str = "ledger") -> Settings:
+    return load_settings(
+        home=home,
+        inbox=home / "inbox",
+        sources=("files",),
+        approvers=("ben",),
+        as_of=AS_OF,
+        ledger_url=f"sqlite:///{home / ledger}.sqlite",
+    )
 
 
 def _ingest(home: Path) -> None:
@@ -121,14 +132,14 @@ def _publish(home: Path) -> None:
     snapshot.copy_marts(settings, settings.published_path)
 
 
-def _pay(home: Path) -> None:
+def _pay(home: Path, ledger: str, period: str) -> None:
     from partner_warehouse.ledger.payouts import PayoutService
 
-    service = PayoutService(_settings(home))
-    service.draft(PERIOD, "ana")
-    service.submit(PERIOD, "ana")
-    service.approve(PERIOD, "ben")
-    service.export(PERIOD, "ben")
+    service = PayoutService(_settings(home, ledger))
+    service.draft(period, "ana")
+    service.submit(period, "ana")
+    service.approve(period, "ben")
+    service.export(period, "ben")
 
 
 def _explain(home: Path) -> None:
@@ -144,5 +155,7 @@ def commissions(work: Path, movements: int) -> Iterator[Cost]:
     yield measure("ingest the billing", movements, _ingest, home)
     yield measure("entitlement, dbt with its tests", movements, _build_entitlement, home)
     measure("publish the entitlement", movements, _publish, home)
-    yield measure("draft, submit, approve and export every line", movements, _pay, home)
+    measure("post the months before", movements, _pay, home, "monthly", BEFORE)
+    yield measure("draft, submit, approve and export a month of them", movements, _pay, home, "monthly", ORDINARY)
+    yield measure("draft, submit, approve and export every line at once", movements, _pay, home, "ledger", PERIOD)
     yield measure("explain a partner's month", 1, _explain, home)

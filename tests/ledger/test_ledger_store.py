@@ -16,7 +16,7 @@ from ledger_publication import line, publish
 from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
-from partner_warehouse.ledger import journal, schema, store
+from partner_warehouse.ledger import bulk, journal, schema, store
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.settings import ROOT
 
@@ -172,5 +172,5 @@ def test_an_amount_reads_back_as_it_was_bound(settings):
 def test_a_wide_amount_reaches_the_engine_as_it_was_stored(settings, amount):
     bound = literal(Decimal(amount), type_=schema.payout_lines.c.fx_rate.type).label("fx_rate")
     with store.Store(settings).reading() as connection, duckdb.connect() as duck:
-        store.load(connection, select(bound), duck, "stored")
+        bulk.load(connection, select(bound), duck, "stored")
         assert duck.execute("SELECT fx_rate FROM stored").fetchall() == [(Decimal(amount),)]

@@ -18,7 +18,7 @@ import duckdb
 from sqlalchemy import select
 
 from partner_warehouse.errors import NotAllowedError
-from partner_warehouse.ledger import schema, store
+from partner_warehouse.ledger import bulk, schema, store
 from partner_warehouse.ledger.events import newest_events
 from partner_warehouse.ledger.payouts import CLOSED
 from partner_warehouse.ledger.periods import Period
@@ -125,14 +125,14 @@ def _load_posted(duck: duckdb.DuckDBPyConnection, settings: Settings, period: Pe
         last = newest_events(connection).get(str(period))
         if last is None or last.to_status not in CLOSED:
             raise NotAllowedError(f"{period} is not approved: there are statements of approved months only")
-        store.load(connection, select(payouts).where(payouts.c.period == str(period)), duck, "payouts")
-        store.load(connection, select(lines).where(lines.c.period == str(period)), duck, "lines")
+        bulk.load(connection, select(payouts).where(payouts.c.period == str(period)), duck, "payouts")
+        bulk.load(connection, select(lines).where(lines.c.period == str(period)), duck, "lines")
         earlier = select(lines.c.line_id, lines.c.period, lines.c.amount).where(
             lines.c.line_id.in_(corrected) & (lines.c.period <= str(period))
         )
-        store.load(connection, earlier, duck, "corrected")
+        bulk.load(connection, earlier, duck, "corrected")
         posted = select(lines.c.commission_line_id).where(lines.c.period <= str(period)).distinct()
-        store.load(connection, posted, duck, "posted")
+        bulk.load(connection, posted, duck, "posted")
     duck.execute("CREATE TABLE told_payouts AS FROM payouts")
     duck.execute(
         "CREATE TABLE told_lines AS SELECT lines.*, corrected.period AS corrects_period, "

@@ -16,10 +16,10 @@ import duckdb
 from sqlalchemy import Connection, Label, Select, Table, func, select
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.ledger import schema, store
+from partner_warehouse.ledger import bulk, schema
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
-from partner_warehouse.ledger.publication import published_columns
+from partner_warehouse.ledger.publication import literal, published_columns
 from partner_warehouse.plans import AS_TEXT
 from partner_warehouse.settings import Settings
 
@@ -90,7 +90,7 @@ class Content:
     totals: tuple[CurrencyTotal, ...]
 
 
-def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> Content:
+def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> None:
     """Make the DuckDB tables `lines` and `payouts` of a period, from the attached publication and the ledger.
 
     Only what was posted for earlier periods counts as posted, so that an approved period can be computed again.
@@ -99,19 +99,18 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
         BadInputError: `finance.commission_lines` is not published or lacks a column; the plan file cannot be read.
     """
     _read_entitlement(duck, period)
-    store.load(connection, _posted_sums(period), duck, "posted")
+    bulk.load(connection, _posted_sums(period), duck, "posted")
     _find_changes(duck)
     _read_reversed(duck, connection, period)
-    store.load(connection, _balances(period), duck, "balances")
+    bulk.load(connection, _balances(period), duck, "balances")
     plan_files = PlanFiles(duck, settings)
     read_minimums(duck, plan_files.directory(), [period])
     _make_lines(duck, period)
     _make_payouts(duck, period)
-    return content(duck, str(period))
 
 
 def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
-    """`live`: every published commission line; `due`: those that the period may post."""
+    """`live`: every published commission line; `due`: those that the period may post. Views, since few have changed."""
     present = published_columns(duck, "finance", "commission_lines")
     missing = [name for name in _NEEDED if name not in present]
     if missing:
@@ -122,13 +121,13 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
         if name not in {"commission_line_id", "payout_id"}
     )
     duck.execute(
-        f"CREATE OR REPLACE TEMP TABLE live AS SELECT {typed}, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW live AS SELECT {typed}, "  # noqa: S608
         "amount IS NULL OR status = 'held' AS untouched FROM publication.finance.commission_lines"
     )
+    end = literal(period.last_day.isoformat())
     duck.execute(
-        "CREATE OR REPLACE TEMP TABLE due AS "
-        "SELECT * FROM live WHERE NOT untouched AND earned_on <= $end AND payable_on <= $end",
-        {"end": period.last_day},
+        "CREATE OR REPLACE TEMP VIEW due AS "
+        f"SELECT * FROM live WHERE NOT untouched AND earned_on <= {end} AND payable_on <= {end}"
     )
 
 
@@ -204,11 +203,11 @@ def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, peri
     names = [name for name in LINE_COLUMNS if name not in {"payout_id", "line_id"}]
     columns = [schema.payout_lines.c[name] for name in ("period", *names)]
     statement = select(*columns).where(schema.payout_lines.c.period < str(period))
-    store.load(connection, statement.where(schema.payout_lines.c.line_id.is_(None)), duck, "reversed")
+    bulk.load(connection, statement.where(schema.payout_lines.c.line_id.is_(None)), duck, "reversed")
     for start in range(0, len(gone), _CHUNK):
         wanted = [row[0] for row in gone[start : start + _CHUNK]]
         chosen = statement.where(schema.payout_lines.c.commission_line_id.in_(wanted))
-        store.load(connection, chosen, duck, "reversed_chunk")
+        bulk.load(connection, chosen, duck, "reversed_chunk")
         duck.execute("INSERT INTO reversed FROM reversed_chunk")
 
 
@@ -390,16 +389,50 @@ def _make_payouts(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     )
 
 
-def content(duck: duckdb.DuckDBPyConnection, period: str) -> Content:
-    """Hash and total the DuckDB tables `lines` and `payouts`."""
-    lines, line_count = _digest(duck, "lines", LINE_COLUMNS, "line_id")
-    payouts, payout_count = _digest(duck, "payouts", PAYOUT_COLUMNS, "payout_id")
-    whole = hashlib.sha256(f"{period}\n{line_count} {lines}\n{payout_count} {payouts}".encode()).hexdigest()
+def content(duck: duckdb.DuckDBPyConnection, period: str, *, lines: str = "lines", payouts: str = "payouts") -> Content:
+    """Hash and total a period's lines and payouts.
+
+    Args:
+        duck: Where they are.
+        period: Theirs.
+        lines: The table of the lines.
+        payouts: The table of the payouts.
+    """
+    line_hashes, line_count = _digest(duck, lines, LINE_COLUMNS, "line_id")
+    payout_hashes, payout_count = _digest(duck, payouts, PAYOUT_COLUMNS, "payout_id")
+    whole = hashlib.sha256(f"{period}\n{line_count} {line_hashes}\n{payout_count} {payout_hashes}".encode()).hexdigest()
     totals = duck.execute(
-        "SELECT currency, count(*) FILTER (payable > 0), CAST(sum(payable) AS DECIMAL(18, 3)) FROM payouts "
-        "GROUP BY currency ORDER BY currency"
+        "SELECT currency, count(*) FILTER (payable > 0), CAST(sum(payable) AS DECIMAL(18, 3)) "  # noqa: S608
+        f"FROM {payouts} GROUP BY currency ORDER BY currency"
     ).fetchall()
     return Content(whole, line_count, payout_count, tuple(CurrencyTotal(*row) for row in totals))
+
+
+def agrees(duck: duckdb.DuckDBPyConnection, *, lines: str, payouts: str) -> bool:
+    """Whether other lines and payouts are the same as `lines` and `payouts`, as their content hashes would tell.
+
+    Args:
+        duck: Where they are.
+        lines: A table with the columns of a line, whose ids are unique.
+        payouts: A table with the columns of a payout, whose ids are unique.
+    """
+    return _same_rows(duck, "lines", lines, LINE_COLUMNS, "line_id") and _same_rows(
+        duck, "payouts", payouts, PAYOUT_COLUMNS, "payout_id"
+    )
+
+
+def _same_rows(duck: duckdb.DuckDBPyConnection, table: str, other: str, columns: dict[str, str], key: str) -> bool:
+    differs = " OR ".join(f"one.{name} IS DISTINCT FROM other.{name}" for name in columns)
+    row = duck.execute(
+        f"""
+        SELECT
+            (SELECT count(*) FROM {table}) = (SELECT count(*) FROM {other})
+            AND NOT EXISTS (
+                SELECT 1 FROM {table} AS one FULL JOIN {other} AS other ON one.{key} = other.{key} WHERE {differs}
+            )
+        """  # noqa: S608
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], key: str) -> tuple[str, int]:

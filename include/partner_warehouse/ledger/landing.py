@@ -20,7 +20,7 @@ from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.landing.catalog import ObjectSchema, load_catalog
 from partner_warehouse.landing.layout import ensure_schema, object_dir
 from partner_warehouse.landing.store import ReceivedFile, exclusive, land
-from partner_warehouse.ledger import schema, store
+from partner_warehouse.ledger import bulk, schema, store
 from partner_warehouse.settings import Settings
 
 SOURCE = "ledger"
@@ -90,7 +90,7 @@ def _land(
         f'SELECT DISTINCT "{part}" FROM read_parquet(?, union_by_name = true)',  # noqa: S608
         [str(directory / "*" / "data.parquet")],
     ).fetchall()
-    store.load(connection, _missing(table, part, [row[0] for row in there]), duck, "posted")
+    bulk.load(connection, _missing(table, part, [row[0] for row in there]), duck, "posted")
     count = int(duck.sql("SELECT count(*) FROM posted").fetchall()[0][0])
     if count == 0:
         return 0

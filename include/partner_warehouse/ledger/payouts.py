@@ -17,7 +17,7 @@ import duckdb
 from sqlalchemy import Connection, Table, func, insert, literal_column, select
 
 from partner_warehouse.errors import BadInputError, NotAllowedError
-from partner_warehouse.ledger import drafting, events, journal, schema, store
+from partner_warehouse.ledger import bulk, drafting, events, journal, schema, store
 from partner_warehouse.ledger.drafting import Content, CurrencyTotal
 from partner_warehouse.ledger.events import Event
 from partner_warehouse.ledger.periods import Period
@@ -91,7 +91,8 @@ class PayoutService:
             self._refuse_out_of_order(month, newest)
             origin = basis(duck)
             self._refuse_unended(month, origin.as_of)
-            found = drafting.compute(duck, connection, month, self._settings)
+            drafting.compute(duck, connection, month, self._settings)
+            found = drafting.content(duck, str(month))
             last = newest.get(str(month))
             if last is not None and last.content_hash == found.content_hash:
                 return self._state(connection, last, f"{month}: nothing changed, draft {last.version} stands")
@@ -157,10 +158,10 @@ class PayoutService:
                     f"{month}: content changed: what was shown is not what is submitted (draft {last.version}); "
                     "look at it again"
                 )
-            _refuse_tampered(connection, duck, last)
-            live = drafting.compute(duck, connection, month, self._settings)
-            if live.content_hash == last.content_hash:
-                return self._approve(connection, last, live, actor, reason)
+            submitted = _untampered(connection, duck, last)
+            drafting.compute(duck, connection, month, self._settings)
+            if drafting.agrees(duck, lines=schema.draft_lines.name, payouts=schema.draft_payouts.name):
+                return self._approve(connection, last, submitted, actor, reason)
             self._follow(connection, last, "content_changed", "draft", actor, "the entitlement is not what was drafted")
         raise NotAllowedError(
             f"{month}: content changed since it was drafted; it is back in draft\n"
@@ -301,7 +302,7 @@ class PayoutService:
                 chosen = parts[0]
                 for part in parts[1:]:
                     chosen = chosen | part
-                store.load(connection, select(table).where(chosen), duck, "drafted")
+                bulk.load(connection, select(table).where(chosen), duck, "drafted")
                 duck.execute(f"CREATE TABLE payouts.{table.name} AS FROM drafted")
 
     def recompute(self, period: str, published: Path) -> tuple[Content, Event, list[dict[str, Any]]]:
@@ -320,9 +321,10 @@ class PayoutService:
         month = Period.parse(period)
         with publication(published) as duck, self._store.reading() as connection:
             approval = self._approval(connection, month)
-            found = drafting.compute(duck, connection, month, self._settings)
+            drafting.compute(duck, connection, month, self._settings)
+            found = drafting.content(duck, str(month))
             posted = select(schema.payouts).where(schema.payouts.c.period == str(month))
-            store.load(connection, posted, duck, "posted_payouts")
+            bulk.load(connection, posted, duck, "posted_payouts")
             differing = duck.execute(
                 "SELECT coalesce(posted_payouts.payout_id, payouts.payout_id), posted_payouts.payable, payouts.payable "
                 "FROM posted_payouts FULL JOIN payouts USING (payout_id) "
@@ -480,7 +482,7 @@ class PayoutService:
             (schema.draft_payouts, "payouts", "payout_id"),
             (schema.draft_lines, "lines", "line_id"),
         ):
-            store.append(connection, table, duck, f"SELECT {of_draft}, * FROM {source} ORDER BY {key}")  # noqa: S608
+            bulk.append(connection, table, duck, f"SELECT {of_draft}, * FROM {source} ORDER BY {key}")  # noqa: S608
 
     def _keep_pins(self, connection: Connection, pins: Pins, draft: dict[str, Any]) -> None:
         """The plan files once for all drafts by them, and what else decided this one."""
@@ -588,21 +590,24 @@ def _totals(connection: Connection, last: Event) -> tuple[CurrencyTotal, ...]:
     return tuple(CurrencyTotal(row[0], row[1], row[2]) for row in rows)
 
 
-def _refuse_tampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> None:
-    """The draft as stored must still be what was logged."""
-    for table, name in ((schema.draft_lines, "lines"), (schema.draft_payouts, "payouts")):
-        store.load(connection, select(table).where(_of_version(table, last)), duck, name)
-    if drafting.content(duck, last.period).content_hash != last.content_hash:
+def _untampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> Content:
+    """The draft as stored, in DuckDB tables of the ledger's names; it must still be what was logged."""
+    drafted = (schema.draft_lines, schema.draft_payouts)
+    for table in drafted:
+        bulk.load(connection, select(table).where(_of_version(table, last)), duck, table.name)
+    found = drafting.content(duck, last.period, lines=drafted[0].name, payouts=drafted[1].name)
+    if found.content_hash != last.content_hash:
         raise NotAllowedError(
             f"{last.period}: content changed: the stored draft is not what was submitted\n"
             "someone has changed the ledger past its triggers; find out who before drafting again"
         )
+    return found
 
 
 def _stored_content(connection: Connection, duck: duckdb.DuckDBPyConnection, approval: Event) -> Content:
     """The content of what is posted for a period."""
     for table, name in ((schema.payout_lines, "lines"), (schema.payouts, "payouts")):
-        store.load(connection, select(table).where(table.c.period == approval.period), duck, name)
+        bulk.load(connection, select(table).where(table.c.period == approval.period), duck, name)
     return drafting.content(duck, approval.period)
 
 

@@ -64,12 +64,12 @@ def literal(value: str) -> str:
 
 def published_columns(duck: duckdb.DuckDBPyConnection, table_schema: str, table: str) -> set[str]:
     """The columns of a published table; empty where it is not published."""
-    rows = duck.execute(
-        "SELECT column_name FROM duckdb_columns() "
-        "WHERE database_name = 'publication' AND schema_name = ? AND table_name = ?",
-        [table_schema, table],
-    ).fetchall()
-    return {row[0] for row in rows}
+    try:
+        # Not `duckdb_columns()`: that reads what is known of every table, and takes longer than an explanation.
+        found = duck.execute(f'SELECT * FROM publication."{table_schema}"."{table}" LIMIT 0')  # noqa: S608
+    except duckdb.CatalogException:
+        return set()
+    return {column[0] for column in found.description or ()}
 
 
 def basis(duck: duckdb.DuckDBPyConnection) -> Basis:

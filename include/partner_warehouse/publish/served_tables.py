@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
+from partner_warehouse.duckdb_extensions import load_extension
 from partner_warehouse.errors import PartnerWarehouseError
 
 _TYPES = {
@@ -112,7 +112,7 @@ def opened(path: Path, work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET temp_directory = ?", [str(work / "spill")])
-        connection.execute("LOAD " + _literal(_extension()))
+        load_extension(connection, "postgres_scanner")
         # PostgreSQL's text has no character 0.
         connection.execute("SET pg_null_byte_replacement = '\ufffd'")
         yield connection
@@ -177,12 +177,6 @@ def key_shape(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequ
     ).fetchone()
     assert found is not None  # noqa: S101  an aggregate has one row
     return KeyShape(has_nulls=bool(found[0]), fits=int(found[1]) <= _LONGEST_KEY)
-
-
-def _extension() -> Path:
-    """DuckDB's PostgreSQL extension, where its wheel put it: nothing is copied, nothing is downloaded."""
-    package = files("duckdb_extension_postgres_scanner")
-    return Path(str(package)) / "extensions" / f"v{duckdb.__version__}" / "postgres_scanner.duckdb_extension"
 
 
 def _literal(path: Path) -> str:

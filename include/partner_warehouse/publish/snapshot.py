@@ -68,6 +68,12 @@ def _sweep(target: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+_ORDERS = dict.fromkeys(
+    ("finance.commission_lines", "finance.approved_payout_lines"), "ORDER BY partner_id, earned_on, line_id"
+)
+"""What is looked up partner by partner lies together: a partner's month is read without the other partners' lines."""
+
+
 def copy_marts(settings: Settings, candidate: Path) -> None:
     """Write every published table of the warehouse into a new file, and what is known of the run and its sources."""
     with duckdb.connect(str(candidate)) as connection:
@@ -88,7 +94,8 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
         for schema in SCHEMAS:
             connection.execute(f'CREATE SCHEMA "{schema}"')
         for schema, table in tables:
-            connection.execute(f'CREATE TABLE "{schema}"."{table}" AS FROM warehouse."{schema}"."{table}"')
+            order = _ORDERS.get(f"{schema}.{table}", "")
+            connection.execute(f'CREATE TABLE "{schema}"."{table}" AS FROM warehouse."{schema}"."{table}" {order}')
         parameters = settings.warehouse_path.parent / "run_parameters.parquet"
         connection.execute(
             "CREATE TABLE ops.run_parameters AS "

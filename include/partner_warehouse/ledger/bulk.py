@@ -1,0 +1,163 @@
+"""Rows in bulk between the ledger and DuckDB, inside the ledger's own transaction.
+
+No value of a row becomes a Python object on its way. To SQLite they go in a file of its own format, from SQLite as one
+JSON array a row, to and from PostgreSQL as its CSV.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa  # type: ignore[import-untyped]
+from sqlalchemy import Connection, FromClause, Integer, Select, Table, Text, func, select
+from sqlalchemy.types import TypeEngine
+
+from partner_warehouse.duckdb_extensions import load_extension
+from partner_warehouse.ledger.types import Day, Exact, Instant
+
+_RECORDS = 250_000
+_CHUNK_BYTES = 1 << 20
+
+
+def append(connection: Connection, table: Table, duck: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Insert a DuckDB query's rows, in their order, inside the connection's transaction.
+
+    Args:
+        connection: From `Store.writing`.
+        table: Where to; the query's columns are named as its columns.
+        duck: Where the query runs.
+        query: A select.
+    """
+    names = [column[0] for column in duck.sql(query).description]
+    dialect = connection.dialect.name
+    encoded = ", ".join(_encoded(name, table.c[name].type, dialect) for name in names)
+    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
+        write = _append_sqlite if dialect == "sqlite" else _append_postgresql
+        write(connection, table, duck, f"SELECT {encoded} FROM ({query})", names, Path(directory) / "rows")  # noqa: S608
+
+
+def _append_sqlite(
+    connection: Connection, table: Table, duck: duckdb.DuckDBPyConnection, query: str, names: list[str], path: Path
+) -> None:
+    load_extension(duck, "sqlite_scanner")
+    duck.execute(f"ATTACH '{path}' AS ledger_rows (TYPE sqlite)")
+    try:
+        duck.execute(f"CREATE TABLE ledger_rows.rows AS {query}")
+    finally:
+        duck.execute("DETACH ledger_rows")
+    columns = ", ".join(names)
+    # It stays attached until the connection is closed: within a transaction SQLite does not let go of it.
+    attached = f"rows_{len(connection.exec_driver_sql('PRAGMA database_list').all())}"
+    connection.exec_driver_sql(f"ATTACH ? AS {attached}", (str(path),))
+    connection.exec_driver_sql(
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {attached}.rows ORDER BY rowid"  # noqa: S608
+    )
+
+
+def _append_postgresql(
+    connection: Connection, table: Table, duck: duckdb.DuckDBPyConnection, query: str, names: list[str], path: Path
+) -> None:
+    # A null is an empty field without quotes, for the one that writes as for the one that reads.
+    duck.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER false)")
+    driver: Any = connection.connection.driver_connection
+    command = f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT csv)"
+    with driver.cursor() as cursor, cursor.copy(command) as copy, path.open("rb") as rows:
+        while chunk := rows.read(_CHUNK_BYTES):
+            copy.write(chunk)
+
+
+def _encoded(name: str, kind: TypeEngine[Any], dialect: str) -> str:
+    """A column as the database stores it."""
+    if isinstance(kind, Exact) and dialect == "sqlite" and kind.scaled:
+        return f'CAST("{name}" * {10**kind.scale} AS BIGINT) AS "{name}"'
+    if isinstance(kind, Exact | Day):
+        return f'CAST("{name}" AS VARCHAR) AS "{name}"'
+    return f'"{name}"'
+
+
+def load(connection: Connection, statement: Select[Any], duck: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Make a DuckDB table of a statement's rows, typed as the ledger declares them.
+
+    Args:
+        connection: From `Store.writing` or `Store.reading`.
+        statement: What to read.
+        duck: Where the table is made.
+        name: The table, replaced where there is one.
+    """
+    source = statement.subquery()
+    kinds = {column.name: column.type for column in source.c}
+    declared = ", ".join(f'"{column}" {_duckdb_type(kind)}' for column, kind in kinds.items())
+    duck.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" ({declared})')
+    dialect = connection.dialect.name
+    decoded = ", ".join(_decoded(column, kind, dialect) for column, kind in kinds.items())
+    read = _read_sqlite if dialect == "sqlite" else _read_postgresql
+    for texts in read(connection, source, duck):
+        duck.execute(f'INSERT INTO "{name}" SELECT {decoded} FROM ({texts})')  # noqa: S608
+
+
+def _read_sqlite(connection: Connection, source: FromClause, duck: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Queries that together give every row, all values as text."""
+    records = select(func.json_array(*source.c, type_=Text))
+    values = ", ".join(f'value[{place}] AS "{column.name}"' for place, column in enumerate(source.c, 1))
+    for batch in connection.execute(records).scalars().partitions(_RECORDS):
+        duck.register("ledger_records", pa.table({"record": pa.array(batch, pa.string())}))
+        yield f"SELECT {values} FROM (SELECT json_transform(record, '[\"VARCHAR\"]') AS value FROM ledger_records)"  # noqa: S608
+        duck.unregister("ledger_records")
+
+
+def _read_postgresql(connection: Connection, source: FromClause, duck: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """A query that gives every row, all values as text."""
+    compiled = select(source).compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    driver: Any = connection.connection.driver_connection
+    columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in source.c)
+    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
+        path = Path(directory) / "rows.csv"
+        command = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
+        with driver.cursor() as cursor, cursor.copy(command, compiled.params) as copy, path.open("wb") as rows:
+            for chunk in copy:
+                rows.write(chunk)
+        # An empty text is quoted there, a null is not.
+        yield (
+            f"SELECT * FROM read_csv('{path}', header = false, auto_detect = false, columns = {{{columns}}}, "  # noqa: S608
+            """delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false)"""
+        )
+
+
+def _decoded(name: str, kind: TypeEngine[Any], dialect: str) -> str:
+    """A text as a value of the column's type."""
+    if isinstance(kind, Exact) and dialect == "sqlite" and kind.scaled:
+        return f'{_of_whole_number(f"""CAST("{name}" AS BIGINT)""", kind)} AS "{name}"'
+    if isinstance(kind, Exact):
+        return _decimal_of_text(name, kind)
+    return f'CAST("{name}" AS {_duckdb_type(kind)})'
+
+
+def _of_whole_number(number: str, kind: Exact) -> str:
+    """A count of the smallest unit, as a decimal: a product of decimals is exact, a quotient would be a double."""
+    return f"CAST(CAST({number} AS DECIMAL(18, 0)) * 0.{'1'.rjust(kind.scale, '0')} AS {_duckdb_type(kind)})"
+
+
+def _decimal_of_text(name: str, kind: Exact) -> str:
+    """A text with as many decimals as the column has, as a decimal.
+
+    DuckDB reads a decimal of 128 bits from a text in some 10 microseconds. Nearly every one has digits that fit 64
+    bits; with its point taken out it is a whole number, and a product of that is exact. Any other takes the long way.
+    """
+    digits = f"""CAST(replace("{name}", '.', '') AS BIGINT)"""
+    is_plain = f"""length("{name}") <= 18 AND left(right("{name}", {kind.scale + 1}), 1) = '.'"""
+    long_way = f'CAST("{name}" AS {_duckdb_type(kind)})'
+    return f"CASE WHEN {is_plain} THEN {_of_whole_number(digits, kind)} ELSE {long_way} END"
+
+
+def _duckdb_type(kind: TypeEngine[Any]) -> str:
+    if isinstance(kind, Exact):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if isinstance(kind, Day):
+        return "DATE"
+    if isinstance(kind, Instant):
+        return "TIMESTAMPTZ"
+    return "BIGINT" if isinstance(kind, Integer) else "VARCHAR"
