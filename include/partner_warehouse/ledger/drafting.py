@@ -125,10 +125,8 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
         "amount IS NULL OR status = 'held' AS untouched FROM publication.finance.commission_lines"
     )
     end = literal(period.last_day.isoformat())
-    duck.execute(
-        "CREATE OR REPLACE TEMP VIEW due AS "
-        f"SELECT * FROM live WHERE NOT untouched AND earned_on <= {end} AND payable_on <= {end}"
-    )
+    is_due = f"NOT untouched AND earned_on <= {end} AND payable_on <= {end}"
+    duck.execute(f"CREATE OR REPLACE TEMP VIEW due AS SELECT * FROM live WHERE {is_due}")  # noqa: S608
 
 
 def _posted_sums(period: Period) -> Select[tuple[str, str, str, Decimal]]:
