@@ -193,14 +193,89 @@ parts as (
 
 ),
 
+-- What takes back is of another movement than the payment that it takes from, where the partner has a base too.
+corrections as (
+
+    select
+        bases.base_key,
+        original_bases.base_key as original_key,
+        payments.payment_id
+    from bases
+    inner join payments using (payment_key)
+    left join bases as original_bases
+        on
+            bases.payment_key = original_bases.movement_key
+            and bases.payment_key = original_bases.payment_key
+            and bases.partner_id = original_bases.partner_id
+            and bases.plan_id = original_bases.plan_id
+            and bases.plan_version = original_bases.plan_version
+    where bases.movement_key <> bases.payment_key
+
+),
+
+corrected as (
+
+    select distinct original_key as base_key
+    from corrections
+
+),
+
+-- The lines of the original payments: what takes back corrects the one of its slice if there is one, else the first.
+originals as (
+
+    select
+        parts.base_key,
+        parts.component,
+        parts.slice,
+        {{ commission_line_id(
+            'movements.movement_kind', 'movements.movement_id', 'movements.movement_id', 'bases.partner_id',
+            'bases.plan_id', 'bases.plan_version', 'parts.component', 'parts.slice'
+        ) }} as line_id,
+        row_number() over (
+            partition by parts.base_key
+            order by
+                case parts.component when 'percentage' then 1 else 2 end,
+                parts.component,
+                parts.slice
+        ) as line_number
+    from corrected
+    inner join parts using (base_key)
+    inner join bases using (base_key)
+    inner join movements using (movement_key)
+
+),
+
+-- Only what takes back looks for what it corrects: few lines.
+correcting as (
+
+    select
+        parts.base_key,
+        parts.component,
+        parts.slice,
+        corrections.payment_id,
+        coalesce(same_slice.line_id, first_line.line_id) as corrects_line_id
+    from corrections
+    inner join parts using (base_key)
+    left join originals as same_slice
+        on
+            corrections.original_key = same_slice.base_key
+            and parts.component = same_slice.component
+            and parts.slice = same_slice.slice
+    left join originals as first_line
+        on
+            corrections.original_key = first_line.base_key
+            and first_line.line_number = 1
+
+),
+
 cash_lines as (
 
     select
         movements.movement_key,
         movements.movement_kind,
         movements.movement_id,
-        payments.payment_id,
-        case when movements.movement_key <> bases.payment_key then payments.payment_id end as corrected_payment_id,
+        coalesce(correcting.payment_id, movements.movement_id) as payment_id,
+        correcting.corrects_line_id,
         bases.partner_id,
         bases.programme,
         bases.plan_id,
@@ -226,7 +301,11 @@ cash_lines as (
     from parts
     inner join bases using (base_key)
     inner join movements using (movement_key)
-    inner join payments on bases.payment_key = payments.payment_key
+    left join correcting
+        on
+            parts.base_key = correcting.base_key
+            and parts.component = correcting.component
+            and parts.slice = correcting.slice
 
 ),
 
@@ -273,7 +352,7 @@ fee_lines as (
         'deal' as movement_kind,
         fees.deal_id as movement_id,
         fees.deal_id as payment_id,
-        null as corrected_payment_id,
+        null as corrects_line_id,
         fees.partner_id,
         fees.programme,
         fees.plan_id,
@@ -320,110 +399,46 @@ identified as (
 
 ),
 
-corrected as (
-
-    select distinct corrected_payment_id as payment_id
-    from identified
-    where corrected_payment_id is not null
-
-),
-
--- The lines of the original payments, for those that correct them: of the same slice if there is one, else the first.
-originals as (
-
-    select
-        identified.payment_id,
-        identified.partner_id,
-        identified.plan_id,
-        identified.plan_version,
-        identified.component,
-        identified.slice,
-        identified.line_id,
-        row_number() over (
-            partition by
-                identified.payment_id, identified.partner_id, identified.plan_id, identified.plan_version
-            order by
-                case identified.component when 'percentage' then 1 else 2 end,
-                identified.component,
-                identified.slice
-        ) as line_number
-    from identified
-    inner join corrected using (payment_id)
-    where identified.movement_kind = 'payment' and identified.movement_id = identified.payment_id
-
-),
-
--- Only what takes back looks for what it corrects.
-linked as (
-
-    select
-        identified.*,
-        coalesce(same_slice.line_id, first_line.line_id) as corrects_line_id
-    from identified
-    left join originals as same_slice
-        on
-            identified.corrected_payment_id = same_slice.payment_id
-            and identified.partner_id = same_slice.partner_id
-            and identified.plan_id = same_slice.plan_id
-            and identified.plan_version = same_slice.plan_version
-            and identified.component = same_slice.component
-            and identified.slice = same_slice.slice
-    left join originals as first_line
-        on
-            identified.corrected_payment_id = first_line.payment_id
-            and identified.partner_id = first_line.partner_id
-            and identified.plan_id = first_line.plan_id
-            and identified.plan_version = first_line.plan_version
-            and first_line.line_number = 1
-    where identified.corrected_payment_id is not null
-    union all
-    select
-        *,
-        null as corrects_line_id
-    from identified
-    where corrected_payment_id is null
-
-),
-
 final as (
 
     select
-        linked.line_id,
-        linked.partner_id,
-        linked.programme,
-        linked.plan_id,
-        linked.plan_version,
-        linked.component,
-        linked.movement_key,
-        linked.movement_kind,
-        linked.movement_id,
-        linked.corrects_line_id,
-        cast(linked.base_amount as {{ money() }}) as base_amount,
-        linked.base_currency,
-        cast(linked.rate as {{ fraction() }}) as rate,
-        linked.tier,
-        cast(linked.share as {{ fraction() }}) as split_share,
-        cast(linked.fx_rate as {{ exact() }}) as fx_rate,
-        cast(linked.fx_date as date) as fx_date,
-        cast(linked.amount as {{ money() }}) as amount,
-        linked.currency,
-        linked.moved_on as earned_on,
+        {{ row_key() }} as line_key,
+        identified.line_id,
+        identified.partner_id,
+        identified.programme,
+        identified.plan_id,
+        identified.plan_version,
+        identified.component,
+        identified.movement_key,
+        identified.movement_kind,
+        identified.movement_id,
+        identified.corrects_line_id,
+        cast(identified.base_amount as {{ money() }}) as base_amount,
+        identified.base_currency,
+        cast(identified.rate as {{ fraction() }}) as rate,
+        identified.tier,
+        cast(identified.share as {{ fraction() }}) as split_share,
+        cast(identified.fx_rate as {{ exact() }}) as fx_rate,
+        cast(identified.fx_date as date) as fx_date,
+        cast(identified.amount as {{ money() }}) as amount,
+        identified.currency,
+        identified.moved_on as earned_on,
         greatest(
-            linked.moved_on,
-            {{ days_after('linked.paid_on', 'plans.payment_terms_days') }}
+            identified.moved_on,
+            {{ days_after('identified.paid_on', 'plans.payment_terms_days') }}
         ) as payable_on,
-        linked.occurred_at,
-        linked.payment_id,
-        linked.invoice_id,
-        linked.deal_id,
-        linked.customer_id,
-        linked.slice,
+        identified.occurred_at,
+        identified.payment_id,
+        identified.invoice_id,
+        identified.deal_id,
+        identified.customer_id,
+        identified.slice,
         cast(
-            cast({{ round_ratio('linked.exact_e20', 10 ** 10) }} as decimal(28, 0))
+            cast({{ round_ratio('identified.exact_e20', 10 ** 10) }} as decimal(28, 0))
             * cast(0.0000000001 as decimal(10, 10))
             as {{ exact() }}
         ) as exact_amount
-    from linked
+    from identified
     inner join plans using (plan_id, plan_version)
 
 )

@@ -1,4 +1,4 @@
-{{ config(tags=['ledger']) }}
+{{ config(materialized='view', tags=['ledger']) }}
 
 with
 
@@ -8,138 +8,9 @@ entitlement as (
 
 ),
 
-plans as (
+states as (
 
-    select * from {{ ref('stg_plans__plans') }}
-
-),
-
-partners as (
-
-    select * from {{ ref('int_partners') }}
-
-),
-
-holds as (
-
-    select * from {{ ref('int_holds') }}
-
-),
-
-disputes as (
-
-    select * from {{ ref('int_disputes') }}
-
-),
-
-posted_lines as (
-
-    select * from {{ ref('stg_ledger__payout_lines') }}
-
-),
-
-parameters as (
-
-    select * from {{ ref('stg_run__parameters') }}
-
-),
-
-posted as (
-
-    select
-        commission_line_id as line_id,
-        sum(amount) as amount,
-        max(case when line_id = commission_line_id then payout_id end) as payout_id,
-        max(case when line_id = commission_line_id then period end) as period
-    from posted_lines
-    group by commission_line_id
-
-),
-
-active_holds as (
-
-    select
-        holds.partner_id,
-        holds.movement_id,
-        min(holds.reason) as reason
-    from holds
-    cross join parameters
-    where
-        holds.placed_at <= parameters.as_of
-        and (holds.released_at is null or holds.released_at > parameters.as_of)
-    group by holds.partner_id, holds.movement_id
-
-),
-
-open_disputes as (
-
-    select distinct disputes.payment_id
-    from disputes
-    cross join parameters
-    where
-        disputes.opened_at <= parameters.as_of
-        and (
-            disputes.status = 'open'
-            or (disputes.closed_at is not null and disputes.closed_at > parameters.as_of)
-        )
-
-),
-
--- What keeps a line out of a payout. Only what is earned is ever held; what is taken back is not.
-causes as (
-
-    select
-        line_id,
-        'missing_fx_rate' as reason,
-        1 as priority
-    from entitlement
-    where amount is null
-    union all
-    select
-        entitlement.line_id,
-        active_holds.reason,
-        2 as priority
-    from entitlement
-    inner join active_holds on entitlement.movement_id = active_holds.movement_id
-    where
-        entitlement.corrects_line_id is null
-        and (active_holds.partner_id is null or entitlement.partner_id = active_holds.partner_id)
-    union all
-    select
-        entitlement.line_id,
-        active_holds.reason,
-        3 as priority
-    from entitlement
-    inner join active_holds on entitlement.partner_id = active_holds.partner_id
-    where
-        entitlement.corrects_line_id is null
-        and active_holds.movement_id is null
-    union all
-    select
-        entitlement.line_id,
-        'open_dispute' as reason,
-        4 as priority
-    from entitlement
-    inner join open_disputes on entitlement.payment_id = open_disputes.payment_id
-    where entitlement.corrects_line_id is null and entitlement.movement_kind = 'payment'
-    union all
-    select
-        entitlement.line_id,
-        'partner_suspended' as reason,
-        5 as priority
-    from entitlement
-    inner join partners on entitlement.partner_id = partners.partner_id
-    where entitlement.corrects_line_id is null and lower(partners.status) = 'suspended'
-
-),
-
-held as (
-
-    select
-        line_id,
-        reason,
-        row_number() over (partition by line_id order by priority, reason) as cause_number
-    from causes
+    select * from {{ ref('int_commission_line_states') }}
 
 ),
 
@@ -147,8 +18,8 @@ final as (
 
     select
         entitlement.line_id,
-        posted.payout_id,
-        coalesce(posted.period, {{ month_text('entitlement.payable_on') }}) as period,
+        states.payout_id,
+        states.period,
         entitlement.partner_id,
         entitlement.programme,
         entitlement.plan_id,
@@ -168,13 +39,8 @@ final as (
         entitlement.currency,
         entitlement.earned_on,
         entitlement.payable_on,
-        case
-            when posted.amount = entitlement.amount then 'posted'
-            when held.line_id is not null then 'held'
-            when entitlement.payable_on > {{ local_day('parameters.as_of', 'plans.timezone') }} then 'scheduled'
-            else 'payable'
-        end as status,
-        case when posted.amount is null or posted.amount <> entitlement.amount then held.reason end as hold_reason,
+        states.status,
+        states.hold_reason,
         entitlement.occurred_at,
         entitlement.payment_id,
         entitlement.invoice_id,
@@ -183,16 +49,7 @@ final as (
         entitlement.slice,
         entitlement.exact_amount
     from entitlement
-    cross join parameters
-    inner join plans
-        on
-            entitlement.plan_id = plans.plan_id
-            and entitlement.plan_version = plans.plan_version
-    left join posted on entitlement.line_id = posted.line_id
-    left join held
-        on
-            entitlement.line_id = held.line_id
-            and held.cause_number = 1
+    inner join states using (line_key)
 
 )
 
