@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -145,7 +144,7 @@ def unit_test(settings: Settings) -> BuildResult:
 def _dbt(verb: str, layer: Layer, settings: Settings, *selection: str) -> BuildResult:
     target = settings.warehouse_path.parent / "dbt"
     command = [
-        str(Path(sys.executable).with_name("dbt")),
+        *(sys.executable, "-m", "partner_warehouse.warehouse.dbt_process"),
         verb,
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
         *("--target-path", str(target), "--log-path", str(target / "logs")),
