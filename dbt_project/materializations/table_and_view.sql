@@ -9,9 +9,10 @@
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {{ drop_other_type(load_cached_relation(this), 'table') }}
     {% call statement('main', language=model['language']) -%}
         {%- if model['language'] == 'python' -%}
+            {%- set former = load_cached_relation(this) -%}
+            {%- if former is not none and not former.is_table -%} {%- do adapter.drop_relation(former) -%} {%- endif -%}
             {{ py_write_table(temporary=False, relation=target, compiled_code=compiled_code)
                 | replace("'create table ", "'create or replace table ") }}
         {%- else -%}
@@ -32,9 +33,9 @@
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {{ drop_other_type(load_cached_relation(this), 'view') }}
     {% call statement('main') -%}
         {%- if config.get('contract').enforced -%} {{ get_assert_columns_equivalent(compiled_code) }} {%- endif -%}
+        {{ drop_unless('view') }}
         create or replace view {{ target }} as (
             {{ compiled_code }}
         )
@@ -51,18 +52,24 @@
 {% macro create_or_replace_table(relation, query) -%}
     {%- if config.get('contract').enforced -%}
         {{ get_assert_columns_equivalent(query) }}
+        {{ drop_unless('table') }}
         create or replace table {{ relation }} {{ get_table_columns_and_constraints() }};
         insert into {{ relation }} {{ get_column_names() }} (
             {{ get_select_subquery(query) }}
         )
     {%- else -%}
+        {{ drop_unless('table') }}
         create or replace table {{ relation }} as (
             {{ query }}
         )
     {%- endif -%}
 {%- endmacro %}
 
-{# What stood under a model's name as something else gives way: a table is not replaced by a view, nor a view by a table. #}
-{% macro drop_other_type(existing, type) -%}
-    {%- if existing is not none and existing.type != type -%} {%- do adapter.drop_relation(existing) -%} {%- endif -%}
+{#
+    What stood under a model's name as something else gives way: a table is not replaced by a view, nor a view by a table.
+    In the same transaction, so that it stands where the new one cannot be made.
+#}
+{% macro drop_unless(type) -%}
+    {%- set former = load_cached_relation(this) -%}
+    {%- if former is not none and former.type != type %} drop {{ former.type }} {{ former }}; {% endif -%}
 {%- endmacro %}
