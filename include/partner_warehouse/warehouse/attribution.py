@@ -1,7 +1,7 @@
 """The two attribution models that SQL cannot solve: the Markov removal effect and the Shapley value.
 
 Both work on counts that SQL has aggregated, never on touches, so their cost does not grow with the data. The dbt models
-`int_journeys_removal_effects` and `int_journeys_shapley_values` call them.
+`int_journeys_channel_effects`, `int_journeys_removal_effects` and `int_journeys_shapley_values` call them.
 
 The chain of order k. A state is the last k touches of a journey (fewer at its beginning), repeats kept. From a state
 the journey goes on to its next touch, converts, or stays without conversion, with the observed frequencies. With Q the
@@ -16,8 +16,10 @@ N[s, k] / N[k, k] * h[k] / h[s].
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -55,11 +57,19 @@ What is left out is then less than this times the touches of a mean journey, for
 """
 
 STEPS_BETWEEN_CHECKS = 8
-STEPS_OF_THE_SERIES = 512
-"""A series that has not ended by then has a loop that is hardly ever left; that is solved for, not waited for."""
+STEPS_OF_THE_SERIES = 32
+"""A series that has not ended by then has long journeys, or a loop that is hardly ever left; the rest is solved for.
 
-VALUES_AT_ONCE = 2_000_000
-"""States times units in one iteration: 16 MB."""
+With twenty touches a journey the terms shrink by a twentieth each, and the solver needs a tenth of the time.
+"""
+
+VALUES_AT_ONCE = 500_000
+"""States times units in one iteration: 4 MB, which stay in a processor's cache."""
+
+CHAINS_OF_CREDITS = (("channel", 1),)
+"""The chains that credits per touch wait for, by unit and order."""
+
+OTHER_CHAINS = (("channel", 2), ("channel", 3), ("partner", 1), ("partner", 2), ("partner", 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,20 +332,21 @@ def _marginal_worth(sets: Sequence[frozenset[int]], counts: Floats, arrival: Int
     return np.diff(worth, prepend=0.0)
 
 
-def removal_effect_table(transitions: pa.Table, units: pa.Table) -> pa.Table:
-    """The removal effect of every unit, for chains of order 1, 2 and 3.
+def removal_effect_table(transitions: pa.Table, units: pa.Table, chains: Iterable[tuple[str, int]]) -> pa.Table:
+    """The removal effect of every unit, for some chains.
 
     Args:
         transitions: The rows of `int_journeys_transitions`, in any order.
         units: The rows of `int_journeys_units`, which name the keys.
+        chains: Which ones, by unit and order.
 
     Returns:
-        unit, model_order, unit_id, removal_effect: one row for each unit and order; none without journeys.
+        unit, model_order, unit_id, removal_effect: one row for each unit of each chain; none without journeys.
     """
     rows: list[dict[str, object]] = []
-    for unit in ("channel", "partner"):
+    for unit, of_unit in groupby(chains, key=itemgetter(0)):
         observed, names = number_transitions(transitions_of(unit, transitions), units, unit)
-        for order in (1, 2, 3) if names else ():
+        for _, order in of_unit if names else ():
             effects = removal_effects(build_chain(observed, order, len(names)))
             rows += [
                 {"unit": unit, "model_order": order, "unit_id": name, "removal_effect": round(float(effect), 12)}
