@@ -138,16 +138,7 @@
 {% macro default__bit_at(place) -%} shiftleft(cast(1 as bigint), {{ place }}) {%- endmacro %}
 {% macro duckdb__bit_at(place) -%} (cast(1 as bigint) << {{ place }}) {%- endmacro %}
 
-{# The values of a group as one list, from the smallest; nulls are left out, and without any value the list is null. #}
-{% macro ascending_list(value) -%} {{ return(adapter.dispatch('ascending_list')(value)) }} {%- endmacro %}
-{% macro default__ascending_list(value) -%}
-    case when count({{ value }}) > 0 then array_sort(collect_list({{ value }})) end
-{%- endmacro %}
-{% macro duckdb__ascending_list(value) -%}
-    list_sort(list({{ value }}) filter (where {{ value }} is not null))
-{%- endmacro %}
-
-{# The distinct values of a group as such a list. #}
+{# The distinct values of a group as one list, from the smallest; without any value the list is null. #}
 {% macro sorted_set(value) -%} {{ return(adapter.dispatch('sorted_set')(value)) }} {%- endmacro %}
 {% macro default__sorted_set(value) -%}
     case when count({{ value }}) > 0 then array_sort(collect_set({{ value }})) end
@@ -156,13 +147,27 @@
     list_sort(list(distinct {{ value }}) filter (where {{ value }} is not null))
 {%- endmacro %}
 
-{# The value at a place of a list, counted from 1 at its end; null where there is none. #}
-{% macro from_the_end(values, place) -%} {{ return(adapter.dispatch('from_the_end')(values, place)) }} {%- endmacro %}
-{% macro default__from_the_end(values, place) -%}
-    case when {{ place }} between 1 and size({{ values }}) then element_at({{ values }}, -cast({{ place }} as int)) end
+{#
+    A number that so many values of a group reach, the greatest ones, and no others: the values are whole and differ from
+    each other, nulls are left out. Null where it should be none of them, or more than there are.
+#}
+{% macro least_of_greatest(value, how_many) -%}
+    {{ return(adapter.dispatch('least_of_greatest')(value, how_many)) }}
 {%- endmacro %}
-{% macro duckdb__from_the_end(values, place) -%}
-    case when {{ place }} >= 1 then {{ values }}[-cast({{ place }} as bigint)] end
+{% macro default__least_of_greatest(value, how_many) -%}
+    case
+        when {{ how_many }} between 1 and count({{ value }})
+            then element_at(array_sort(collect_list({{ value }})), -cast({{ how_many }} as int))
+    end
+{%- endmacro %}
+{# One value, or all but one, is what most groups ask for, and needs no sorting: that costs more than all else of it. #}
+{% macro duckdb__least_of_greatest(value, how_many) -%}
+    {%- set values = 'list(' ~ value ~ ') filter (where ' ~ value ~ ' is not null)' -%}
+    case
+        when {{ how_many }} = 1 then list_max({{ values }})
+        when {{ how_many }} = len({{ values }}) - 1 then list_min({{ values }}) + 1
+        when {{ how_many }} > 1 then list_sort({{ values }})[-{{ how_many }}]
+    end
 {%- endmacro %}
 
 {# One row for each value of a list. #}

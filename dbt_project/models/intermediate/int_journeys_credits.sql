@@ -65,11 +65,41 @@ uses as (
 
 ),
 
+-- All that the touches of a journey have in common. Which journey it is, its lookbacks and its conversion, is one
+-- number, for rows are joined and grouped by it time and again.
+described as (
+
+    select
+        {{ number_pair('journeys.lookback_id', 'journeys.conversion_key') }} as journey,
+        journeys.lookback_id,
+        journeys.touches,
+        journeys.last_occurred_at,
+        journeys.last_non_direct_position,
+        journeys.lead_position,
+        journeys.opportunity_position,
+        {% for model in weighing_models %}
+            uses.{{ model }} as uses_{{ model }},
+        {% endfor %}
+        cast(half_life.seconds as bigint) * 1000000 as half_life,
+        cast(
+            conversions.mills_per_part * case when conversions.amount < 0 then -1 else 1 end as bigint
+        ) as mills_per_part,
+        cast(
+            {{ whole_quotient(
+                'abs(' ~ to_units('conversions.amount', 3) ~ ')', 'conversions.mills_per_part'
+            ) }} as bigint
+        ) as parts
+    from journeys
+    inner join conversions on journeys.conversion_key = conversions.conversion_key
+    inner join uses on journeys.lookback_id = uses.lookback_id
+    cross join half_life
+
+),
+
 converting_steps as (
 
     select
-        lookback_id,
-        conversion_key,
+        {{ number_pair('lookback_id', 'conversion_key') }} as journey,
         touch_key,
         occurred_at,
         position,
@@ -82,29 +112,27 @@ converting_steps as (
 journey_channels as (
 
     select
-        converting_steps.lookback_id,
-        converting_steps.conversion_key,
+        converting_steps.journey,
         converting_steps.channel_key,
         count(*) as touches,
         max(channel_worth.markov) as markov,
         max(channel_worth.shapley) as shapley
     from converting_steps
     inner join channel_worth on converting_steps.channel_key = channel_worth.channel_key
-    group by converting_steps.lookback_id, converting_steps.conversion_key, converting_steps.channel_key
+    group by converting_steps.journey, converting_steps.channel_key
 
 ),
 
 journey_worth as (
 
     select
-        lookback_id,
-        conversion_key,
+        journey,
         count(*) as channels,
         {% for model in ['markov', 'shapley'] %}
             cast(sum({{ model }}) as bigint) as {{ model }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from journey_channels
-    group by lookback_id, conversion_key
+    group by journey
 
 ),
 
@@ -113,8 +141,7 @@ journey_worth as (
 channel_weights as (
 
     select
-        journey_channels.lookback_id,
-        journey_channels.conversion_key,
+        journey_channels.journey,
         journey_channels.channel_key,
         {% for model in ['markov', 'shapley'] %}
             case
@@ -126,66 +153,59 @@ channel_weights as (
             end as {{ model }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from journey_channels
-    inner join journey_worth
-        on
-            journey_channels.lookback_id = journey_worth.lookback_id
-            and journey_channels.conversion_key = journey_worth.conversion_key
+    inner join journey_worth on journey_channels.journey = journey_worth.journey
 
 ),
 
 weighed as (
 
     select
-        converting_steps.lookback_id,
-        converting_steps.conversion_key,
+        converting_steps.journey,
         converting_steps.touch_key,
         converting_steps.position,
+        described.parts,
+        described.mills_per_part,
         -- Measured from the last touch: it differs from the age at the conversion by a factor that all touches share.
         {{ decay_weight(
-            '(' ~ microseconds('journeys.last_occurred_at') ~ ' - ' ~ microseconds('converting_steps.occurred_at') ~ ')',
-            '(cast(half_life.seconds as bigint) * 1000000)',
-            'journeys.touches'
-        ) }} * uses.time_decay as time_decay_weight,
-        channel_weights.markov * uses.markov as markov_weight,
-        channel_weights.shapley * uses.shapley as shapley_weight,
+            '(' ~ microseconds('described.last_occurred_at') ~ ' - ' ~ microseconds('converting_steps.occurred_at') ~ ')',
+            'described.half_life',
+            'described.touches'
+        ) }} * described.uses_time_decay as time_decay_weight,
+        channel_weights.markov * described.uses_markov as markov_weight,
+        channel_weights.shapley * described.uses_shapley as shapley_weight,
         {% for model in models if model not in weighing_models %}
             milestone_credits.{{ model }}_credit{% if not loop.last %},{% endif %}
         {% endfor %}
     from converting_steps
-    inner join journeys
+    -- Each touch has one row of each. As left joins they keep their order: a planner that knows nothing of a journey's
+    -- number may else join positions with positions first.
+    left join described on converting_steps.journey = described.journey
+    left join milestone_credits
         on
-            converting_steps.lookback_id = journeys.lookback_id
-            and converting_steps.conversion_key = journeys.conversion_key
-    inner join milestone_credits
-        on
-            journeys.lookback_id = milestone_credits.lookback_id
-            and journeys.touches = milestone_credits.touches
-            and journeys.last_non_direct_position = milestone_credits.last_non_direct_position
-            and journeys.lead_position = milestone_credits.lead_position
-            and journeys.opportunity_position = milestone_credits.opportunity_position
+            described.lookback_id = milestone_credits.lookback_id
+            and described.touches = milestone_credits.touches
+            and described.last_non_direct_position = milestone_credits.last_non_direct_position
+            and described.lead_position = milestone_credits.lead_position
+            and described.opportunity_position = milestone_credits.opportunity_position
             and converting_steps.position = milestone_credits.position
-    inner join channel_weights
+    left join channel_weights
         on
-            converting_steps.lookback_id = channel_weights.lookback_id
-            and converting_steps.conversion_key = channel_weights.conversion_key
+            converting_steps.journey = channel_weights.journey
             and converting_steps.channel_key = channel_weights.channel_key
-    inner join uses on converting_steps.lookback_id = uses.lookback_id
-    cross join half_life
 
 ),
 
 weight_totals as (
 
     select
-        lookback_id,
-        conversion_key,
+        journey,
         {% for model in weighing_models %}
             greatest(
                 cast(sum({{ model }}_weight) as bigint), 1
             ) as {{ model }}_weights{% if not loop.last %},{% endif %}
         {% endfor %}
     from weighed
-    group by lookback_id, conversion_key
+    group by journey
 
 ),
 
@@ -197,10 +217,7 @@ to_divide as (
             weight_totals.{{ model }}_weights{% if not loop.last %},{% endif %}
         {% endfor %}
     from weighed
-    inner join weight_totals
-        on
-            weighed.lookback_id = weight_totals.lookback_id
-            and weighed.conversion_key = weight_totals.conversion_key
+    inner join weight_totals on weighed.journey = weight_totals.journey
 
 ),
 
@@ -227,25 +244,25 @@ divided as (
 least_claims as (
 
     select
-        lookback_id,
-        conversion_key,
+        journey,
         {% for model in weighing_models %}
-            {{ from_the_end(
-                ascending_list(model ~ '_claim'), '(1000000000000 - cast(sum(' ~ model ~ '_whole) as bigint))'
+            {{ least_of_greatest(
+                model ~ '_claim', '(1000000000000 - cast(sum(' ~ model ~ '_whole) as bigint))'
             ) }} as {{ model }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from divided
-    group by lookback_id, conversion_key
+    group by journey
 
 ),
 
 credited as (
 
     select
-        divided.lookback_id,
-        divided.conversion_key,
+        divided.journey,
         divided.touch_key,
         divided.position,
+        divided.parts,
+        divided.mills_per_part,
         {% for model in models %}
             {% if model in weighing_models %}
                 cast(
@@ -257,20 +274,7 @@ credited as (
             {% endif %}
         {% endfor %}
     from divided
-    inner join least_claims
-        on
-            divided.lookback_id = least_claims.lookback_id
-            and divided.conversion_key = least_claims.conversion_key
-
-),
-
-amounts as (
-
-    select
-        conversion_key,
-        cast(mills_per_part * case when amount < 0 then -1 else 1 end as bigint) as mills_per_part,
-        cast({{ whole_quotient('abs(' ~ to_units('amount', 3) ~ ')', 'mills_per_part') }} as bigint) as parts
-    from conversions
+    inner join least_claims on divided.journey = least_claims.journey
 
 ),
 
@@ -278,42 +282,38 @@ amounts as (
 amounts_divided as (
 
     select
-        credited.lookback_id,
-        credited.conversion_key,
-        credited.touch_key,
-        amounts.parts,
+        journey,
+        parts,
         {% for model in models %}
-            {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }} as {{ model }}_whole,
+            {{ amount_whole('parts', model ~ '_credit') }} as {{ model }}_whole,
             {{ remainder_claim(
-                amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
+                amount_remainder('parts', model ~ '_credit'), 'position'
             ) }} as {{ model }}_claim{% if not loop.last %},{% endif %}
         {% endfor %}
     from credited
-    inner join amounts on credited.conversion_key = amounts.conversion_key
-    where amounts.parts > 0
+    where parts > 0
 
 ),
 
 least_amount_claims as (
 
     select
-        lookback_id,
-        conversion_key,
+        journey,
         {% for model in models %}
-            {{ from_the_end(
-                ascending_list(model ~ '_claim'), '(max(parts) - cast(sum(' ~ model ~ '_whole) as bigint))'
+            {{ least_of_greatest(
+                model ~ '_claim', '(max(parts) - cast(sum(' ~ model ~ '_whole) as bigint))'
             ) }} as {{ model }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from amounts_divided
-    group by lookback_id, conversion_key
+    group by journey
 
 ),
 
 final as (
 
     select
-        credited.lookback_id,
-        credited.conversion_key,
+        cast({{ first_of_pair('credited.journey') }} as integer) as lookback_id,
+        {{ second_of_pair('credited.journey') }} as conversion_key,
         credited.touch_key,
         credited.position,
         {% for model in models %}
@@ -322,24 +322,20 @@ final as (
         {% for model in models %}
             cast(
                 (
-                    {{ amount_whole('amounts.parts', 'credited.' ~ model ~ '_credit') }}
+                    {{ amount_whole('credited.parts', 'credited.' ~ model ~ '_credit') }}
                     + case
                         when
                             {{ remainder_claim(
-                                amount_remainder('amounts.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
+                                amount_remainder('credited.parts', 'credited.' ~ model ~ '_credit'), 'credited.position'
                             ) }} >= least_amount_claims.{{ model }}
                             then 1
                         else 0
                     end
-                ) * amounts.mills_per_part as bigint
+                ) * credited.mills_per_part as bigint
             ) as {{ model }}_mills{% if not loop.last %},{% endif %}
         {% endfor %}
     from credited
-    inner join amounts on credited.conversion_key = amounts.conversion_key
-    left join least_amount_claims
-        on
-            credited.lookback_id = least_amount_claims.lookback_id
-            and credited.conversion_key = least_amount_claims.conversion_key
+    left join least_amount_claims on credited.journey = least_amount_claims.journey
 
 )
 
