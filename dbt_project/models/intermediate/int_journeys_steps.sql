@@ -83,13 +83,16 @@ followed as (
 ),
 
 -- A touch exactly a lookback before the conversion does not count.
-journeys as (
+converting as (
 
     select
         lookbacks.lookback_id,
-        -- With the account, which journey it is: one number, for a window sorts by its keys.
-        {{ number_pair('lookbacks.lookback_id', 'coalesce(followed.conversion_key, 0)') }} as cut_key,
-        followed.*
+        followed.conversion_key,
+        followed.touch_key,
+        followed.occurred_at,
+        followed.unit_keys,
+        -- Which journey it is, in one number: a window sorts by its keys.
+        {{ number_pair('lookbacks.lookback_id', 'followed.conversion_key') }} as cut_key
     from followed
     cross join lookbacks
     left join programme_lookbacks
@@ -97,26 +100,71 @@ journeys as (
             lookbacks.lookback_id = programme_lookbacks.lookback_id
             and followed.touch_key = programme_lookbacks.touch_key
     where
-        followed.conversion_key is null
-        or followed.age
+        followed.conversion_key is not null
+        and followed.age
         < cast(coalesce(programme_lookbacks.lookback_seconds, lookbacks.lookback_seconds) as bigint) * 1000000
+
+),
+
+converting_ordered as (
+
+    select
+        lookback_id,
+        conversion_key as journey_key,
+        conversion_key,
+        touch_key,
+        occurred_at,
+        row_number() over journey as position,
+        unit_keys,
+        lag(unit_keys) over journey as keys_before,
+        lag(unit_keys, 2) over journey as keys_before_last,
+        lead(unit_keys) over journey as keys_following
+    from converting
+    window journey as (
+        partition by cut_key
+        order by touch_key
+    )
+
+),
+
+-- No lookback cuts an open journey, so all have the same.
+open_ordered as (
+
+    select
+        touch_key,
+        occurred_at,
+        first_value(touch_key) over journey as first_touch_key,
+        row_number() over journey as position,
+        unit_keys,
+        lag(unit_keys) over journey as keys_before,
+        lag(unit_keys, 2) over journey as keys_before_last,
+        lead(unit_keys) over journey as keys_following
+    from followed
+    where conversion_key is null
+    window journey as (
+        partition by account_id
+        order by touch_key
+    )
 
 ),
 
 ordered as (
 
+    select * from converting_ordered
+    union all
     select
-        *,
-        first_value(touch_key) over journey as first_touch_key,
-        row_number() over journey as position,
-        lag(unit_keys, 2) over journey as keys_before_last,
-        lag(unit_keys) over journey as keys_before,
-        lead(unit_keys) over journey as keys_following
-    from journeys
-    window journey as (
-        partition by account_id, cut_key
-        order by touch_key
-    )
+        lookbacks.lookback_id,
+        -open_ordered.first_touch_key as journey_key,
+        cast(null as bigint) as conversion_key,
+        open_ordered.touch_key,
+        open_ordered.occurred_at,
+        open_ordered.position,
+        open_ordered.unit_keys,
+        open_ordered.keys_before,
+        open_ordered.keys_before_last,
+        open_ordered.keys_following
+    from open_ordered
+    cross join lookbacks
 
 ),
 
@@ -124,7 +172,7 @@ final as (
 
     select
         lookback_id,
-        coalesce(conversion_key, -first_touch_key) as journey_key,
+        journey_key,
         conversion_key,
         touch_key,
         occurred_at,
