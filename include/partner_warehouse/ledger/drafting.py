@@ -19,7 +19,7 @@ from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger import bulk, schema
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
-from partner_warehouse.ledger.publication import literal, published_columns
+from partner_warehouse.ledger.publication import basis, literal, published_columns
 from partner_warehouse.plans import AS_TEXT
 from partner_warehouse.settings import Settings
 
@@ -103,7 +103,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _find_changes(duck)
     _read_reversed(duck, connection, period)
     bulk.load(connection, _balances(period), duck, "balances")
-    plan_files = PlanFiles(duck, settings)
+    plan_files = PlanFiles(settings, basis(duck).plans_hash)
     read_minimums(duck, plan_files.directory(), [period])
     _make_lines(duck, period)
     _make_payouts(duck, period)

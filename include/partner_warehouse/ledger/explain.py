@@ -16,7 +16,7 @@ from partner_warehouse import plans
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
-from partner_warehouse.ledger.publication import publication, published_columns
+from partner_warehouse.ledger.publication import basis, publication, published_columns
 from partner_warehouse.settings import Settings
 
 _TABLES = (
@@ -95,7 +95,7 @@ class _Published:
 
     def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         self._duck = duck
-        self._plans = PlanFiles(duck, settings)
+        self._plans = PlanFiles(settings, basis(duck).plans_hash)
         self._names = {table: f"{schema}.{table}" for schema, table in _TABLES}
         self._columns = {table: published_columns(duck, schema, table) for schema, table in _TABLES}
 

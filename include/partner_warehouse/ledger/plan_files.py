@@ -5,10 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import duckdb
-
 from partner_warehouse import plans
-from partner_warehouse.ledger.publication import basis
 from partner_warehouse.settings import Settings
 
 
@@ -16,23 +13,23 @@ class PlanFiles:
     """The plan files that decided something, laid out to be read.
 
     Args:
-        duck: With the publication attached, which says what it was built by.
         settings: Whose ledger pins the plans of approved periods, and whose files stand in where nothing is pinned.
+        plans_hash: Of the files that a publication, or a warehouse, was built by; None where it does not say.
     """
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    def __init__(self, settings: Settings, plans_hash: str | None) -> None:
         self._settings = settings
-        self._duck = duck
+        self._plans_hash = plans_hash
         self._laid_out = tempfile.TemporaryDirectory(prefix="partner-warehouse-")
 
     def of(self, period: str | None) -> list[Path]:
-        """The files of an approved period, or of what is published now; those that are there."""
+        """The files of an approved period, or of what was built; those that are there."""
         directory = self.directory(period)
         return [path for name in plans.FILES if (path := directory / f"{name}.csv").exists()]
 
     def directory(self, period: str | None = None) -> Path:
         """Where they lie, as long as this object lives; the files of the settings where nothing is pinned."""
-        target = Path(self._laid_out.name) / (period or "now")
+        target = Path(self._laid_out.name) / (period or "built")
         if not target.exists():
             text = self._pinned(period) if period else self._built_by()
             if text is None:
@@ -47,6 +44,5 @@ class PlanFiles:
         return found[1] if found else None
 
     def _built_by(self) -> str | None:
-        pins = basis(self._duck).pins
-        kept = plans.copy_path(self._settings, pins.plans_hash) if pins else None
+        kept = plans.copy_path(self._settings, self._plans_hash) if self._plans_hash else None
         return kept.read_text(encoding="utf-8") if kept and kept.exists() else None

@@ -27,6 +27,11 @@ class Basis:
     known_at: datetime | None
     pins: Pins | None
 
+    @property
+    def plans_hash(self) -> str | None:
+        """SHA-256 of the plan files that were in force; None where it does not say."""
+        return self.pins.plans_hash if self.pins else None
+
 
 @dataclass(frozen=True, slots=True)
 class Pins:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -85,39 +84,39 @@ def simulate(
                 shutil.copyfile(settings.warehouse_path.with_name(name), changed.warehouse_path.with_name(name))
         with duckdb.connect() as duck:
             duck.execute("SET TimeZone = 'UTC'")
-            with _attached(duck, changed.warehouse_path):
-                files = PlanFiles(duck, settings)
-                _replay(duck, files.directory(), "current", last)
+            files = PlanFiles(settings, _plans_hash(duck, changed))
+            _replay(duck, changed.warehouse_path, files.directory(), "current", last)
             progress("build what hangs on the plans")
             runner.rebuild_commissions(changed)
-            with _attached(duck, changed.warehouse_path):
-                _replay(duck, plans, "simulated", last)
+            _replay(duck, changed.warehouse_path, plans, "simulated", last)
             return _compare(duck, first)
 
 
-@contextmanager
-def _attached(duck: duckdb.DuckDBPyConnection, warehouse: Path) -> Iterator[None]:
-    """The warehouse file, read as what is published of it would be."""
-    duck.execute(f"ATTACH {literal(str(warehouse))} AS publication (READ_ONLY)")
-    try:
-        yield
-    finally:
-        duck.execute("DETACH publication")
+def _plans_hash(duck: duckdb.DuckDBPyConnection, settings: Settings) -> str:
+    """SHA-256 of the plan files that a warehouse was built by."""
+    parameters = settings.warehouse_path.with_name("run_parameters.parquet")
+    rows = duck.execute("SELECT plans_hash FROM read_parquet(?)", [str(parameters)]).fetchall()
+    return str(rows[0][0])
 
 
-def _replay(duck: duckdb.DuckDBPyConnection, plans: Path, side: str, last: Period) -> None:
+def _replay(duck: duckdb.DuckDBPyConnection, warehouse: Path, plans: Path, side: str, last: Period) -> None:
     """A table named as the side: period, partner_id, currency, earned, payable; from the first line to the last month.
 
     Args:
-        duck: Where the table is made, with the file of `finance.commission_lines` attached.
+        duck: Where the table is made.
+        warehouse: The file with `finance.commission_lines`.
         plans: The plan files that hold the minimums.
         side: The table's name.
         last: The last month that is replayed.
     """
+    # Its views name their tables in a database of this name.
+    duck.execute(f"ATTACH {literal(str(warehouse))} AS warehouse (READ_ONLY)")
     try:
-        duck.execute("CREATE OR REPLACE TEMP TABLE live AS FROM publication.finance.commission_lines")
+        duck.execute("CREATE OR REPLACE TEMP TABLE live AS FROM warehouse.finance.commission_lines")
     except duckdb.CatalogException as error:
         raise BadInputError("no commissions are built yet: `partner-warehouse run` builds them") from error
+    finally:
+        duck.execute("DETACH warehouse")
     read_minimums(duck, plans, _months(duck, last))
     duck.execute(
         f"""
