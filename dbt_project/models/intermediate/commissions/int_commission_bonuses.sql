@@ -65,47 +65,15 @@ dated as (
 
     select
         *,
-        cast(date_trunc('month', paid_on) as date) as month,
-        cast(date_trunc('quarter', paid_on) as date) as quarter
+        'month' as period_kind,
+        cast(date_trunc('month', paid_on) as date) as period
     from bases
-
-),
-
-matched as (
-
-    select
-        dated.base_key,
-        period_bonuses.deciding_version,
-        period_bonuses.metric,
-        period_bonuses.threshold,
-        period_bonuses.kind,
-        period_bonuses.value,
-        period_bonuses.slice,
-        period_bonuses.period
-    from dated
-    inner join period_bonuses
-        on
-            dated.plan_id = period_bonuses.plan_id
-            and dated.plan_currency = period_bonuses.plan_currency
-            and dated.month = period_bonuses.period
-    where period_bonuses.period_kind = 'month'
     union all
     select
-        dated.base_key,
-        period_bonuses.deciding_version,
-        period_bonuses.metric,
-        period_bonuses.threshold,
-        period_bonuses.kind,
-        period_bonuses.value,
-        period_bonuses.slice,
-        period_bonuses.period
-    from dated
-    inner join period_bonuses
-        on
-            dated.plan_id = period_bonuses.plan_id
-            and dated.plan_currency = period_bonuses.plan_currency
-            and dated.quarter = period_bonuses.period
-    where period_bonuses.period_kind = 'quarter'
+        *,
+        'quarter' as period_kind,
+        cast(date_trunc('quarter', paid_on) as date) as period
+    from bases
 
 ),
 
@@ -113,28 +81,33 @@ matched as (
 measured as (
 
     select
-        bases.base_key,
-        bases.movement_key,
-        bases.part_number,
-        bases.partner_id,
-        bases.plan_id,
-        bases.plan_version,
+        dated.base_key,
+        dated.movement_key,
+        dated.part_number,
+        dated.partner_id,
+        dated.plan_id,
+        dated.plan_version,
         movements.customer_id,
-        bases.plan_fine,
-        bases.plan_currency,
-        matched.deciding_version,
-        matched.metric,
-        matched.threshold,
-        matched.kind,
-        matched.value,
-        matched.slice,
-        matched.period
-    from matched
-    inner join bases using (base_key)
-    inner join movements using (movement_key)
+        dated.plan_fine,
+        dated.plan_currency,
+        period_bonuses.deciding_version,
+        period_bonuses.metric,
+        period_bonuses.threshold,
+        period_bonuses.kind,
+        period_bonuses.value,
+        period_bonuses.slice,
+        period_bonuses.period
+    from dated
+    inner join period_bonuses
+        on
+            dated.plan_id = period_bonuses.plan_id
+            and dated.plan_currency = period_bonuses.plan_currency
+            and dated.period_kind = period_bonuses.period_kind
+            and dated.period = period_bonuses.period
+    inner join movements on dated.movement_key = movements.movement_key
     where
-        matched.metric <> 'new_customers'
-        or date_trunc('month', bases.first_paid_on) = date_trunc('month', bases.paid_on)
+        period_bonuses.metric <> 'new_customers'
+        or date_trunc('month', dated.first_paid_on) = date_trunc('month', dated.paid_on)
 
 ),
 
