@@ -223,6 +223,18 @@
     )
 {%- endmacro %}
 
+{#
+    Of an amount in mills the part that one sum is of another, in fine units. Nothing and everything are what nearly all
+    amounts come to: no tax, nothing collected before.
+#}
+{% macro fine_part(mills, part, whole) -%}
+    case
+        when {{ mills }} = 0 then 0
+        when {{ part }} = {{ whole }} then {{ mills }} * {{ 10 ** 9 }}
+        else {{ round_scaled_ratio(mills ~ ' * ' ~ part, 10 ** 9, whole) }}
+    end
+{%- endmacro %}
+
 {# numerator / denominator, rounded down; the denominator is above zero. #}
 {% macro floor_ratio(numerator, denominator) -%}
     (
@@ -285,7 +297,8 @@
 {%- endmacro %}
 {#
     DuckDB looks a zone up for every row unless it is a constant, which takes seven times as long. So the zones of the
-    plans, where they are known already, are branches of their own; any other zone takes the long way.
+    plans, where they are known already, are branches of their own; any other zone takes the long way. UTC needs no
+    calendar at all: its days are what a count of microseconds says, in a thirtieth of the time.
 #}
 {% macro duckdb__local_day(instant, timezone) -%}
     {%- set zones = plan_timezones() -%}
@@ -293,7 +306,8 @@
         {{ default__local_day(instant, timezone) }}
     {%- else -%}
         case {{ timezone }}
-            {%- for zone in zones %}
+            when 'UTC' then cast(make_timestamp(epoch_us({{ instant }})) as date)
+            {%- for zone in zones if zone != 'UTC' %}
             when '{{ zone }}' then {{ default__local_day(instant, "'" ~ zone ~ "'") }}
             {%- endfor %}
             else {{ default__local_day(instant, timezone) }}

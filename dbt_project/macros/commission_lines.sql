@@ -7,3 +7,11 @@
 
 {# A day's month as text, YYYY-MM. #}
 {% macro month_text(day) -%} left(cast({{ day }} as varchar), 7) {%- endmacro %}
+
+{#
+    The key of a base, a number: the movement, the payment's position in it and the partner's in the order, of which there
+    are below ten thousand each. A number of the row itself would have to be counted, which one thread does alone.
+#}
+{% macro base_key(movement_key, part_number, partner_number) -%}
+    ({{ movement_key }} * 10000 + {{ part_number }}) * 10000 + {{ partner_number }}
+{%- endmacro %}

@@ -24,12 +24,6 @@ credit_notes as (
 
 ),
 
-invoices as (
-
-    select * from {{ ref('int_invoices') }}
-
-),
-
 invoice_lines as (
 
     select * from {{ ref('int_invoice_lines') }}
@@ -100,12 +94,12 @@ movements as (
         credit_notes.credit_note_id as movement_id,
         cast(null as varchar) as payment_id,
         credit_notes.invoice_id,
-        invoices.currency,
+        orders.currency,
         credit_notes.issued_at as occurred_at,
         -credit_notes.amount as amount,
         0 as from_credit
     from credit_notes
-    left join invoices using (invoice_id)
+    left join orders on credit_notes.invoice_id = orders.order_id
     union all
     select
         case when refunds.kind = 'dispute_lost' then 'dispute_lost' else 'refund' end as movement_kind,
@@ -135,26 +129,60 @@ movements as (
 
 ),
 
+-- Orders have a number, by which what follows is told apart: texts would take most of this model's time.
+located as (
+
+    select
+        movements.*,
+        orders.order_key,
+        case when orders.order_key is null then coalesce(movements.invoice_id, movements.movement_id) end as unbilled_id
+    from movements
+    left join orders on movements.invoice_id = orders.order_id
+
+),
+
+unbilled as (
+
+    select
+        unbilled_id,
+        -row_number() over (order by unbilled_id) as unbilled_key
+    from located
+    where unbilled_id is not null
+    group by unbilled_id
+
+),
+
+-- What is not on a bill that is known stands for itself.
+billed as (
+
+    select
+        located.* exclude (unbilled_id),
+        coalesce(located.order_key, unbilled.unbilled_key) as bill_key
+    from located
+    left join unbilled using (unbilled_id)
+
+),
+
 -- A refund gives back the payment's cash first, then what was paid from credit; beyond the payment it is neither.
 returned as (
 
     select
-        movements.*,
-        greatest(movements.occurred_at, coalesce(payments.paid_at, movements.occurred_at)) as effective_at,
+        billed.*,
+        greatest(billed.occurred_at, coalesce(payments.paid_at, billed.occurred_at)) as effective_at,
         greatest(payments.amount - coalesce(payments.from_credit, 0), 0) as paid_cash,
         coalesce(payments.from_credit, 0) as paid_credit,
-        sum(-movements.amount) over (
-            partition by movements.payment_id
+        sum(-billed.amount) over (
+            partition by billed.payment_id
             order by
-                greatest(movements.occurred_at, coalesce(payments.paid_at, movements.occurred_at)),
-                movements.kind_rank,
-                movements.movement_id
+                greatest(billed.occurred_at, coalesce(payments.paid_at, billed.occurred_at)),
+                billed.kind_rank,
+                billed.movement_id
             rows between unbounded preceding and current row
         ) as given_back,
-        -movements.amount as gives_back
-    from movements
+        -billed.amount as gives_back
+    from billed
     left join payments using (payment_id)
-    where movements.kind_rank > 2
+    where billed.kind_rank > 2
 
 ),
 
@@ -167,7 +195,7 @@ given_back as (
         null as paid_credit,
         null as given_back,
         null as gives_back
-    from movements
+    from billed
     where kind_rank <= 2
     union all
     select * from returned
@@ -223,7 +251,7 @@ running as (
         sum(credit) over invoice_so_far as credit_so_far
     from settled
     window invoice_so_far as (
-        partition by coalesce(invoice_id, movement_id), currency
+        partition by bill_key, currency
         order by movement_key
         rows between unbounded preceding and current row
     )
@@ -233,13 +261,22 @@ running as (
 invoiced as (
 
     select
-        invoice_lines.invoice_id,
-        invoices.currency,
+        orders.order_key as bill_key,
+        orders.currency,
         sum(invoice_lines.net) as net,
         sum(invoice_lines.net + coalesce(invoice_lines.tax, 0)) as gross
     from invoice_lines
-    inner join invoices using (invoice_id)
-    group by invoice_lines.invoice_id, invoices.currency
+    inner join orders on invoice_lines.invoice_id = orders.order_id
+    group by orders.order_key, orders.currency
+
+),
+
+without_lines as (
+
+    select billed.*
+    from billed
+    left join invoiced using (bill_key, currency)
+    where invoiced.bill_key is null and billed.invoice_id is not null
 
 ),
 
@@ -247,44 +284,39 @@ invoiced as (
 paid_invoices as (
 
     select
-        invoice_id,
+        bill_key,
         currency,
         min(case when kind_rank = 1 then occurred_at end) as first_paid_at,
         sum(case when kind_rank = 1 then amount else 0 end) as amount
-    from movements
-    group by invoice_id, currency
+    from without_lines
+    group by bill_key, currency
 
 ),
 
 noted_before as (
 
     select
-        movements.invoice_id,
-        movements.currency,
-        sum(-movements.amount) as amount
-    from movements
-    inner join paid_invoices using (invoice_id, currency)
-    where movements.kind_rank = 2 and movements.occurred_at < paid_invoices.first_paid_at
-    group by movements.invoice_id, movements.currency
+        without_lines.bill_key,
+        without_lines.currency,
+        sum(-without_lines.amount) as amount
+    from without_lines
+    inner join paid_invoices using (bill_key, currency)
+    where without_lines.kind_rank = 2 and without_lines.occurred_at < paid_invoices.first_paid_at
+    group by without_lines.bill_key, without_lines.currency
 
 ),
 
 values_of_invoices as (
 
+    select * from invoiced
+    union all
     select
-        paid_invoices.invoice_id,
+        paid_invoices.bill_key,
         paid_invoices.currency,
-        coalesce(invoiced.net, paid_invoices.amount + coalesce(noted_before.amount, 0)) as net,
-        coalesce(invoiced.gross, paid_invoices.amount + coalesce(noted_before.amount, 0)) as gross
+        paid_invoices.amount + coalesce(noted_before.amount, 0) as net,
+        paid_invoices.amount + coalesce(noted_before.amount, 0) as gross
     from paid_invoices
-    left join invoiced
-        on
-            paid_invoices.invoice_id = invoiced.invoice_id
-            and paid_invoices.currency = invoiced.currency
-    left join noted_before
-        on
-            paid_invoices.invoice_id = noted_before.invoice_id
-            and paid_invoices.currency = noted_before.currency
+    left join noted_before using (bill_key, currency)
 
 ),
 
@@ -308,7 +340,7 @@ states as (
         case when settled.kind_rank > 2 then settled.payment_id end as returned_payment_id
     from settled
     inner join running using (movement_key)
-    left join values_of_invoices using (invoice_id, currency)
+    left join values_of_invoices using (bill_key, currency)
 
 ),
 
@@ -394,9 +426,10 @@ final as (
         cast(net.owed_in_cash as {{ money() }}) as owed_in_cash,
         net.effective_at,
         net.kind_rank,
-        net.invoice_sequence
+        net.invoice_sequence,
+        net.order_key
     from net
-    left join orders on net.invoice_id = orders.order_id
+    left join orders using (order_key)
     left join payment_keys on net.returned_payment_id = payment_keys.payment_id
 
 )

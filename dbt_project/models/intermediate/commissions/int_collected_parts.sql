@@ -63,6 +63,10 @@ grid as (
 
     select
         revised_movements.movement_key,
+        revised_movements.movement_kind,
+        revised_movements.invoice_key,
+        revised_movements.invoice_sequence,
+        revised_movements.effective_at,
         revised_movements.owed_in_cash,
         payments.payment_key,
         payments.payment_id,
@@ -124,7 +128,11 @@ final as (
         cast(collected as {{ money() }}) as collected,
         cast(collected_so_far as {{ money() }}) as collected_so_far,
         cast(collected_so_far - collected as {{ money() }}) as collected_before,
-        paid_at
+        paid_at,
+        movement_kind,
+        effective_at,
+        invoice_key,
+        invoice_sequence
     from changes
     where collected <> 0
     union all
@@ -135,7 +143,11 @@ final as (
         collected,
         collected as collected_so_far,
         cast(0 as {{ money() }}) as collected_before,
-        effective_at as paid_at
+        effective_at as paid_at,
+        movement_kind,
+        effective_at,
+        invoice_key,
+        invoice_sequence
     from plain_payments
     where collected <> 0
 

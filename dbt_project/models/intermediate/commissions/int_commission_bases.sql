@@ -14,10 +14,7 @@ movements as (
 
 orders as (
 
-    select
-        order_id as invoice_id,
-        *
-    from {{ ref('int_commission_orders') }}
+    select * from {{ ref('int_commission_orders') }}
     where order_kind = 'invoice'
 
 ),
@@ -31,12 +28,6 @@ plans as (
 exclusions as (
 
     select * from {{ ref('stg_plans__exclusions') }}
-
-),
-
-invoices as (
-
-    select * from {{ ref('int_invoices') }}
 
 ),
 
@@ -55,6 +46,21 @@ products as (
 fx_rates as (
 
     select * from {{ ref('int_fx_rates_daily') }}
+
+),
+
+-- An invoice is known by its first movement, one for each currency that it was paid in.
+billed as (
+
+    select
+        invoice_key,
+        order_key,
+        customer_id,
+        currency,
+        invoice_net,
+        invoice_gross
+    from movements
+    where movement_key = invoice_key
 
 ),
 
@@ -77,14 +83,11 @@ shipping as (
 
 ),
 
-paying_orders as (
+left_out_products as (
 
-    select distinct
-        invoice_id,
-        plan_id,
-        plan_version
-    from orders
-    where plan_id is not null
+    select product_id from exclusions
+    union
+    select product_id from shipping
 
 ),
 
@@ -92,73 +95,97 @@ paying_orders as (
 excluded_nets as (
 
     select
-        orders.invoice_id,
-        orders.plan_id,
-        orders.plan_version,
+        orders.order_key,
+        orders.partner_id,
         sum(invoice_lines.net) as net
-    from paying_orders as orders
-    inner join invoice_lines using (invoice_id)
+    from invoice_lines
+    inner join left_out_products using (product_id)
+    inner join orders on invoice_lines.invoice_id = orders.order_id
     left join exclusions
         on
             orders.plan_id = exclusions.plan_id
             and orders.plan_version = exclusions.plan_version
             and invoice_lines.product_id = exclusions.product_id
     left join shipping on invoice_lines.product_id = shipping.product_id
-    where exclusions.product_id is not null or shipping.product_id is not null
-    group by orders.invoice_id, orders.plan_id, orders.plan_version
+    where
+        orders.plan_id is not null
+        and (exclusions.product_id is not null or shipping.product_id is not null)
+    group by orders.order_key, orders.partner_id
 
 ),
 
-joined as (
+-- What is the same for all movements of an invoice, worked out once for each partner that is paid on it.
+invoice_orders as (
+
+    select
+        billed.invoice_key,
+        orders.partner_id,
+        orders.partner_number,
+        orders.share,
+        orders.share_numerator,
+        orders.share_denominator,
+        orders.programme,
+        orders.plan_id,
+        orders.plan_version,
+        plans.currency as plan_currency,
+        plans.clawback_months,
+        coalesce(plans.timezone, 'UTC') as timezone,
+        case when billed.currency <> plans.currency then billed.currency end as converted_from,
+        case
+            when orders.reason is not null then orders.reason
+            when billed.currency <> orders.currency then 'currency_mismatch'
+            when plans.model = 'fixed_fee' then 'fixed_fee_plan'
+        end as reason,
+        {{ local_day('first_payments.first_paid_at', 'plans.timezone') }} as first_paid_on,
+        cast(
+            {{ local_day('first_payments.first_paid_at', 'plans.timezone') }}
+            + plans.earn_months * interval 1 month as date
+        ) as earns_until,
+        case when billed.invoice_gross > 0 then {{ to_units('billed.invoice_gross', 3) }} else 1 end as gross_mills,
+        {{ to_units('billed.invoice_net', 3) }} as net_mills,
+        {{ to_units('greatest(billed.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
+    from billed
+    inner join orders using (order_key)
+    left join plans
+        on
+            orders.plan_id = plans.plan_id
+            and orders.plan_version = plans.plan_version
+    left join first_payments on billed.customer_id = first_payments.customer_id
+    left join excluded_nets
+        on
+            orders.order_key = excluded_nets.order_key
+            and orders.partner_id = excluded_nets.partner_id
+
+),
+
+dated as (
 
     select
         parts.movement_key,
         parts.payment_key,
         parts.part_number,
-        parts.collected_so_far,
-        parts.collected_before,
+        parts.invoice_sequence,
+        parts.movement_kind,
+        parts.effective_at,
         parts.paid_at,
-        movements.invoice_key,
-        movements.currency,
-        movements.kind_rank,
-        movements.invoice_sequence,
-        orders.partner_id,
-        orders.share,
-        orders.programme,
-        orders.plan_id,
-        orders.plan_version,
-        orders.reason as order_reason,
-        plans.model,
-        plans.currency as plan_currency,
-        plans.earn_months,
-        plans.clawback_months,
-        invoices.currency as invoice_currency,
-        {{ local_day('first_payments.first_paid_at', 'plans.timezone') }} as first_paid_on,
-        {{ local_day('movements.effective_at', "coalesce(plans.timezone, 'UTC')") }} as moved_on,
-        {{ local_day('parts.paid_at', "coalesce(plans.timezone, 'UTC')") }} as paid_on,
+        invoice_orders.*,
+        {{ local_day('parts.paid_at', 'invoice_orders.timezone') }} as paid_on,
         {{ to_units('parts.collected_so_far', 3) }} as mills_so_far,
-        {{ to_units('parts.collected_before', 3) }} as mills_before,
-        orders.share_numerator,
-        orders.share_denominator,
-        case
-            when movements.invoice_gross > 0 then {{ to_units('movements.invoice_gross', 3) }} else 1
-        end as gross_mills,
-        {{ to_units('movements.invoice_net', 3) }} as net_mills,
-        {{ to_units('greatest(movements.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
+        {{ to_units('parts.collected_before', 3) }} as mills_before
     from parts
-    inner join movements using (movement_key)
-    inner join invoices using (invoice_id)
-    inner join orders using (invoice_id)
-    left join plans
-        on
-            orders.plan_id = plans.plan_id
-            and orders.plan_version = plans.plan_version
-    left join first_payments on movements.customer_id = first_payments.customer_id
-    left join excluded_nets
-        on
-            movements.invoice_id = excluded_nets.invoice_id
-            and orders.plan_id = excluded_nets.plan_id
-            and orders.plan_version = excluded_nets.plan_version
+    inner join invoice_orders using (invoice_key)
+
+),
+
+placed as (
+
+    select
+        dated.* exclude (timezone),
+        case
+            when effective_at = paid_at then paid_on
+            else {{ local_day('effective_at', 'timezone') }}
+        end as moved_on
+    from dated
 
 ),
 
@@ -166,19 +193,16 @@ joined as (
 decided as (
 
     select
-        joined.*,
-        case when currency <> plan_currency then currency end as converted_from,
+        placed.* exclude (reason),
         case
-            when order_reason is not null then order_reason
-            when currency <> invoice_currency then 'currency_mismatch'
-            when model = 'fixed_fee' then 'fixed_fee_plan'
-            when paid_on >= cast(first_paid_on + earn_months * interval 1 month as date) then 'outside_earn_window'
+            when reason is not null then reason
+            when paid_on >= earns_until then 'outside_earn_window'
             when
-                kind_rank > 1
+                movement_kind <> 'payment'
                 and moved_on >= cast(paid_on + clawback_months * interval 1 month as date)
                 then 'outside_clawback_window'
         end as reason
-    from joined
+    from placed
 
 ),
 
@@ -186,11 +210,8 @@ rated as (
 
     select
         decided.*,
-        case
-            when decided.currency = decided.plan_currency then cast(1 as {{ exact() }})
-            else fx_rates.rate
-        end as fx_rate,
-        case when decided.currency = decided.plan_currency then decided.paid_on else fx_rates.quoted_on end as fx_date
+        case when decided.converted_from is null then cast(1 as {{ exact() }}) else fx_rates.rate end as fx_rate,
+        case when decided.converted_from is null then decided.paid_on else fx_rates.quoted_on end as fx_date
     from decided
     left join fx_rates
         on
@@ -205,31 +226,46 @@ measured as (
 
     select
         rated.*,
-        {{ round_scaled_ratio('mills_so_far * net_mills', 10 ** 9, 'gross_mills') }} as order_net_so_far,
-        {{ round_scaled_ratio('mills_before * net_mills', 10 ** 9, 'gross_mills') }} as order_net_before,
-        {{ round_scaled_ratio('mills_so_far * eligible_mills', 10 ** 9, 'gross_mills') }} as order_base_so_far,
-        {{ round_scaled_ratio('mills_before * eligible_mills', 10 ** 9, 'gross_mills') }} as order_base_before,
+        {{ fine_part('mills_so_far', 'net_mills', 'gross_mills') }} as order_net_so_far,
+        {{ fine_part('mills_before', 'net_mills', 'gross_mills') }} as order_net_before,
         case when converted_from is null then {{ 10 ** 10 }} else {{ to_units('fx_rate', 10) }} end as fx_units
     from rated
+
+),
+
+-- Few plans leave something out, and few orders are shared.
+based as (
+
+    select
+        measured.*,
+        case
+            when eligible_mills = net_mills then order_net_so_far
+            else {{ fine_part('mills_so_far', 'eligible_mills', 'gross_mills') }}
+        end as order_base_so_far,
+        case
+            when eligible_mills = net_mills then order_net_before
+            else {{ fine_part('mills_before', 'eligible_mills', 'gross_mills') }}
+        end as order_base_before
+    from measured
 
 ),
 
 shared as (
 
     select
-        measured.*,
+        based.*,
         {{ round_ratio('order_net_so_far * share_numerator', 'share_denominator') }} as net_fine_so_far,
         {{ round_ratio('order_net_before * share_numerator', 'share_denominator') }} as net_fine_before,
         {{ round_ratio('order_base_so_far * share_numerator', 'share_denominator') }} as base_fine_so_far,
         {{ round_ratio('order_base_before * share_numerator', 'share_denominator') }} as base_fine_before
-    from measured
+    from based
 
 ),
 
 final as (
 
     select
-        {{ row_key() }} as base_key,
+        {{ base_key('movement_key', 'part_number', 'partner_number') }} as base_key,
         movement_key,
         payment_key,
         part_number,

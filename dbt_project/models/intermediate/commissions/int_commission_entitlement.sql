@@ -193,6 +193,16 @@ parts as (
 
 ),
 
+-- Counted before they meet anything else: rows are counted by one thread alone.
+keyed_parts as (
+
+    select
+        {{ row_key() }} as line_key,
+        *
+    from parts
+
+),
+
 -- What takes back is of another movement than the payment that it takes from, where the partner has a base too.
 corrections as (
 
@@ -224,22 +234,22 @@ corrected as (
 originals as (
 
     select
-        parts.base_key,
-        parts.component,
-        parts.slice,
+        keyed_parts.base_key,
+        keyed_parts.component,
+        keyed_parts.slice,
         {{ commission_line_id(
             'movements.movement_kind', 'movements.movement_id', 'movements.movement_id', 'bases.partner_id',
-            'bases.plan_id', 'bases.plan_version', 'parts.component', 'parts.slice'
+            'bases.plan_id', 'bases.plan_version', 'keyed_parts.component', 'keyed_parts.slice'
         ) }} as line_id,
         row_number() over (
-            partition by parts.base_key
+            partition by keyed_parts.base_key
             order by
-                case parts.component when 'percentage' then 1 else 2 end,
-                parts.component,
-                parts.slice
+                case keyed_parts.component when 'percentage' then 1 else 2 end,
+                keyed_parts.component,
+                keyed_parts.slice
         ) as line_number
     from corrected
-    inner join parts using (base_key)
+    inner join keyed_parts using (base_key)
     inner join bases using (base_key)
     inner join movements using (movement_key)
 
@@ -249,18 +259,16 @@ originals as (
 correcting as (
 
     select
-        parts.base_key,
-        parts.component,
-        parts.slice,
+        keyed_parts.line_key,
         corrections.payment_id,
         coalesce(same_slice.line_id, first_line.line_id) as corrects_line_id
     from corrections
-    inner join parts using (base_key)
+    inner join keyed_parts using (base_key)
     left join originals as same_slice
         on
             corrections.original_key = same_slice.base_key
-            and parts.component = same_slice.component
-            and parts.slice = same_slice.slice
+            and keyed_parts.component = same_slice.component
+            and keyed_parts.slice = same_slice.slice
     left join originals as first_line
         on
             corrections.original_key = first_line.base_key
@@ -271,6 +279,7 @@ correcting as (
 cash_lines as (
 
     select
+        keyed_parts.line_key,
         movements.movement_key,
         movements.movement_kind,
         movements.movement_id,
@@ -280,17 +289,20 @@ cash_lines as (
         bases.programme,
         bases.plan_id,
         bases.plan_version,
-        parts.component,
-        parts.slice,
-        parts.tier,
-        parts.rate,
-        parts.base_amount,
-        case when parts.component = 'percentage' then movements.currency else bases.plan_currency end as base_currency,
-        case when parts.component in ('bonus', 'cap') then 1 else bases.share end as share,
-        case when parts.component = 'percentage' then bases.fx_rate else 1 end as fx_rate,
-        case when parts.component = 'percentage' then bases.fx_date else bases.moved_on end as fx_date,
-        parts.exact_e20,
-        parts.amount,
+        keyed_parts.component,
+        keyed_parts.slice,
+        keyed_parts.tier,
+        keyed_parts.rate,
+        keyed_parts.base_amount,
+        case
+            when keyed_parts.component = 'percentage' then movements.currency
+            else bases.plan_currency
+        end as base_currency,
+        case when keyed_parts.component in ('bonus', 'cap') then 1 else bases.share end as share,
+        case when keyed_parts.component = 'percentage' then bases.fx_rate else 1 end as fx_rate,
+        case when keyed_parts.component = 'percentage' then bases.fx_date else bases.moved_on end as fx_date,
+        keyed_parts.exact_e20,
+        keyed_parts.amount,
         bases.plan_currency as currency,
         bases.moved_on,
         bases.paid_on,
@@ -298,14 +310,10 @@ cash_lines as (
         movements.invoice_id,
         movements.deal_id,
         movements.customer_id
-    from parts
+    from keyed_parts
     inner join bases using (base_key)
     inner join movements using (movement_key)
-    left join correcting
-        on
-            parts.base_key = correcting.base_key
-            and parts.component = correcting.component
-            and parts.slice = correcting.slice
+    left join correcting using (line_key)
 
 ),
 
@@ -345,9 +353,19 @@ fee_parts as (
 
 ),
 
+keyed_fee_parts as (
+
+    select
+        -{{ row_key() }} as line_key,
+        *
+    from fee_parts
+
+),
+
 fee_lines as (
 
     select
+        keyed_fee_parts.line_key,
         null as movement_key,
         'deal' as movement_kind,
         fees.deal_id as movement_id,
@@ -357,17 +375,17 @@ fee_lines as (
         fees.programme,
         fees.plan_id,
         fees.plan_version,
-        fee_parts.component,
-        fee_parts.slice,
-        fee_parts.tier,
-        fee_parts.rate,
-        fee_parts.base_amount,
-        fee_parts.base_currency,
-        fee_parts.share,
-        fee_parts.fx_rate,
-        fee_parts.fx_date,
-        fee_parts.exact_e20,
-        fee_parts.amount,
+        keyed_fee_parts.component,
+        keyed_fee_parts.slice,
+        keyed_fee_parts.tier,
+        keyed_fee_parts.rate,
+        keyed_fee_parts.base_amount,
+        keyed_fee_parts.base_currency,
+        keyed_fee_parts.share,
+        keyed_fee_parts.fx_rate,
+        keyed_fee_parts.fx_date,
+        keyed_fee_parts.exact_e20,
+        keyed_fee_parts.amount,
         fees.plan_currency as currency,
         fees.closed_on as moved_on,
         fees.closed_on as paid_on,
@@ -375,7 +393,7 @@ fee_lines as (
         null as invoice_id,
         fees.deal_id,
         fees.customer_id
-    from fee_parts
+    from keyed_fee_parts
     inner join fees using (fee_key)
 
 ),
@@ -402,7 +420,7 @@ identified as (
 final as (
 
     select
-        {{ row_key() }} as line_key,
+        identified.line_key,
         identified.line_id,
         identified.partner_id,
         identified.programme,

@@ -8,10 +8,7 @@ order_partners as (
 
 orders as (
 
-    select
-        *,
-        row_number() over (order by order_kind, order_id) as order_key
-    from {{ ref('int_orders') }}
+    select * from {{ ref('int_orders') }}
 
 ),
 
@@ -39,21 +36,6 @@ credits as (
 
 ),
 
--- Orders have a number here: windows over their kind and id took most of this model's time.
-keyed as (
-
-    select
-        orders.order_key,
-        order_partners.partner_id,
-        order_partners.role,
-        order_partners.given_share,
-        order_partners.role_share,
-        order_partners.bound_by
-    from order_partners
-    inner join orders using (order_kind, order_id)
-
-),
-
 -- Sourcing partners are paid first, then influencing, then assisting ones, as long as there is a share left to pay.
 roles as (
 
@@ -62,7 +44,7 @@ roles as (
         role,
         max(role_share) as role_share,
         case role when 'sourced' then 1 when 'influenced' then 2 else 3 end as role_rank
-    from keyed
+    from order_partners
     group by order_key, role
 
 ),
@@ -83,17 +65,17 @@ paid_roles as (
 shares as (
 
     select
-        keyed.order_key,
-        keyed.partner_id,
-        keyed.bound_by,
+        order_partners.order_key,
+        order_partners.partner_id,
+        order_partners.bound_by,
         cast(
-            sum(case when paid_roles.share_so_far <= 1.0005 then keyed.given_share else 0 end)
+            sum(case when paid_roles.share_so_far <= 1.0005 then order_partners.given_share else 0 end)
             as {{ fraction() }}
         ) as share,
         max(case when paid_roles.role_rank = 1 and paid_roles.share_so_far > 1.0005 then 1 else 0 end) as is_too_much
-    from keyed
+    from order_partners
     inner join paid_roles using (order_key, role)
-    group by keyed.order_key, keyed.partner_id, keyed.bound_by
+    group by order_partners.order_key, order_partners.partner_id, order_partners.bound_by
 
 ),
 
@@ -196,6 +178,15 @@ candidate_partners as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        row_number() over (partition by order_key order by partner_id) as partner_number
+    from candidate_partners
+
+),
+
 -- The plan version of the order's day, in the plan's own time zone. Of several enrolments one pays: a plan in the
 -- order's currency goes first, then the enrolment that began last.
 enrolled as (
@@ -241,9 +232,12 @@ enrolled as (
 final as (
 
     select
+        candidates.order_key,
         orders.order_kind,
         orders.order_id,
+        orders.currency,
         candidates.partner_id,
+        numbered.partner_number,
         candidates.share,
         -- The share as a fraction of whole numbers, so that a third is a third.
         {{ over_common_divisor('candidates.share_units', 'candidates.whole_units') }} as share_numerator,
@@ -262,6 +256,7 @@ final as (
             when enrolled.plan_id is null then 'no_plan_version'
         end as reason
     from candidates
+    inner join numbered using (order_key, partner_id)
     inner join orders using (order_key)
     left join partners using (partner_id)
     left join enrolled

@@ -135,6 +135,7 @@ unpartnered as (
 referred as (
 
     select
+        unpartnered.order_key,
         unpartnered.order_kind,
         unpartnered.order_id,
         customer_leads.partner_id
@@ -145,7 +146,7 @@ referred as (
             and unpartnered.order_at >= customer_leads.created_at
     qualify
         row_number() over (
-            partition by unpartnered.order_kind, unpartnered.order_id
+            partition by unpartnered.order_key
             order by customer_leads.created_at, customer_leads.lead_id
         ) = 1
 
@@ -155,6 +156,7 @@ referred as (
 first_deals as (
 
     select
+        unpartnered.order_key,
         unpartnered.order_kind,
         unpartnered.order_id,
         deals.deal_id
@@ -165,14 +167,11 @@ first_deals as (
             and unpartnered.order_at >= deals.closed_at
             and deals.is_won
     inner join partnered_deals on deals.deal_id = partnered_deals.deal_id
-    left join referred
-        on
-            unpartnered.order_kind = referred.order_kind
-            and unpartnered.order_id = referred.order_id
-    where referred.order_id is null and unpartnered.deal_id is null
+    left join referred using (order_key)
+    where referred.order_key is null and unpartnered.deal_id is null
     qualify
         row_number() over (
-            partition by unpartnered.order_kind, unpartnered.order_id
+            partition by unpartnered.order_key
             order by deals.closed_at, deals.deal_id
         ) = 1
 
@@ -181,6 +180,7 @@ first_deals as (
 assigned as (
 
     select
+        orders.order_key,
         orders.order_kind,
         orders.order_id,
         deal_shares.partner_id,
@@ -193,6 +193,7 @@ assigned as (
     inner join deal_shares using (deal_id)
     union all
     select
+        referred.order_key,
         referred.order_kind,
         referred.order_id,
         referred.partner_id,
@@ -204,6 +205,7 @@ assigned as (
     from referred
     union all
     select
+        first_deals.order_key,
         first_deals.order_kind,
         first_deals.order_id,
         deal_shares.partner_id,
@@ -233,7 +235,8 @@ final as (
         cast(share as {{ fraction() }}) as given_share,
         cast(role_share as {{ fraction() }}) as role_share,
         cast(deal_share as {{ fraction() }}) as deal_share,
-        bound_by
+        bound_by,
+        order_key
     from assigned
 
 )

@@ -12,7 +12,7 @@ deals as (
 
 ),
 
-final as (
+orders as (
 
     select
         'invoice' as order_kind,
@@ -33,6 +33,15 @@ final as (
         closed_at as order_at
     from deals
     where is_won and closed_at is not null
+
+),
+
+final as (
+
+    select
+        *,
+        {{ row_key() }} as order_key
+    from orders
 
 )
 
