@@ -153,7 +153,8 @@ def commissions(work: Path, movements: int) -> Iterator[Cost]:
     home = work / "home"
     measure("write the billing", movements, _write_drop, home / "inbox", movements, PARTNERS)
     yield measure("ingest the billing", movements, _ingest, home)
-    yield measure("entitlement, dbt with its tests", movements, _build_entitlement, home)
+    yield measure("entitlement with its tests, a home's first build", movements, _build_entitlement, home)
+    yield measure("entitlement with its tests, any later build", movements, _build_entitlement, home)
     measure("publish the entitlement", movements, _publish, home)
     measure("post the months before", movements, _pay, home, "monthly", BEFORE)
     yield measure("draft, submit, approve and export a month of them", movements, _pay, home, "monthly", ORDINARY)
