@@ -25,7 +25,7 @@ up: setup ## The same, left running with Airflow's pages open
 	@$(BIN)/python -m partner_warehouse.sandbox.main_job --keep
 
 test: setup lint ## Everything that CI runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 10
 
 slow: setup ## The tests that take long: two hundred kills, the whole sample company, a real Superset
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
