@@ -23,7 +23,8 @@
 
     The newest `updated_at` wins. Among deliveries that are equally new the first one's amounts stay, and the newest
     delivery with those amounts is the valid version; a delivery with other amounts is in conflict. So is one without
-    `updated_at` that comes after one with it. A deletion needs no amount to agree with.
+    `updated_at` that comes after one with it. A deletion needs no amount to agree with, and a record that comes again
+    after it is there again.
 #}
 {% macro standing_by_key(relation, key, amounts) -%}
     select
@@ -42,10 +43,7 @@
     from (
         select
             *,
-            row_number() over (
-                partition by {{ key }}, _agrees
-                order by coalesce(is_deleted, false) desc, _arrival desc
-            ) as _newest_agreeing
+            row_number() over (partition by {{ key }}, _agrees order by _arrival desc) as _newest_agreeing
         from (
             select
                 *,
