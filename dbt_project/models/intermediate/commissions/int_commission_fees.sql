@@ -130,7 +130,8 @@ final as (
         sized.payment_terms_days,
         sized.share,
         sized.currency,
-        sized.amount,
+        -- A deal without an amount has a line without one, which is held until the deal is mended.
+        coalesce(sized.amount, 0) as amount,
         cast(sized.fx_rate as {{ exact() }}) as fx_rate,
         sized.fx_date,
         sized.closed_at,

@@ -90,7 +90,7 @@ causes as (
 
     select
         line_id,
-        'missing_fx_rate' as reason,
+        case when fx_rate is null then 'missing_fx_rate' else 'missing_deal_amount' end as reason,
         1 as priority
     from entitlement
     where amount is null
