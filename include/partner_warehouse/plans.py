@@ -287,6 +287,8 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
     for row in plans:
         if not row["plan_id"]:
             findings.add(row, "plan_id", "is empty; every plan needs an id")
+        if not row["programme"]:
+            findings.add(row, "programme", "is empty; name the partner programme that the plan is of")
         if row.plan in seen:
             findings.add(
                 row, "version", f"plan {row['plan_id']} version {row['version']} is in row {seen[row.plan].number}"
