@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from ledger_publication import line, publish
+from sqlalchemy import select
+
+from partner_warehouse.ledger import schema
+from partner_warehouse.ledger.store import Store
 
 
 def test_a_refund_after_payment_is_taken_from_the_next_payout(settings, approve, balance):
@@ -30,6 +34,39 @@ def test_a_rerated_line_is_adjusted_in_the_next_open_month_and_the_closed_one_st
     approve("2026-04")
     assert balance("2026-03") == ("0.00", "1450.00", "0.00", "1450.00", "0.00")
     assert balance("2026-04") == ("0.00", "0.00", "-550.00", "0.00", "-550.00")
+    assert service.verify() == []
+
+
+def test_a_movement_that_a_late_record_moved_to_another_tier_is_adjusted_and_not_earned_again(
+    settings, service, approve, balance
+):
+    """800 at 10 % were posted; 500 before them come late, so that the 800 are in the tier of 20 %: 160, and 50."""
+    publish(settings, [line("one", "80.00", "2026-03-20", movement_id="m", tier="1")])
+    approve("2026-03")
+    publish(
+        settings,
+        [
+            line("two", "160.00", "2026-03-20", movement_id="m", tier="2"),
+            line("late", "50.00", "2026-03-05", movement_id="n", tier="1"),
+        ],
+    )
+    approve("2026-04")
+    assert balance("2026-04") == ("0.00", "50.00", "80.00", "130.00", "0.00")
+    with Store(settings).reading() as connection:
+        lines = schema.payout_lines.c
+        corrected = dict(connection.execute(select(lines.line_id, lines.corrects_line_id)).tuples().all())
+    assert (corrected["two"], corrected["late"]) == ("one", None)
+    # A third slice, while the second stays as it is: the movement was posted before.
+    publish(
+        settings,
+        [
+            line("two", "160.00", "2026-03-20", movement_id="m", tier="2"),
+            line("three", "40.00", "2026-03-20", movement_id="m", tier="3"),
+            line("late", "50.00", "2026-03-05", movement_id="n", tier="1"),
+        ],
+    )
+    approve("2026-05")
+    assert balance("2026-05") == ("0.00", "0.00", "40.00", "40.00", "0.00")
     assert service.verify() == []
 
 

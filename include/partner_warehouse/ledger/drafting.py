@@ -210,7 +210,10 @@ def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, peri
 
 
 def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
-    """`lines`: a first posting keeps the entitlement's id; an adjustment has its own and names what it corrects."""
+    """`lines`: a first posting keeps the entitlement's id; an adjustment has its own and names what it corrects.
+
+    So does a first posting for a movement that was posted before, as the slice of a tier that it was moved to later.
+    """
     frozen = [name for name in LINE_COLUMNS if name not in _DECIDED]
     described = ", ".join(f"CASE WHEN decided.is_due THEN due.{name} ELSE was.{name} END AS {name}" for name in frozen)
     listed = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in LINE_COLUMNS.items())
@@ -232,6 +235,34 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
             FROM changes
             LEFT JOIN ever_posted USING (commission_line_id)
         ),
+        -- A movement that was posted before and is priced anew may have lines that it did not have: they correct it.
+        first_lines AS (
+            SELECT due.line_id, due.component, due.movement_kind, due.movement_id, due.partner_id, due.currency
+            FROM decided
+            INNER JOIN due
+                ON decided.commission_line_id = due.line_id
+                AND decided.partner_id = due.partner_id AND decided.currency = due.currency
+            WHERE decided.is_first AND due.corrects_line_id IS NULL
+        ),
+        posted_movements AS (
+            SELECT live.component, live.movement_kind, live.movement_id, posted.partner_id, posted.currency,
+                posted.commission_line_id
+            FROM live
+            INNER JOIN posted ON live.line_id = posted.commission_line_id
+            WHERE live.movement_id IN (SELECT movement_id FROM first_lines)
+            UNION ALL
+            SELECT component, movement_kind, movement_id, partner_id, currency, commission_line_id
+            FROM first_postings
+        ),
+        revised AS (
+            SELECT first_lines.line_id, posted_movements.commission_line_id
+            FROM first_lines
+            INNER JOIN posted_movements USING (movement_kind, movement_id, partner_id, currency)
+            QUALIFY row_number() OVER (
+                PARTITION BY first_lines.line_id
+                ORDER BY first_lines.component = posted_movements.component DESC, posted_movements.commission_line_id
+            ) = 1
+        ),
         described AS (
             SELECT
                 decided.commission_line_id,
@@ -244,13 +275,16 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
                         chr(31), $period, decided.commission_line_id, decided.partner_id, decided.currency
                     )), 32)
                 END AS line_id,
-                CASE WHEN decided.is_first THEN due.corrects_line_id ELSE decided.commission_line_id END
-                    AS corrects_line_id,
+                CASE
+                    WHEN decided.is_first THEN coalesce(due.corrects_line_id, revised.commission_line_id)
+                    ELSE decided.commission_line_id
+                END AS corrects_line_id,
                 {described}
             FROM decided
             LEFT JOIN due
                 ON decided.commission_line_id = due.line_id
                 AND decided.partner_id = due.partner_id AND decided.currency = due.currency
+            LEFT JOIN revised ON decided.commission_line_id = revised.line_id AND decided.is_first
             LEFT JOIN first_postings AS was
                 ON decided.commission_line_id = was.commission_line_id
                 AND decided.partner_id = was.partner_id AND decided.currency = was.currency
