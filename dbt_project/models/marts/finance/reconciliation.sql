@@ -76,11 +76,11 @@ final as (
     select
         billed.month,
         billed.currency,
-        cast(billed.billed as {{ money() }}) as billed,
-        cast(billed.commissionable as {{ money() }}) as commissionable,
-        cast(coalesce(excluded.excluded, 0) as {{ money() }}) as excluded,
+        cast(billed.billed as {{ money_total() }}) as billed,
+        cast(billed.commissionable as {{ money_total() }}) as commissionable,
+        cast(coalesce(excluded.excluded, 0) as {{ money_total() }}) as excluded,
         cast(
-            billed.billed - billed.commissionable - coalesce(excluded.excluded, 0) as {{ money() }}
+            billed.billed - billed.commissionable - coalesce(excluded.excluded, 0) as {{ money_total() }}
         ) as difference
     from billed
     left join excluded using (month, currency)
