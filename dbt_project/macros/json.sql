@@ -54,3 +54,10 @@
         lambda element: try_cast(json_extract_string(element, '$.{{ field }}') as bigint)
     )) as bigint)
 {%- endmacro %}
+
+{# The different texts of a group, in their order, as a JSON array. #}
+{% macro texts_as_json(column) -%} {{ return(adapter.dispatch('texts_as_json')(column)) }} {%- endmacro %}
+{% macro default__texts_as_json(column) -%} to_json(array_sort(collect_set({{ column }}))) {%- endmacro %}
+{% macro duckdb__texts_as_json(column) -%}
+    cast(to_json(list(distinct {{ column }} order by {{ column }})) as varchar)
+{%- endmacro %}

@@ -230,3 +230,5 @@ def test_what_is_set_aside_is_said_after_every_run_and_in_the_status(run, refres
     monkeypatch.setattr(pipeline, "run", lambda *_, **__: None)
     assert run("run")[::2] == (0, said)
     assert said in run("status")[1]
+    told = run("explain", "--movement", "pm_1")[1]
+    assert "files payments in payments/b.csv, line 2, is set aside: amount: 400.000 USD stays." in told

@@ -139,6 +139,16 @@ def test_a_missing_payout_is_in_the_view(published: duckdb.DuckDBPyConnection) -
     assert "held (partner_suspended)" in found[0][2]
 
 
+def test_a_missing_payout_names_the_payment_and_the_reason(company: Company) -> None:
+    """Ordered after the partner's end: there is no line to ask for, so the partner and its month must tell."""
+    found = explain(company.settings, partner="v15-terminated-P1", period="2026-06")
+    assert any(
+        "500.000 USD of payment v15-terminated-p2 earn nothing: partner_terminated." in said for said in found.summary
+    )
+    other = explain(company.settings, partner="holds-P2", period="2026-06")
+    assert not any("v15-terminated-p2" in said for said in other.summary)
+
+
 def test_a_payout_is_explained_by_the_plans_that_were_in_force(company: Company) -> None:
     """Its own plan files, pinned by its approval, although they were edited since."""
     assert company.settings.plans is not None

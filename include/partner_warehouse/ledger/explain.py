@@ -25,6 +25,7 @@ _TABLES = (
     ("finance", "commission_lines"),
     ("finance", "exclusions"),
     ("partners", "dim_partner"),
+    ("ops", "quarantine"),
 )
 
 
@@ -127,15 +128,18 @@ class _Published:
         excluded = self._rows("exclusions", "movement_id = ?", [movement_id])
         live = self._rows("commission_lines", "movement_id = ?", [movement_id])
         posted = self._rows("approved_payout_lines", "movement_id = ?", [movement_id])
-        if not excluded.rows and not live.rows and not posted.rows:
+        aside = self._rows("quarantine", "record_key = ?", [movement_id])
+        if not excluded.rows and not live.rows and not posted.rows and not aside.rows:
             raise BadInputError(
-                f"movement {movement_id}: neither a commission line nor an exclusion is published for it"
+                f"movement {movement_id}: neither a commission line nor an exclusion is published for it, and no "
+                "record of this id was set aside"
             )
         summary = [
             f"{row['amount']} {row['currency']} of it earn nothing: {row['reason']}." for row in _records(excluded)
         ]
         summary += [_line_sentence(row) for row in _records(live)]
-        return Explanation(tuple(summary), (excluded, live, posted, *self._plan_sections(live)))
+        summary += [_aside_sentence(row) for row in _records(aside)]
+        return Explanation(tuple(summary), (excluded, live, posted, aside, *self._plan_sections(live)))
 
     def partner(self, partner_id: str, month: Period) -> Explanation:
         payouts = self._rows("approved_payouts", "partner_id = ? AND period = ?", [partner_id, str(month)])
@@ -154,9 +158,25 @@ class _Published:
         if not payouts.rows:
             summary.append(f"{partner_id} has no approved payout in {month}.")
         summary += [_waiting_sentence(row, month) for row in waiting]
-        if not live.rows and not posted.rows:
-            summary.append("No commission line of this partner is published: look among finance.exclusions.")
-        return Explanation(tuple(summary), (payouts, posted, open_lines, *self._origin(posted)))
+        excluded = self._kept_from(partner_id, month)
+        summary += [
+            f"{row['amount']} {row['currency']} of {row['movement_kind']} {row['movement_id']} earn nothing: "
+            f"{row['reason']}."
+            for row in _records(excluded)
+        ]
+        if not live.rows and not posted.rows and not excluded.rows:
+            summary.append(
+                f"No commission line of this partner is published, and none of its orders is excluded in {month}: look "
+                "for the payment, its invoice and its deal in finance.exclusions and ops.quarantine."
+            )
+        return Explanation(tuple(summary), (payouts, posted, open_lines, excluded, *self._origin(posted)))
+
+    def _kept_from(self, partner_id: str, month: Period) -> Section:
+        """What a reason kept the partner from earning on in the month; a publication of before may not know whom."""
+        if "partner_ids" not in self._columns["exclusions"]:
+            return Section(self._names["exclusions"], (), ())
+        concerns = "list_contains(from_json(partner_ids, '[\"VARCHAR\"]'), ?)"
+        return self._rows("exclusions", f"month = CAST(? AS DATE) AND {concerns}", [f"{month}-01", partner_id])
 
     def _is_known(self, partner_id: str) -> bool:
         """Whether the partner is published, or was ever paid."""
@@ -224,6 +244,15 @@ def _records(section: Section) -> list[dict[str, Any]]:
 
 def _values(section: Section, column: str) -> list[Any]:
     return [record[column] for record in _records(section)] if column in section.columns else []
+
+
+def _aside_sentence(row: dict[str, Any]) -> str:
+    """Why a record does not count, or what is odd about it."""
+    fate = "is set aside" if row["disposition"] == "set_aside" else "counts, although"
+    return (
+        f"The record of {row['source']} {row['object']} in {row['file']}, line {row['line']}, {fate}: "
+        f"{row['field']}: {row['reason']}."
+    )
 
 
 def _line_sentence(row: dict[str, Any]) -> str:

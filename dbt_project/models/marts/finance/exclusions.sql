@@ -13,6 +13,29 @@ movements as (
 
 ),
 
+-- Whom a reason kept from earning; what is tax, paid from credit or nobody's concerns no partner.
+kept_back as (
+
+    select
+        movement_key,
+        partner_id,
+        case when is_without_rate then 'missing_fx_rate' else reason end as reason
+    from {{ ref('int_commission_bases') }}
+    where reason is not null or is_without_rate
+
+),
+
+concerned as (
+
+    select
+        movement_key,
+        reason,
+        {{ texts_as_json('partner_id') }} as partner_ids
+    from kept_back
+    group by movement_key, reason
+
+),
+
 parameters as (
 
     select * from {{ ref('stg_run__parameters') }}
@@ -27,9 +50,11 @@ final as (
         buckets.reason,
         cast(sum(buckets.amount) as {{ money() }}) as amount,
         coalesce(movements.currency, 'XXX') as currency,
-        cast(date_trunc('month', {{ local_day('movements.occurred_at', 'parameters.timezone') }}) as date) as month
+        cast(date_trunc('month', {{ local_day('movements.occurred_at', 'parameters.timezone') }}) as date) as month,
+        concerned.partner_ids
     from buckets
     inner join movements using (movement_key)
+    left join concerned using (movement_key, reason)
     cross join parameters
     group by
         movements.movement_kind,
@@ -37,7 +62,8 @@ final as (
         buckets.reason,
         movements.currency,
         movements.occurred_at,
-        parameters.timezone
+        parameters.timezone,
+        concerned.partner_ids
     having sum(buckets.amount) <> 0
 
 )
