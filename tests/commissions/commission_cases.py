@@ -80,7 +80,7 @@ def build_commissions(settings: Settings, as_of: datetime = AS_OF) -> None:
     """From the inbox to the tables of finance, with all their tests."""
     ingest_source("files", settings)
     prepare(settings, as_of=as_of)
-    build("marts", settings, select="+path:models/marts/finance")
+    build("marts", settings, select="+path:models/marts/finance +credits +partner_roles")
 
 
 def publish(settings: Settings, target: Path) -> None:

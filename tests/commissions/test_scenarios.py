@@ -149,6 +149,21 @@ def test_a_missing_payout_names_the_payment_and_the_reason(company: Company) -> 
     assert not any("v15-terminated-p2" in said for said in other.summary)
 
 
+def test_a_share_is_explained_by_what_it_was_taken_from(company: Company) -> None:
+    """By the credits of the touches where the plan pays by an attribution model; always by the deal's own partners."""
+    found = explain(company.settings, payout="PO-2026-03-credited-by-model-P1-USD")
+    (credits,) = (section for section in found.sections if section.title == "attribution.credits")
+    rows = [dict(zip(credits.columns, row, strict=True)) for row in credits.rows]
+    assert {(row["conversion_id"], row["model"]) for row in rows} == {("credited-by-model-D1", "linear")}
+    own = sum(row["credit"] for row in rows if row["partner_id"] == "credited-by-model-P1")
+    assert (own, sum(row["credit"] for row in rows)) == (Decimal("0.5"), 1)
+    found = explain(company.settings, payout="PO-2026-03-v17-cap-P1-USD")
+    titles = [section.title for section in found.sections]
+    assert "attribution.credits" not in titles
+    roles = found.sections[titles.index("attribution.partner_roles")]
+    assert {dict(zip(roles.columns, row, strict=True))["partner_id"] for row in roles.rows} == {"v17-cap-P1"}
+
+
 def test_a_payout_is_explained_by_the_plans_that_were_in_force(company: Company) -> None:
     """Its own plan files, pinned by its approval, although they were edited since."""
     assert company.settings.plans is not None

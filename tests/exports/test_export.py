@@ -18,10 +18,11 @@ from lxml import etree
 
 from partner_warehouse.errors import BadInputError, NotAllowedError, PartnerWarehouseError
 from partner_warehouse.exports import bank_files, export, files, pain001
+from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.ledger.payouts import PayoutService
 
 ISO = {"p": "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"}
-APPROVED = {"EUR": "1350.000", "JPY": "125000.000", "USD": "348.070"}
+APPROVED = {"EUR": "1350.00", "JPY": "125000", "USD": "348.07"}
 
 
 def rows(path):
@@ -59,6 +60,7 @@ def test_every_file_ties_with_what_was_approved(approved, vault_path, directory)
 
     billed = defaultdict(Decimal)
     for bill in rows(directory / "bills.csv"):
+        assert bill["amount"] == f"{in_minor_units(Decimal(bill['amount']), bill['currency']):f}"
         billed[bill["currency"]] += Decimal(bill["amount"])
     document = iso(directory)
     paid = defaultdict(Decimal)
@@ -222,8 +224,8 @@ def test_the_journal_balances_per_period_and_currency_and_the_payment_follows(ap
     of_owing = [
         (line["kind"], line["account_code"], line["debit"]) for line in lines if line["partner_id"] == "p-owing"
     ]
-    assert ("accrual", "2150", "20.000") in of_owing
-    assert ("clawback", "1250", "20.000") in of_owing
+    assert ("accrual", "2150", "20.00") in of_owing
+    assert ("clawback", "1250", "20.00") in of_owing
     assert {line["posting_date"] for line in lines if line["kind"] == "accrual"} == {"2026-03-31"}
     assert {line["posting_date"] for line in lines if line["kind"] == "release"} == {"2026-04-02"}
     paid = {(line["kind"], line["account_code"]) for line in rows(directory / "journal-payment.csv")}

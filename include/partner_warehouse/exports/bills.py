@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from partner_warehouse.exports.cells import csv_bytes
+from partner_warehouse.exports.currencies import in_minor_units
 
 COLUMNS = ("bill_number", "vendor", "period", "currency", "amount", "memo")
 
@@ -26,6 +27,6 @@ def _bill(period: str, payout: Mapping[str, Any]) -> dict[str, Any]:
         "vendor": payout["partner_id"],
         "period": period,
         "currency": payout["currency"],
-        "amount": payout["payable"],
+        "amount": in_minor_units(payout["payable"], payout["currency"]),
         "memo": f"Partner commission {period}",
     }

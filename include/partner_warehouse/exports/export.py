@@ -30,6 +30,7 @@ from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.exports import bank_files, bills, general_ledger
 from partner_warehouse.exports.bank_files import Approval, Ordered
 from partner_warehouse.exports.cells import csv_bytes
+from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.exports.files import digest, release, stage, sync_directory
 from partner_warehouse.ledger import schema
 from partner_warehouse.ledger.events import Event
@@ -98,7 +99,10 @@ def prepare(connection: Connection, settings: Settings, approved: Event, now: da
     _refuse_untied(approved.period, payable, ordered, journal)
     contents = {
         "bills.csv": bills.write(approved.period, payable),
-        EXCEPTIONS: csv_bytes(_EXCEPTION_COLUMNS, ordered.exceptions),
+        EXCEPTIONS: csv_bytes(
+            _EXCEPTION_COLUMNS,
+            [{**row, "amount": in_minor_units(row["amount"], row["currency"])} for row in ordered.exceptions],
+        ),
         "journal.csv": general_ledger.write(
             [entry for entry in journal if not general_ledger.is_payment(entry)], period, settings
         ),
@@ -159,7 +163,7 @@ def _row_count(content: bytes) -> int:
 
 
 def _texts(sums: Mapping[str, Decimal]) -> dict[str, str]:
-    return {currency: f"{amount:f}" for currency, amount in sums.items()}
+    return {currency: f"{in_minor_units(amount, currency):f}" for currency, amount in sums.items()}
 
 
 def _control(

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.exports.cells import csv_bytes
+from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.schema import ACCOUNTS
 from partner_warehouse.settings import Settings
@@ -79,6 +80,7 @@ def write(entries: Iterable[Mapping[str, Any]], period: Period, settings: Settin
         kind, description = _KINDS[entry["entry_id"].rpartition("/")[2]]
         day = period.last_day if kind in {"accrual", "clawback"} else _day(entry, settings)
         sides = (("debit", entry["debit_account"]), ("credit", entry["credit_account"]))
+        amount = in_minor_units(entry["amount"], entry["currency"])
         for number, (side, account) in enumerate(sides, start=1):
             code, name = codes[account]
             rows.append(
@@ -90,8 +92,8 @@ def write(entries: Iterable[Mapping[str, Any]], period: Period, settings: Settin
                     "account_code": code,
                     "account_name": name,
                     "currency": entry["currency"],
-                    "debit": entry["amount"] if side == "debit" else None,
-                    "credit": entry["amount"] if side == "credit" else None,
+                    "debit": amount if side == "debit" else None,
+                    "credit": amount if side == "credit" else None,
                     "partner_id": entry["partner_id"],
                     "payout_id": entry["payout_id"],
                     "kind": kind,

@@ -24,6 +24,8 @@ _TABLES = (
     ("finance", "approved_payout_lines"),
     ("finance", "commission_lines"),
     ("finance", "exclusions"),
+    ("attribution", "partner_roles"),
+    ("attribution", "credits"),
     ("partners", "dim_partner"),
     ("ops", "quarantine"),
 )
@@ -139,7 +141,7 @@ class _Published:
         ]
         summary += [_line_sentence(row) for row in _records(live)]
         summary += [_aside_sentence(row) for row in _records(aside)]
-        return Explanation(tuple(summary), (excluded, live, posted, aside, *self._plan_sections(live)))
+        return Explanation(tuple(summary), (excluded, live, posted, aside, *self._shares_and_plans(live, live)))
 
     def partner(self, partner_id: str, month: Period) -> Explanation:
         payouts = self._rows("approved_payouts", "partner_id = ? AND period = ?", [partner_id, str(month)])
@@ -199,7 +201,27 @@ class _Published:
         marks = ", ".join("?" * len(movements))
         live = self._rows("commission_lines", f"movement_id IN ({marks})", movements)
         excluded = self._rows("exclusions", f"movement_id IN ({marks})", movements)
-        return (live, excluded, *self._plan_sections(lines))
+        return (live, excluded, *self._shares_and_plans(lines, live))
+
+    def _shares_and_plans(self, lines: Section, live: Section) -> tuple[Section, ...]:
+        """Why the partners of the live lines' deals have the shares that they have, and the plans' rows of the lines.
+
+        A deal's partners are what its records make them. Where a plan pays by an attribution model, the credits of its
+        touches decide as well.
+        """
+        terms = self._plan_sections(lines)
+        deals = sorted({str(value) for value in _values(live, "deal_id") if value is not None})
+        if not deals:
+            return terms
+        marks = ", ".join("?" * len(deals))
+        shares = [self._rows("partner_roles", f"deal_id IN ({marks})", deals)]
+        named = {str(model) for section in terms for model in _values(section, "crediting_model") if model}
+        if models := sorted(named - {"deal_partners"}):
+            wanted = ", ".join("?" * len(models))
+            shares.append(
+                self._rows("credits", f"conversion_id IN ({marks}) AND model IN ({wanted})", [*deals, *models])
+            )
+        return (*shares, *terms)
 
     def _plan_sections(self, lines: Section) -> tuple[Section, ...]:
         """The rows of the plan files that decided the lines: those pinned by their period, else those of the build."""

@@ -125,8 +125,13 @@ split as (
         partner_id,
         bound_by,
         is_too_much,
-        share_units,
-        whole_units,
+        -- What is shared beyond a whole earns nothing; the first partner stands for all of it in the exclusions.
+        case
+            when is_too_much = 0 then share_units
+            when row_number() over (partition by order_key order by partner_id) = 1 then 1
+            else 0
+        end as share_units,
+        case when is_too_much = 0 then whole_units else 1 end as whole_units,
         cast(
             share
             + case
