@@ -155,7 +155,7 @@ final as (
             when entitlement.payable_on > {{ local_day('parameters.as_of', 'plans.timezone') }} then 'scheduled'
             else 'payable'
         end as status,
-        case when posted.amount is null or posted.amount <> entitlement.amount then held.reason end as hold_reason
+        case when posted.amount = entitlement.amount then null else held.reason end as hold_reason
     from entitlement
     cross join parameters
     inner join plans
