@@ -140,6 +140,25 @@ def test_a_held_line_waits_and_a_posted_one_stays_when_it_is_held(settings, appr
     assert balance("2026-05") == ("0.00", "0.00", "-54.16", "0.00", "-54.16")
 
 
+def test_what_was_posted_stands_while_its_movement_is_unpriced_or_held_in_another_tier(
+    settings, service, approve, balance
+):
+    """The line's id names its slice: without a rate it is in none, and a late record moves one that is held."""
+    other = line("other", "9.00", "2026-03-06")
+    publish(settings, [line("first", "5.00", "2026-03-05", movement_id="m"), other])
+    approve("2026-03")
+    publish(settings, [line("unpriced", None, "2026-03-05", movement_id="m", status="held")])
+    approve("2026-04")
+    assert balance("2026-04") == ("0.00", "0.00", "-9.00", "0.00", "-9.00")
+    publish(settings, [line("second", "12.00", "2026-03-05", movement_id="m", status="held"), other])
+    approve("2026-05")
+    assert balance("2026-05") == ("-9.00", "0.00", "9.00", "0.00", "0.00")
+    publish(settings, [line("second", "12.00", "2026-03-05", movement_id="m"), other])
+    approve("2026-06")
+    assert balance("2026-06") == ("0.00", "0.00", "7.00", "7.00", "0.00")
+    assert service.verify() == []
+
+
 def test_a_loss_under_a_cap_is_the_difference_of_the_capped_totals(settings, approve, balance):
     publish(settings, [line("a", "450.00", "2026-03-05"), line("b", "50.00", "2026-03-06")])
     approve("2026-03")

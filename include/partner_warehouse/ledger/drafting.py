@@ -102,6 +102,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     bulk.load(connection, _posted_sums(period), duck, "posted")
     _find_changes(duck)
     _read_reversed(duck, connection, period)
+    _keep_slices_of_untouched(duck)
     bulk.load(connection, _balances(period), duck, "balances")
     plan_files = PlanFiles(settings, basis(duck).plans_hash)
     read_minimums(duck, plan_files.directory(), [period])
@@ -207,6 +208,30 @@ def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, peri
         chosen = statement.where(schema.payout_lines.c.commission_line_id.in_(wanted))
         bulk.load(connection, chosen, duck, "reversed_chunk")
         duck.execute("INSERT INTO reversed FROM reversed_chunk")
+
+
+def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
+    """What was posted for a movement stands while its line is held or without an amount, under whichever id.
+
+    A line without a rate of exchange is in no tier, and one that is held may be in another tier or version of the plan
+    than it was posted in: its id, which names them, is not the posted one's.
+    """
+    duck.execute(
+        """
+        DELETE FROM changes
+        USING reversed, live
+        WHERE NOT changes.is_due
+            AND live.untouched
+            AND changes.commission_line_id = reversed.commission_line_id
+            AND changes.partner_id = reversed.partner_id
+            AND changes.currency = reversed.currency
+            AND reversed.movement_id = live.movement_id
+            AND reversed.movement_kind = live.movement_kind
+            AND reversed.partner_id = live.partner_id
+            AND reversed.plan_id = live.plan_id
+            AND reversed.component = live.component
+        """
+    )
 
 
 def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
