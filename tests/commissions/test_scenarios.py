@@ -152,8 +152,8 @@ def test_a_missing_payout_names_the_payment_and_the_reason(company: Company) -> 
 def test_a_share_is_explained_by_what_it_was_taken_from(company: Company) -> None:
     """By the credits of the touches where the plan pays by an attribution model; always by the deal's own partners."""
     found = explain(company.settings, payout="PO-2026-03-credited-by-model-P1-USD")
-    (credits,) = (section for section in found.sections if section.title == "attribution.credits")
-    rows = [dict(zip(credits.columns, row, strict=True)) for row in credits.rows]
+    (told,) = (section for section in found.sections if section.title == "attribution.credits")
+    rows = [dict(zip(told.columns, row, strict=True)) for row in told.rows]
     assert {(row["conversion_id"], row["model"]) for row in rows} == {("credited-by-model-D1", "linear")}
     own = sum(row["credit"] for row in rows if row["partner_id"] == "credited-by-model-P1")
     assert (own, sum(row["credit"] for row in rows)) == (Decimal("0.5"), 1)
