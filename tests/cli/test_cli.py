@@ -146,9 +146,9 @@ def test_the_bill_file_ties_with_its_control_totals(run, approved, home):
     directory = home / "exports" / "2026-03"
     bills = list(csv.DictReader((directory / "bills.csv").open(newline="")))
     control = json.loads((directory / "control.json").read_text())
-    assert [bill["amount"] for bill in bills] == ["7.000", "100.000"]
+    assert [bill["amount"] for bill in bills] == ["7.00", "100.00"]
     assert bills[0]["vendor"].startswith("'=")
-    assert (control["rows"], control["totals"]) == (2, {"USD": "107.000"})
+    assert (control["rows"], control["totals"]) == (2, {"USD": "107.00"})
 
 
 def test_what_is_in_no_bank_file_is_2_after_the_others_were_exported(run, approved, home, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from typing import Any
 
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.exports.cells import csv_bytes
+from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.exports.export import directory_of
 from partner_warehouse.exports.files import digest, release, stage, sync_directory
 from partner_warehouse.exports.statement_data import Statement, read
@@ -144,7 +145,7 @@ def _write_some(task: _Task) -> list[dict[str, Any]]:
                 "partner_name": statement.partner_name,
                 "payout_id": account.payout["payout_id"],
                 "currency": account.currency,
-                **{amount: account.payout[amount] for amount in _AMOUNTS},
+                **{amount: in_minor_units(account.payout[amount], account.currency) for amount in _AMOUNTS},
                 "line_count": len(account.lines),
                 "html": f"statements/{name}.html",
                 "html_sha256": digest(page),
@@ -185,7 +186,7 @@ def _write_index(settings: Settings, period: str, rows: list[dict[str, Any]]) ->
         "rows": len(rows),
         "statements": len({row["partner_id"] for row in rows}),
         "lines": lines,
-        "totals": {currency: f"{amount:f}" for currency, amount in totals.items() if amount},
+        "totals": {name: f"{in_minor_units(amount, name):f}" for name, amount in totals.items() if amount},
         "sha256": digest(index),
     }
     for name, content in ((INDEX, index), (CONTROL, (json.dumps(control, indent=2) + "\n").encode())):
