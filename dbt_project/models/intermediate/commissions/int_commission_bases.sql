@@ -128,6 +128,7 @@ invoice_orders as (
         orders.plan_id,
         orders.plan_version,
         plans.currency as plan_currency,
+        plans.earn_months,
         plans.clawback_months,
         coalesce(plans.timezone, 'UTC') as timezone,
         case when billed.currency <> plans.currency then billed.currency end as converted_from,
@@ -137,10 +138,6 @@ invoice_orders as (
             when plans.model = 'fixed_fee' then 'fixed_fee_plan'
         end as reason,
         {{ local_day('first_payments.first_paid_at', 'plans.timezone') }} as first_paid_on,
-        cast(
-            {{ local_day('first_payments.first_paid_at', 'plans.timezone') }}
-            + plans.earn_months * interval 1 month as date
-        ) as earns_until,
         case when billed.invoice_gross > 0 then {{ to_units('billed.invoice_gross', 3) }} else 1 end as gross_mills,
         {{ to_units('billed.invoice_net', 3) }} as net_mills,
         {{ to_units('greatest(billed.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
@@ -196,7 +193,7 @@ decided as (
         placed.* exclude (reason),
         case
             when reason is not null then reason
-            when paid_on >= earns_until then 'outside_earn_window'
+            when paid_on >= cast(first_paid_on + earn_months * interval 1 month as date) then 'outside_earn_window'
             when
                 movement_kind <> 'payment'
                 and moved_on >= cast(paid_on + clawback_months * interval 1 month as date)
@@ -210,8 +207,14 @@ rated as (
 
     select
         decided.*,
-        case when decided.converted_from is null then cast(1 as {{ exact() }}) else fx_rates.rate end as fx_rate,
-        case when decided.converted_from is null then decided.paid_on else fx_rates.quoted_on end as fx_date
+        case
+            when decided.plan_currency is not null and decided.converted_from is null then cast(1 as {{ exact() }})
+            else fx_rates.rate
+        end as fx_rate,
+        case
+            when decided.plan_currency is not null and decided.converted_from is null then decided.paid_on
+            else fx_rates.quoted_on
+        end as fx_date
     from decided
     left join fx_rates
         on
