@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import duckdb
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -52,6 +53,38 @@ def test_no_row_can_be_changed_or_removed(posted, table):
 def test_sqlite_refuses_replacement_on_a_connection_of_anyone(posted):
     with sqlite3.connect(posted.url.database) as stranger, pytest.raises(sqlite3.DatabaseError, match="append-only"):
         stranger.execute("REPLACE INTO payouts SELECT * FROM payouts")
+
+
+def test_what_is_there_is_refused_by_its_key_and_the_guard_stays(settings, posted):
+    lines = schema.payout_lines
+    columns = ", ".join(column.name for column in lines.columns)
+    with store.Store(settings).writing() as connection, duckdb.connect() as duck:
+        bulk.load(connection, select(lines), duck, "lines")
+        with pytest.raises((DBAPIError, psycopg.IntegrityError)), connection.begin_nested():
+            bulk.append(connection, lines, duck, f"SELECT {columns} FROM lines")
+    if posted.dialect.name == "sqlite":
+        with pytest.raises(DBAPIError, match="append-only"), posted.begin() as connection:
+            connection.execute(text("REPLACE INTO payout_lines SELECT * FROM payout_lines"))
+
+
+def test_what_is_loaded_is_what_the_transaction_sees(settings, posted):
+    ledger, journaled = store.Store(settings), select(schema.journal)
+
+    def loaded(connection, duck):
+        bulk.load(connection, journaled, duck, "journaled")
+        return duck.execute("SELECT * FROM journaled ORDER BY entry_id").fetchall()
+
+    with ledger.reading() as reader, duckdb.connect() as duck:
+        before = loaded(reader, duck)
+        with ledger.writing() as writer:
+            assert loaded(writer, duck) == before
+            row = writer.execute(journaled).mappings().first()
+            writer.execute(insert(schema.journal), [dict(row) | {"entry_id": "another"}])
+            own = loaded(writer, duck)
+            assert len(own) == len(before) + 1
+        assert loaded(reader, duck) == before
+    with ledger.writing() as writer, duckdb.connect() as duck:
+        assert loaded(writer, duck) == own
 
 
 def test_no_amount_is_ever_a_floating_point_number(posted):
@@ -168,7 +201,17 @@ def test_an_amount_reads_back_as_it_was_bound(settings):
             assert bound == Decimal(value)
 
 
-@pytest.mark.parametrize("amount", ["-0.0000000001", "1.0832000001", "-99999999.9999999999", "123456789012345678.9"])
+WIDE = ["-0.0000000001", "1.0832000001", "-99999999.9999999999", "99999999.9999999999", "123456789012345678.9"]
+
+
+@pytest.mark.parametrize("amount", WIDE)
+def test_a_wide_amount_has_the_text_that_the_engine_gives_it(amount):
+    wide = f"CAST('{amount}' AS DECIMAL(28, 10))"
+    (row,) = duckdb.sql(f"SELECT {bulk.text_of_decimal(wide, 28, 10)}, CAST({wide} AS VARCHAR)").fetchall()
+    assert row[0] == row[1]
+
+
+@pytest.mark.parametrize("amount", WIDE)
 def test_a_wide_amount_reaches_the_engine_as_it_was_stored(settings, amount):
     bound = literal(Decimal(amount), type_=schema.payout_lines.c.fx_rate.type).label("fx_rate")
     with store.Store(settings).reading() as connection, duckdb.connect() as duck:

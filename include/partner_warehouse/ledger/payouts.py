@@ -626,12 +626,13 @@ def _post(connection: Connection, submitted: Event, approved_by: str, at: dateti
         connection.execute(insert(schema.payouts), rows)
     names = [column.name for column in schema.payout_lines.columns]
     drafted = schema.draft_lines
-    connection.execute(
-        insert(schema.payout_lines).from_select(
-            names,
-            select(*(drafted.c[name] for name in names))
-            .where(_of_version(drafted, submitted))
-            .order_by(literal_column("line_id")),
+    with bulk.copying_into(connection, schema.payout_lines):
+        connection.execute(
+            insert(schema.payout_lines).from_select(
+                names,
+                select(*(drafted.c[name] for name in names))
+                .where(_of_version(drafted, submitted))
+                .order_by(literal_column("line_id")),
+            )
         )
-    )
     journal.post_approval(connection, _payouts(connection, submitted), at)

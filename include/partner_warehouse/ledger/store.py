@@ -67,6 +67,16 @@ class Store:
             yield connection
 
 
+def sees_what_is_committed(connection: Connection) -> bool:
+    """Whether a SQLite transaction and a new connection see the same: it keeps others from writing, and wrote nothing.
+
+    Args:
+        connection: From `Store.writing` or `Store.reading`.
+    """
+    driver: Any = connection.connection.driver_connection
+    return not connection.get_execution_options().get(_READ_ONLY, False) and driver.total_changes == 0
+
+
 @contextmanager
 def _named_faults() -> Iterator[None]:
     try:
