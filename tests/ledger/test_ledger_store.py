@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import sys
 import threading
@@ -155,6 +156,24 @@ def test_tampering_is_found(service, posted, table, statement, found):
     assert service.verify() == []
     _past_the_triggers(posted, table, statement)
     assert any(found in fault for fault in service.verify())
+
+
+def test_tampering_with_a_draft_is_found(settings, service):
+    publish(settings, [line("a", "14.70", "2026-03-05")])
+    service.draft("2026-03", "ana")
+    assert service.verify() == []
+    _past_the_triggers(store.Store(settings).engine, "draft_lines", "UPDATE draft_lines SET partner_id = 'p9'")
+    assert service.verify() == ["2026-03: the stored draft is not what was drafted"]
+
+
+def test_tampering_with_kept_plan_files_is_found(settings, service):
+    ledger, files = store.Store(settings), '{"commission_plans.csv": "plan_id"}'
+    kept = hashlib.sha256(files.encode()).hexdigest()
+    with ledger.writing() as connection:
+        connection.execute(insert(schema.plan_sets), [{"plans_hash": kept, "content": files}])
+    assert service.verify() == []
+    _past_the_triggers(ledger.engine, "plan_sets", "UPDATE plan_sets SET content = '{}'")
+    assert service.verify() == [f"plan files {kept}: not what they were when they were kept"]
 
 
 def test_a_missing_event_is_found(service, posted):

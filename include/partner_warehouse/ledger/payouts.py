@@ -6,6 +6,7 @@ all, and of several at once exactly one wins. What an action may do is decided h
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -272,8 +273,9 @@ class PayoutService:
     def verify(self) -> list[str]:
         """Everything that is wrong with the ledger, one line each; empty when it is whole.
 
-        Holds the chain of the log, the content hash of every posted period against its lines and payouts, the lines
-        against the payouts, and the journal and the payments ordered from banks against both.
+        Holds the chain of the log, the content hash of every posted period and of every draft against its lines and
+        payouts, the lines against the payouts, the journal and the payments ordered from banks against both, and the
+        plan files that approved periods are computed again by against their hash.
         """
         with self._store.reading() as connection, duckdb.connect() as duck:
             log = events.read_events(connection)
@@ -285,6 +287,12 @@ class PayoutService:
             for period, entry in approved.items():
                 if _stored_content(connection, duck, entry).content_hash != entry.content_hash:
                     faults.append(f"{period}: what is posted is not what was approved")
+            for period, last in events.newest_events(connection).items():
+                if last.to_status in CLOSED:
+                    continue
+                if _drafted_content(connection, duck, last).content_hash != last.content_hash:
+                    faults.append(f"{period}: the stored draft is not what was drafted")
+            faults += _changed_plan_files(connection)
             faults += journal.reconciled_lines(connection) + journal.broken_balances(connection)
             return faults + journal.misordered(connection)
 
@@ -590,18 +598,33 @@ def _totals(connection: Connection, last: Event) -> tuple[CurrencyTotal, ...]:
     return tuple(CurrencyTotal(row[0], row[1], row[2]) for row in rows)
 
 
-def _untampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> Content:
-    """The draft as stored, in DuckDB tables of the ledger's names; it must still be what was logged."""
+def _drafted_content(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> Content:
+    """The content of the draft as stored, which is brought into DuckDB tables of the ledger's names."""
     drafted = (schema.draft_lines, schema.draft_payouts)
     for table in drafted:
         bulk.load(connection, select(table).where(_of_version(table, last)), duck, table.name)
-    found = drafting.content(duck, last.period, lines=drafted[0].name, payouts=drafted[1].name)
+    return drafting.content(duck, last.period, lines=drafted[0].name, payouts=drafted[1].name)
+
+
+def _untampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> Content:
+    """The draft as stored, in DuckDB tables of the ledger's names; it must still be what was logged."""
+    found = _drafted_content(connection, duck, last)
     if found.content_hash != last.content_hash:
         raise NotAllowedError(
             f"{last.period}: content changed: the stored draft is not what was submitted\n"
             "someone has changed the ledger past its triggers; find out who before drafting again"
         )
     return found
+
+
+def _changed_plan_files(connection: Connection) -> list[str]:
+    """Plan files that are not what their hash says, one line each."""
+    kept = connection.execute(select(schema.plan_sets).order_by(schema.plan_sets.c.plans_hash))
+    return [
+        f"plan files {row.plans_hash}: not what they were when they were kept"
+        for row in kept
+        if hashlib.sha256(row.content.encode()).hexdigest() != row.plans_hash
+    ]
 
 
 def _stored_content(connection: Connection, duck: duckdb.DuckDBPyConnection, approval: Event) -> Content:
