@@ -151,7 +151,7 @@ def keep_copy(settings: Settings) -> str:
         The SHA-256.
     """
     text = json.dumps(texts_in_force(settings), sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = digest_of_copy(text)
     target = copy_path(settings, digest)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +159,11 @@ def keep_copy(settings: Settings) -> str:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(target)
     return digest
+
+
+def digest_of_copy(text: str) -> str:
+    """The SHA-256 that a copy of the plan files is kept under."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def copy_path(settings: Settings, digest: str) -> Path:

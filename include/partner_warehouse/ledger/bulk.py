@@ -23,9 +23,8 @@ from sqlalchemy.types import TypeEngine
 
 from partner_warehouse.duckdb_extensions import load_extension
 from partner_warehouse.ledger.store import sees_what_is_committed
-from partner_warehouse.ledger.types import Day, Exact, Instant
+from partner_warehouse.ledger.types import INT64_DIGITS, Day, Exact, Instant
 
-_INT64_DIGITS = 18
 _RECORDS = 250_000
 _CHUNK_BYTES = 1 << 20
 
@@ -127,9 +126,9 @@ def text_of_decimal(expression: str, precision: int, scale: int) -> str:
         scale: Digits after the point.
     """
     whole = f"CAST({expression} AS VARCHAR)"
-    if precision <= _INT64_DIGITS:
+    if precision <= INT64_DIGITS:
         return whole
-    return f"coalesce(CAST(TRY_CAST({expression} AS DECIMAL({_INT64_DIGITS}, {scale})) AS VARCHAR), {whole})"
+    return f"coalesce(CAST(TRY_CAST({expression} AS DECIMAL({INT64_DIGITS}, {scale})) AS VARCHAR), {whole})"
 
 
 def load(connection: Connection, statement: Select[Any], duck: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -184,6 +183,7 @@ def _read_sqlite_file(connection: Connection, source: FromClause, duck: duckdb.D
             yield f"SELECT * FROM sqlite_scan('{path}', 'rows')"  # noqa: S608
         finally:
             duck.execute("RESET preserve_insertion_order")
+            duck.execute("RESET sqlite_all_varchar")
 
 
 def _read_postgresql(connection: Connection, source: FromClause, duck: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -215,7 +215,9 @@ def _decoded(name: str, kind: TypeEngine[Any], dialect: str) -> str:
 
 def _of_whole_number(number: str, kind: Exact) -> str:
     """A count of the smallest unit, as a decimal: a product of decimals is exact, a quotient would be a double."""
-    return f"CAST(CAST({number} AS DECIMAL(18, 0)) * 0.{'1'.rjust(kind.scale, '0')} AS {_duckdb_type(kind)})"
+    return (
+        f"CAST(CAST({number} AS DECIMAL({INT64_DIGITS}, 0)) * 0.{'1'.rjust(kind.scale, '0')} AS {_duckdb_type(kind)})"
+    )
 
 
 def _decimal_of_text(name: str, kind: Exact) -> str:
@@ -225,7 +227,7 @@ def _decimal_of_text(name: str, kind: Exact) -> str:
     bits; with its point taken out it is a whole number, and a product of that is exact. Any other takes the long way.
     """
     digits = f"""CAST(replace("{name}", '.', '') AS BIGINT)"""
-    is_plain = f"""length("{name}") <= 18 AND left(right("{name}", {kind.scale + 1}), 1) = '.'"""
+    is_plain = f"""length("{name}") <= {INT64_DIGITS} AND left(right("{name}", {kind.scale + 1}), 1) = '.'"""
     long_way = f'CAST("{name}" AS {_duckdb_type(kind)})'
     return f"CASE WHEN {is_plain} THEN {_of_whole_number(digits, kind)} ELSE {long_way} END"
 

@@ -6,7 +6,6 @@ all, and of several at once exactly one wins. What an action may do is decided h
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from partner_warehouse.ledger.drafting import Content, CurrencyTotal
 from partner_warehouse.ledger.events import Event
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.publication import Basis, Pins, basis, publication
-from partner_warehouse.plans import copy_path
+from partner_warehouse.plans import copy_path, digest_of_copy
 from partner_warehouse.settings import Settings
 
 CLOSED = frozenset({"approved", "exported", "paid"})
@@ -623,7 +622,7 @@ def _changed_plan_files(connection: Connection) -> list[str]:
     return [
         f"plan files {row.plans_hash}: not what they were when they were kept"
         for row in kept
-        if hashlib.sha256(row.content.encode()).hexdigest() != row.plans_hash
+        if digest_of_copy(row.content) != row.plans_hash
     ]
 
 

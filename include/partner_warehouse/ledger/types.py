@@ -14,7 +14,8 @@ from sqlalchemy import Date, DateTime, Integer, Numeric, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-_INT64_DIGITS = 18
+INT64_DIGITS = 18
+"""Digits that every whole number of 64 bits has room for."""
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -36,7 +37,7 @@ class Exact(TypeDecorator[Decimal]):
     @property
     def scaled(self) -> bool:
         """Whether SQLite holds it as an integer of its smallest unit (else as text)."""
-        return self.precision <= _INT64_DIGITS
+        return self.precision <= INT64_DIGITS
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """INTEGER or TEXT in SQLite, NUMERIC elsewhere."""
