@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from partner_warehouse.ledger import bulk, journal, schema, store
 from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.ledger.types import Day
 from partner_warehouse.settings import ROOT
 
 sys.path.append(str(ROOT / "tests" / "exports"))
@@ -236,3 +237,25 @@ def test_a_wide_amount_reaches_the_engine_as_it_was_stored(settings, amount):
     with store.Store(settings).reading() as connection, duckdb.connect() as duck:
         bulk.load(connection, select(bound), duck, "stored")
         assert duck.execute("SELECT fx_rate FROM stored").fetchall() == [(Decimal(amount),)]
+
+
+@pytest.mark.parametrize(
+    ("amount", "sql_type"),
+    [
+        ("-0.001", "DECIMAL(18, 3)"),
+        ("-999999999999999.999", "DECIMAL(18, 3)"),
+        ("-12.5", "DECIMAL(4, 1)"),
+        ("5", "INTEGER"),
+        ("0.000000000001", "DECIMAL(18, 12)"),
+    ],
+)
+def test_an_amount_of_the_engine_is_stored_as_it_is(settings, amount, sql_type):
+    lines = schema.draft_lines
+    column = lines.c.rate if sql_type == "DECIMAL(18, 12)" else lines.c.amount
+    values = {one.name: "'2026-03-01'" if isinstance(one.type, Day) else "'x'" for one in lines.columns}
+    values |= dict.fromkeys(("plan_version", "base_amount", "rate", "split_share", "fx_rate"), "NULL")
+    values |= {"version": "1", "amount": "0", column.name: f"CAST({amount} AS {sql_type})"}
+    query = ", ".join(f"{value} AS {name}" for name, value in values.items())
+    with store.Store(settings).writing() as connection, duckdb.connect() as duck:
+        bulk.append(connection, lines, duck, f"SELECT {query}")
+        assert connection.execute(select(column)).scalar_one() == Decimal(amount)

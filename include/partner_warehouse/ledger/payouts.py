@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlalchemy import Connection, Table, func, insert, literal_column, select
+from sqlalchemy import Connection, Table, func, insert, literal, select
 
 from partner_warehouse.errors import BadInputError, NotAllowedError
 from partner_warehouse.ledger import bulk, drafting, events, journal, schema, store
@@ -643,18 +643,18 @@ def _post(connection: Connection, submitted: Event, approved_by: str, at: dateti
         "approved_at": at,
         "content_hash": submitted.content_hash,
     }
-    rows = [{name: row[name] for name in row if name != "version"} | stamped for row in _payouts(connection, submitted)]
-    if rows:
-        connection.execute(insert(schema.payouts), rows)
-    names = [column.name for column in schema.payout_lines.columns]
-    drafted = schema.draft_lines
-    with bulk.copying_into(connection, schema.payout_lines):
-        connection.execute(
-            insert(schema.payout_lines).from_select(
-                names,
-                select(*(drafted.c[name] for name in names))
-                .where(_of_version(drafted, submitted))
-                .order_by(literal_column("line_id")),
-            )
-        )
+    _copy(connection, schema.draft_payouts, schema.payouts, submitted, stamped)
+    _copy(connection, schema.draft_lines, schema.payout_lines, submitted, {})
     journal.post_approval(connection, _payouts(connection, submitted), at)
+
+
+def _copy(connection: Connection, drafted: Table, posted: Table, last: Event, stamped: dict[str, Any]) -> None:
+    """Copy the rows of the present version, in the order of their key, with what its approval adds."""
+    (key,) = posted.primary_key
+    columns = [
+        literal(stamped[column.name], column.type) if column.name in stamped else drafted.c[column.name]
+        for column in posted.columns
+    ]
+    rows = select(*columns).where(_of_version(drafted, last)).order_by(drafted.c[key.name])
+    with bulk.copying_into(connection, posted):
+        connection.execute(insert(posted).from_select([column.name for column in posted.columns], rows))
