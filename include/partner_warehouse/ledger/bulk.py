@@ -110,7 +110,7 @@ def _encoded(name: str, kind: TypeEngine[Any], dialect: str) -> str:
     """A column as the database stores it."""
     if isinstance(kind, Exact) and dialect == "sqlite" and kind.scaled:
         # Its digits without the point: a product with a power of ten would be of 128 bits, and six times slower.
-        text = f'CAST(CAST("{name}" AS {_duckdb_type(kind)}) AS VARCHAR)'
+        text = f'CAST(CAST("{name}" AS {duckdb_type(kind)}) AS VARCHAR)'
         return f"CAST(replace({text}, '.', '') AS BIGINT) AS \"{name}\""
     if isinstance(kind, Exact):
         quoted = f'"{name}"'
@@ -147,7 +147,7 @@ def load(connection: Connection, statement: Select[Any], duck: duckdb.DuckDBPyCo
     """
     source = statement.subquery()
     kinds = {column.name: column.type for column in source.c}
-    declared = ", ".join(f'"{column}" {_duckdb_type(kind)}' for column, kind in kinds.items())
+    declared = ", ".join(f'"{column}" {duckdb_type(kind)}' for column, kind in kinds.items())
     duck.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" ({declared})')
     dialect = connection.dialect.name
     decoded = ", ".join(_decoded(column, kind, dialect) for column, kind in kinds.items())
@@ -217,14 +217,12 @@ def _decoded(name: str, kind: TypeEngine[Any], dialect: str) -> str:
         return f'{_of_whole_number(f"""CAST("{name}" AS BIGINT)""", kind)} AS "{name}"'
     if isinstance(kind, Exact):
         return _decimal_of_text(name, kind)
-    return f'CAST("{name}" AS {_duckdb_type(kind)})'
+    return f'CAST("{name}" AS {duckdb_type(kind)})'
 
 
 def _of_whole_number(number: str, kind: Exact) -> str:
     """A count of the smallest unit, as a decimal: a product of decimals is exact, a quotient would be a double."""
-    return (
-        f"CAST(CAST({number} AS DECIMAL({INT64_DIGITS}, 0)) * 0.{'1'.rjust(kind.scale, '0')} AS {_duckdb_type(kind)})"
-    )
+    return f"CAST(CAST({number} AS DECIMAL({INT64_DIGITS}, 0)) * 0.{'1'.rjust(kind.scale, '0')} AS {duckdb_type(kind)})"
 
 
 def _decimal_of_text(name: str, kind: Exact) -> str:
@@ -235,11 +233,12 @@ def _decimal_of_text(name: str, kind: Exact) -> str:
     """
     digits = f"""CAST(replace("{name}", '.', '') AS BIGINT)"""
     is_plain = f"""length("{name}") <= {INT64_DIGITS} AND left(right("{name}", {kind.scale + 1}), 1) = '.'"""
-    long_way = f'CAST("{name}" AS {_duckdb_type(kind)})'
+    long_way = f'CAST("{name}" AS {duckdb_type(kind)})'
     return f"CASE WHEN {is_plain} THEN {_of_whole_number(digits, kind)} ELSE {long_way} END"
 
 
-def _duckdb_type(kind: TypeEngine[Any]) -> str:
+def duckdb_type(kind: TypeEngine[Any]) -> str:
+    """DuckDB's type for a column of the ledger."""
     if isinstance(kind, Exact):
         return f"DECIMAL({kind.precision}, {kind.scale})"
     if isinstance(kind, Day):

@@ -7,61 +7,48 @@ ledger. Amounts stay DECIMAL throughout.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy.types import TypeEngine
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger import bulk, schema
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
 from partner_warehouse.ledger.publication import basis, literal, published_columns
+from partner_warehouse.ledger.types import Exact
 from partner_warehouse.plans import AS_TEXT
 from partner_warehouse.settings import Settings
 
-LINE_COLUMNS: dict[str, str] = {
-    "line_id": "VARCHAR",
-    "commission_line_id": "VARCHAR",
-    "payout_id": "VARCHAR",
-    "partner_id": "VARCHAR",
-    "programme": "VARCHAR",
-    "plan_id": "VARCHAR",
-    "plan_version": "BIGINT",
-    "component": "VARCHAR",
-    "movement_kind": "VARCHAR",
-    "movement_id": "VARCHAR",
-    "corrects_line_id": "VARCHAR",
-    "base_amount": "DECIMAL(28, 10)",
-    "base_currency": "VARCHAR",
-    "rate": "DECIMAL(18, 12)",
-    "tier": "VARCHAR",
-    "split_share": "DECIMAL(18, 12)",
-    "fx_rate": "DECIMAL(28, 10)",
-    "fx_date": "DATE",
-    "amount": "DECIMAL(18, 3)",
-    "currency": "VARCHAR",
-    "earned_on": "DATE",
-    "payable_on": "DATE",
-}
+_Columns = dict[str, TypeEngine[Any]]
+
+
+def _columns_of(table: Table, names: str) -> _Columns:
+    return {name: table.c[name].type for name in names.split()}
+
+
+LINE_COLUMNS = _columns_of(
+    schema.draft_lines,
+    """
+    line_id commission_line_id payout_id partner_id programme plan_id plan_version component movement_kind movement_id
+    corrects_line_id base_amount base_currency rate tier split_share fx_rate fx_date amount currency earned_on
+    payable_on
+    """,
+)
 """A line, in the order that it is hashed in."""
 
-PAYOUT_COLUMNS: dict[str, str] = {
-    "payout_id": "VARCHAR",
-    "partner_id": "VARCHAR",
-    "currency": "VARCHAR",
-    "opening_balance": "DECIMAL(18, 3)",
-    "earned": "DECIMAL(18, 3)",
-    "adjustments": "DECIMAL(18, 3)",
-    "payable": "DECIMAL(18, 3)",
-    "closing_balance": "DECIMAL(18, 3)",
-    "min_payout": "DECIMAL(18, 3)",
-    "line_count": "BIGINT",
-}
+PAYOUT_COLUMNS = _columns_of(
+    schema.draft_payouts,
+    """
+    payout_id partner_id currency opening_balance earned adjustments payable closing_balance min_payout line_count
+    """,
+)
 """A payout, in the order that it is hashed in."""
 
 _NEEDED = ("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on", "status")
@@ -118,8 +105,8 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     if missing:
         raise BadInputError(f"the publication's finance.commission_lines lacks {', '.join(missing)}: publish again")
     typed = ", ".join(
-        f"CAST({name if name in present else 'NULL'} AS {sql_type}) AS {name}"
-        for name, sql_type in LINE_COLUMNS.items()
+        f"CAST({name if name in present else 'NULL'} AS {bulk.duckdb_type(kind)}) AS {name}"
+        for name, kind in LINE_COLUMNS.items()
         if name not in {"commission_line_id", "payout_id"}
     )
     duck.execute(
@@ -244,7 +231,7 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     """
     frozen = [name for name in LINE_COLUMNS if name not in _DECIDED]
     described = ", ".join(f"CASE WHEN decided.is_due THEN due.{name} ELSE was.{name} END AS {name}" for name in frozen)
-    listed = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in LINE_COLUMNS.items())
+    listed = _typed(LINE_COLUMNS)
     duck.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE lines AS
@@ -400,7 +387,7 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, plans: Path, periods: Sequenc
 
 def _make_payouts(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     """`payouts`: every partner and currency that has a line in the period, or carries a balance into it."""
-    listed = ", ".join(f"CAST({name} AS {sql_type}) AS {name}" for name, sql_type in PAYOUT_COLUMNS.items())
+    listed = _typed(PAYOUT_COLUMNS)
     duck.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE payouts AS
@@ -481,7 +468,7 @@ def agrees(duck: duckdb.DuckDBPyConnection, *, lines: str, payouts: str) -> bool
     )
 
 
-def _same_rows(duck: duckdb.DuckDBPyConnection, table: str, other: str, columns: dict[str, str], key: str) -> bool:
+def _same_rows(duck: duckdb.DuckDBPyConnection, table: str, other: str, columns: _Columns, key: str) -> bool:
     differs = " OR ".join(f"one.{name} IS DISTINCT FROM other.{name}" for name in columns)
     row = duck.execute(
         f"""
@@ -495,7 +482,7 @@ def _same_rows(duck: duckdb.DuckDBPyConnection, table: str, other: str, columns:
     return row is not None and bool(row[0])
 
 
-def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], key: str) -> tuple[str, int]:
+def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: _Columns, key: str) -> tuple[str, int]:
     """SHA-256 over the SHA-256 of each row; fields are parted, and null is not the empty text. Empty without rows."""
     fields = ", ".join(f"coalesce({_as_text(name, kind)}, chr(30))" for name, kind in columns.items())
     hashes = duck.execute(
@@ -508,7 +495,12 @@ def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]
     return digest.hexdigest() if count else "", count
 
 
-def _as_text(name: str, sql_type: str) -> str:
-    typed = f"CAST({name} AS {sql_type})"
-    size = re.fullmatch(r"DECIMAL\((\d+), (\d+)\)", sql_type)
-    return bulk.text_of_decimal(typed, int(size[1]), int(size[2])) if size else f"CAST({typed} AS VARCHAR)"
+def _typed(columns: _Columns) -> str:
+    return ", ".join(f"CAST({name} AS {bulk.duckdb_type(kind)}) AS {name}" for name, kind in columns.items())
+
+
+def _as_text(name: str, kind: TypeEngine[Any]) -> str:
+    typed = f"CAST({name} AS {bulk.duckdb_type(kind)})"
+    if isinstance(kind, Exact):
+        return bulk.text_of_decimal(typed, kind.precision, kind.scale)
+    return f"CAST({typed} AS VARCHAR)"
