@@ -238,17 +238,22 @@ def test_partners_have_their_months(warehouse: duckdb.DuckDBPyConnection, compan
     assert sum(without_rate for *_, without_rate in found) > 0
 
 
-def test_an_installation_without_any_journey_builds(settings: Settings) -> None:
-    """Deals that nobody touched: everything is unattributed, and no chain is asked for."""
-    target = settings.inbox_dir / "deals"
-    target.mkdir(parents=True)
-    (target / "deals.csv").write_text(
-        "deal_id,customer_id,amount,currency,closed_at,is_won\nD1,,12.34,USD,2025-05-05T00:00:00Z,true\n",
-        encoding="utf-8",
-    )
-    with build_attribution(settings, with_tests=False) as connection:
+@pytest.mark.parametrize("partners", [0, 301])
+def test_an_installation_where_no_journey_converts_builds(settings: Settings, partners: int) -> None:
+    """A deal that nobody touched, and touches that no conversion follows, of more partners than have intervals."""
+    company = Company()
+    company.add("deals", deal_id="D1", amount="12.34", currency="USD", closed_at="2025-05-05T00:00:00Z", is_won="true")
+    for number in range(partners):
+        brought = {"occurred_at": "2025-05-01T00:00:00Z", "partner_id": f"P{number}", "channel": "partner_link"}
+        company.add("partners", partner_id=f"P{number}", name=f"Partner {number}")
+        company.add("touchpoints", touchpoint_id=f"T{number}", customer_id="C1" if number else "", **brought)
+    company.write(settings.inbox_dir)
+    with build_attribution(settings) as connection:
         rows = connection.execute("SELECT DISTINCT touchpoint_id, credit, amount FROM attribution.credits").fetchall()
         assert rows == [("unattributed", Decimal(1), Decimal("12.34"))]
-        chains = connection.execute("SELECT DISTINCT unit_id, conversions, revenue FROM attribution.markov").fetchall()
-        assert chains == [("unattributed", Decimal(1), Decimal("12.34"))]
+        chains = "SELECT DISTINCT {} FROM attribution.markov WHERE (unit_id = 'unattributed') = ?"
+        totals = connection.execute(chains.format("unit_id, conversions, revenue"), [True]).fetchall()
+        assert totals == [("unattributed", Decimal(1), Decimal("12.34"))]
+        units = connection.execute(chains.format("removal_effect, conversions, revenue"), [False]).fetchall()
+        assert units == [(0, 0, 0)][:partners]
         assert connection.execute("SELECT count(*) FROM attribution.by_partner_monthly").fetchone() == (0,)

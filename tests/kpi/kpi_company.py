@@ -137,6 +137,8 @@ COMPANY: dict[str, Rows] = {
         "T5, 2026-02-12T12:00:00Z, , , a4, P2, partner_link, click",
         "T6, 2026-02-13T12:00:00Z, , K1, , P2, partner_link, click",
         "T7, 2026-03-13T12:00:00Z, , , a9, , organic_search, visit",
+        # Somebody whom it does not name came through P1: nobody is counted.
+        "T8, 2026-02-12T12:00:00Z, , , , P1, partner_link, click",
     ),
     "identities": table(
         "identity_id, anonymous_id, contact_id, identified_at",

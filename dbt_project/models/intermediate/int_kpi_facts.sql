@@ -94,6 +94,7 @@ gathered as (
         visitor_id as entity_id,
         1 as amount
     from visitors
+    where visitor_id is not null
     union all
     select
         'collected' as measure,
