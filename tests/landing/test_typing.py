@@ -112,6 +112,12 @@ def test_other_values_are_refused(connection: duckdb.DuckDBPyConnection, kind: F
     assert given_reason.startswith(why) or why in given_reason
 
 
+@pytest.mark.parametrize("kind", ["text", "decimal", "instant"])
+@pytest.mark.parametrize("text", [None, " ", "   "])
+def test_blanks_are_no_required_value(connection: duckdb.DuckDBPyConnection, kind: FieldType, text: str | None) -> None:
+    assert type_of(connection, kind, text, required=True) == (None, "required value is missing")
+
+
 @pytest.mark.parametrize(
     ("field", "text", "expected", "why"),
     [

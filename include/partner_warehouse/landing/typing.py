@@ -11,6 +11,8 @@ from partner_warehouse.landing.catalog import Field, FieldType
 
 MISSING = "required value is missing"
 
+_ANY_TEXT = ("text", "json")
+
 INTEGER_DIGITS, FRACTION_DIGITS = 15, 18
 """What a decimal may have before and after its point. The landed DECIMAL(38, 18) would hold more before it; the
 warehouse's money, DECIMAL(18, 3), does not, and one such amount would stop every build."""
@@ -56,13 +58,16 @@ def typed(field: Field, text: str, *, source: str) -> str:
     if field.bounds:
         return f"CASE WHEN {value} BETWEEN {field.bounds[0]} AND {field.bounds[1]} THEN {value} END"
     if field.reserved:
-        return f"CASE WHEN trim({text}) NOT IN ({', '.join(map(quote, field.reserved))}) THEN {value} END"
+        value = f"CASE WHEN trim({text}) NOT IN ({', '.join(map(quote, field.reserved))}) THEN {value} END"
+    if field.required and field.type in _ANY_TEXT:
+        # The models take a text of blanks for none.
+        return f"CASE WHEN trim({text}) <> '' THEN {value} END"
     return value
 
 
 def is_any_text(field: Field) -> bool:
-    """Whether every text is a value of this field, so that none can be refused."""
-    return field.type in ("text", "json") and not field.words and not field.reserved
+    """Whether every text is a value of this field, so that none can be refused where it is not required."""
+    return field.type in _ANY_TEXT and not field.words and not field.reserved
 
 
 def reason(field: Field, text: str, value: str, *, source: str) -> str:
@@ -74,7 +79,8 @@ def reason(field: Field, text: str, value: str, *, source: str) -> str:
         value: SQL of the typed value.
         source: The source.
     """
-    missing = f"WHEN {text} IS NULL THEN {quote(MISSING)} " if field.required else f"WHEN {text} IS NULL THEN NULL "
+    is_blank = f"coalesce(trim({text}), '') = ''"
+    missing = f"WHEN {is_blank} THEN {quote(MISSING)} " if field.required else f"WHEN {text} IS NULL THEN NULL "
     why = _WHY[field.type]
     if field.words:
         why = f"ELSE {quote('not one of ' + ', '.join(field.words))}"
