@@ -19,6 +19,9 @@ from partner_warehouse.settings import Settings, load_settings
 MOVEMENTS = 1_000_000
 PARTNERS = 10_000
 AS_OF = datetime(2026, 4, 1, tzinfo=UTC)
+EXPLAINED = 50
+"""Partners whose month is explained, from opening the publication on each time."""
+
 PERIOD = "2026-03"
 """The month that every line is due in."""
 
@@ -145,7 +148,8 @@ def _pay(home: Path, ledger: str, period: str) -> None:
 def _explain(home: Path) -> None:
     from partner_warehouse.ledger.explain import explain
 
-    explain(_settings(home), partner="P000001", period=PERIOD)
+    for number in range(1, EXPLAINED + 1):
+        explain(_settings(home), partner=f"P{number:06}", period=PERIOD)
 
 
 def commissions(work: Path, movements: int) -> Iterator[Cost]:
@@ -159,4 +163,4 @@ def commissions(work: Path, movements: int) -> Iterator[Cost]:
     measure("post the months before", movements, _pay, home, "monthly", BEFORE)
     yield measure("draft, submit, approve and export a month of them", movements, _pay, home, "monthly", ORDINARY)
     yield measure("draft, submit, approve and export every line at once", movements, _pay, home, "ledger", PERIOD)
-    yield measure("explain a partner's month", 1, _explain, home)
+    yield measure(f"explain a month of {EXPLAINED} partners, one by one", EXPLAINED, _explain, home)

@@ -277,6 +277,7 @@ class PayoutService:
         plan files that approved periods are computed again by against their hash.
         """
         with self._store.reading() as connection, duckdb.connect() as duck:
+            duck.execute("SET enable_progress_bar = false")
             log = events.read_events(connection)
             faults = events.broken_links(log)
             approved = {entry.period: entry for entry in log if entry.action == "approve"}

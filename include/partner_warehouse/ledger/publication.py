@@ -58,6 +58,8 @@ def publication(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise BadInputError("nothing is published yet: `partner-warehouse run` computes and publishes the entitlement")
     with duckdb.connect() as duck:
         duck.execute("SET TimeZone = 'UTC'")
+        # It would go to where the answer of a command goes.
+        duck.execute("SET enable_progress_bar = false")
         duck.execute(f"ATTACH {literal(str(path))} AS publication (READ_ONLY)")
         yield duck
 
