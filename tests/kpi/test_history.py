@@ -34,7 +34,7 @@ def test_a_change_in_the_middle_of_a_month(company: Warehouse) -> None:
     assert held[date(2026, 2, 28), date(2026, 3, 1)] == ("M2", "referral")
     assert {programmes for (start, _), (_, programmes) in held.items() if start >= date(2026, 2, 28)} == {"referral"}
     assert versions(company, "P3", "status, manager_id, programmes") == [
-        (date(1900, 1, 1), date(2026, 2, 1), "prospect", None, None),
+        (date.min, date(2026, 2, 1), "prospect", None, None),
         (date(2026, 2, 1), FOREVER, "active", None, None),
     ]
 
@@ -98,12 +98,12 @@ def test_a_change_known_late_counts_from_its_own_day(smallest: Settings) -> None
             return versions(warehouse, "P1", "status, manager_id")
 
     assert built(None) == [
-        (date(1900, 1, 1), date(2025, 1, 10), "prospect", "M1"),
+        (date.min, date(2025, 1, 10), "prospect", "M1"),
         (date(2025, 1, 10), date(2026, 1, 5), "active", "M1"),
         (date(2026, 1, 5), date(2026, 1, 10), "active", "M7"),
         (date(2026, 1, 10), FOREVER, "terminated", "M7"),
     ]
     assert built(known_before) == [
-        (date(1900, 1, 1), date(2025, 1, 10), "prospect", "M1"),
+        (date.min, date(2025, 1, 10), "prospect", "M1"),
         (date(2025, 1, 10), FOREVER, "active", "M1"),
     ]

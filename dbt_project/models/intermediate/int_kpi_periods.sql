@@ -1,3 +1,6 @@
+{#- Reports go back fifty years at most. -#}
+{%- set oldest_day = months_after('parameters.as_of_on', -600) -%}
+
 with
 
 facts as (
@@ -21,11 +24,24 @@ first_fact as (
 
 ),
 
-days as (
+-- A lead of the year 26 is a slip of the pen, and would ask for two thousand years of days.
+reported as (
 
-    select {{ each_day('first_fact.first_on', 'parameters.as_of_on') }} as day
+    select
+        case
+            when first_fact.first_on < {{ oldest_day }} then {{ oldest_day }}
+            else first_fact.first_on
+        end as first_on,
+        parameters.as_of_on
     from first_fact
     cross join parameters
+
+),
+
+days as (
+
+    select {{ each_day('reported.first_on', 'reported.as_of_on') }} as day
+    from reported
 
 ),
 

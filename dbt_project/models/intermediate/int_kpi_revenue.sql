@@ -37,10 +37,15 @@ weighted as (
         case
             when partners.role = 'sourced' or role_totals.sourced_share + role_totals.influenced_share <= 1
                 then cast(partners.share as {{ fraction() }})
-            else cast(
-                {{ exact_ratio(
-                    'partners.share * (1 - role_totals.sourced_share)', 'role_totals.influenced_share'
-                ) }} as {{ fraction() }}
+            -- The quotient of two roundings may be a little more than was claimed.
+            else
+                least(
+                    partners.share,
+                    cast(
+                        {{ exact_ratio(
+                            'partners.share * (1 - role_totals.sourced_share)', 'role_totals.influenced_share'
+                        ) }} as {{ fraction() }}
+                    )
                 )
         end as share
     from partners

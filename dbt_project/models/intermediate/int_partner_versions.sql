@@ -105,7 +105,7 @@ days as (
 
     select
         partner_id,
-        cast('1900-01-01' as date) as changed_on
+        cast('0001-01-01' as date) as changed_on
     from partners
     union
     select

@@ -140,7 +140,10 @@ invoice_orders as (
         {{ local_day('first_payments.first_paid_at', 'plans.timezone') }} as first_paid_on,
         case when billed.invoice_gross > 0 then {{ to_units('billed.invoice_gross', 3) }} else 1 end as gross_mills,
         {{ to_units('billed.invoice_net', 3) }} as net_mills,
-        {{ to_units('greatest(billed.invoice_net - coalesce(excluded_nets.net, 0), 0)', 3) }} as eligible_mills
+        -- A rebate on what is left out (free shipping) is one on the invoice: no more is earned on than was billed.
+        {{ to_units(
+            'least(greatest(billed.invoice_net - coalesce(excluded_nets.net, 0), 0), greatest(billed.invoice_net, 0))', 3
+        ) }} as eligible_mills
     from billed
     inner join orders using (order_key)
     left join plans
