@@ -3,18 +3,11 @@
 
 {#
     A landed decimal, which has eighteen decimals, as money: rounded to three, a half away from zero. DuckDB divides 128
-    bits for that, some 5 microseconds a value; nearly every amount is the one that its double names, which is compared.
+    bits for that, 1.8 microseconds a value; its digits, written and read again, are rounded in the same way in 0.4.
 #}
 {% macro landed_money(amount) -%} {{ return(adapter.dispatch('landed_money')(amount)) }} {%- endmacro %}
 {% macro default__landed_money(amount) -%} cast({{ amount }} as {{ money() }}) {%- endmacro %}
-{% macro duckdb__landed_money(amount) -%}
-    {%- set mills = 'cast(round(cast(' ~ amount ~ ' as double) * 1000) as bigint)' -%}
-    {%- set named = 'cast(cast(' ~ mills ~ ' as decimal(18, 0)) * cast(0.001 as decimal(3, 3)) as ' ~ money() ~ ')' -%}
-    case
-        when abs({{ amount }}) < {{ 10 ** 12 }} and cast({{ named }} as decimal(38, 18)) = {{ amount }} then {{ named }}
-        else {{ default__landed_money(amount) }}
-    end
-{%- endmacro %}
+{% macro duckdb__landed_money(amount) -%} cast(cast({{ amount }} as varchar) as {{ money() }}) {%- endmacro %}
 
 {# A sum of money, of a size that many amounts together reach. #}
 {% macro money_total() -%} decimal(28, 3) {%- endmacro %}

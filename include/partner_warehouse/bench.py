@@ -43,7 +43,7 @@ class Cost:
 
     Attributes:
         seconds: Wall clock.
-        peak_mb: Peak resident memory of its process, in MiB.
+        peak_mb: Peak resident memory of its process, or of the largest that it started, in MiB.
         rows: What it worked on.
     """
 
@@ -78,7 +78,8 @@ def _child(sender: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -
     started = time.perf_counter()
     work(*arguments)
     seconds = time.perf_counter() - started
-    sender.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+    peaks = (resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    sender.send((seconds, max(peaks) // 1024))
 
 
 def _write_events(target: Path, count: int) -> None:

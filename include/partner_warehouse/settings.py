@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         default=(), description="TrueType files for scripts that the statements' own font lacks, in order."
     )
     dbt_threads: int = Field(
-        default=4, ge=1, le=16, description="Models at a time: while one is planned or solved, others are computed."
+        default=2, ge=1, le=16, description="Models at a time: while one is planned or solved, others are computed."
     )
 
     @field_validator("sources", "approvers", "statement_fonts", mode="before")

@@ -38,10 +38,20 @@ currencies as (
 ),
 
 -- A bonus is the period's and not an order's: the version of the period's end has its terms, and all versions' revenue
--- counts.
+-- counts. Each has a number, by which its movements are told apart: texts would take half of this model's time.
 period_bonuses as (
 
     select
+        row_number() over (
+            order by
+                period_versions.plan_id,
+                period_versions.plan_currency,
+                period_versions.period_kind,
+                period_versions.period,
+                bonuses.metric,
+                bonuses.threshold,
+                bonuses.kind
+        ) as bonus_key,
         period_versions.plan_id,
         period_versions.plan_currency,
         period_versions.plan_version as deciding_version,
@@ -89,14 +99,13 @@ measured as (
         dated.plan_version,
         movements.customer_id,
         dated.plan_fine,
-        dated.plan_currency,
+        period_bonuses.bonus_key,
         period_bonuses.deciding_version,
         period_bonuses.metric,
         period_bonuses.threshold,
         period_bonuses.kind,
         period_bonuses.value,
-        period_bonuses.slice,
-        period_bonuses.period
+        period_bonuses.slice
     from dated
     inner join period_bonuses
         on
@@ -115,20 +124,30 @@ running as (
 
     select
         measured.*,
-        cast(sum(plan_fine) over period_so_far as {{ wide_integer() }}) as revenue_fine,
-        cast(sum(plan_fine) over customer_so_far as {{ wide_integer() }}) as customer_fine
+        cast(
+            sum(plan_fine) over (
+                partition by bonus_key, partner_id
+                order by movement_key, part_number
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as revenue_fine
     from measured
-    window
-        period_so_far as (
-            partition by partner_id, plan_id, plan_currency, slice, period
-            order by movement_key, part_number
-            rows between unbounded preceding and current row
-        ),
-        customer_so_far as (
-            partition by partner_id, plan_id, plan_currency, slice, period, customer_id
-            order by movement_key, part_number
-            rows between unbounded preceding and current row
-        )
+
+),
+
+paying as (
+
+    select
+        running.*,
+        cast(
+            sum(plan_fine) over (
+                partition by bonus_key, partner_id, customer_id
+                order by movement_key, part_number
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as customer_fine
+    from running
+    where metric = 'new_customers'
 
 ),
 
@@ -136,15 +155,21 @@ running as (
 counted as (
 
     select
-        running.*,
+        * exclude (customer_fine),
         sum(
             case when customer_fine > 0 then 1 else 0 end - case when customer_fine - plan_fine > 0 then 1 else 0 end
         ) over (
-            partition by partner_id, plan_id, plan_currency, slice, period
+            partition by bonus_key, partner_id
             order by movement_key, part_number
             rows between unbounded preceding and current row
         ) as new_customers
+    from paying
+    union all
+    select
+        *,
+        null as new_customers
     from running
+    where metric <> 'new_customers'
 
 ),
 
@@ -210,7 +235,7 @@ changed as (
     from rounded
     window
         period_before as (
-            partition by partner_id, plan_id, plan_currency, slice, period order by movement_key, part_number
+            partition by bonus_key, partner_id order by movement_key, part_number
         )
 
 ),

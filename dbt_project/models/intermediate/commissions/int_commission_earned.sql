@@ -18,9 +18,13 @@ fees as (
 
 ),
 
+-- Plans' versions have a number: texts would take a quarter of this model's time.
 plans as (
 
-    select * from {{ ref('stg_plans__plans') }}
+    select
+        *,
+        row_number() over (order by plan_id, plan_version) as plan_key
+    from {{ ref('stg_plans__plans') }}
 
 ),
 
@@ -40,6 +44,7 @@ leaves as (
         bases.invoice_sequence as sequence,
         bases.part_number,
         bases.partner_id,
+        plans.plan_key,
         bases.plan_id,
         bases.plan_version,
         slices.component,
@@ -52,26 +57,29 @@ leaves as (
         slices.slice_fine * slices.rate_units as exact_e20
     from slices
     inner join bases using (base_key)
+    inner join plans using (plan_id, plan_version)
     union all
     select
-        fee_key as base_key,
-        deal_key as movement_key,
-        deal_key as order_key,
+        fees.fee_key as base_key,
+        fees.deal_key as movement_key,
+        fees.deal_key as order_key,
         1 as sequence,
         1 as part_number,
-        partner_id,
-        plan_id,
-        plan_version,
+        fees.partner_id,
+        plans.plan_key,
+        fees.plan_id,
+        fees.plan_version,
         'fixed_fee' as component,
-        cast(tier_number as varchar) as slice,
-        tier_number,
-        tier,
-        volume_rate as rate,
+        cast(fees.tier_number as varchar) as slice,
+        fees.tier_number,
+        fees.tier,
+        fees.volume_rate as rate,
         0 as slice_fine,
         0 as priced_fine,
-        exact_e20
+        fees.exact_e20
     from fees
-    where not is_without_rate
+    inner join plans using (plan_id, plan_version)
+    where not fees.is_without_rate
 
 ),
 
@@ -79,15 +87,14 @@ deltas as (
 
     select
         order_key,
-        plan_id,
-        plan_version,
+        plan_key,
         partner_id,
         sequence,
         movement_key,
         cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
         count(*) as slice_count
     from leaves
-    group by order_key, plan_id, plan_version, partner_id, sequence, movement_key
+    group by order_key, plan_key, partner_id, sequence, movement_key
 
 ),
 
@@ -95,11 +102,10 @@ orders as (
 
     select
         order_key,
-        plan_id,
-        plan_version,
+        plan_key,
         min(partner_id) <> max(partner_id) as is_shared
     from deltas
-    group by order_key, plan_id, plan_version
+    group by order_key, plan_key
 
 ),
 
@@ -112,8 +118,8 @@ placed as (
         currencies.minor_unit,
         {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact
     from deltas
-    inner join orders using (order_key, plan_id, plan_version)
-    inner join plans using (plan_id, plan_version)
+    inner join orders using (order_key, plan_key)
+    inner join plans using (plan_key)
     left join currencies on plans.currency = currencies.currency
 
 ),
@@ -125,7 +131,7 @@ alone as (
         placed.*,
         cast(
             sum(exact_e20) over (
-                partition by order_key, plan_id, plan_version
+                partition by order_key, plan_key
                 order by sequence
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
@@ -170,8 +176,7 @@ steps as (
 
     select distinct
         order_key,
-        plan_id,
-        plan_version,
+        plan_key,
         rounding,
         sequence,
         movement_key,
@@ -185,8 +190,7 @@ sharers as (
 
     select distinct
         order_key,
-        plan_id,
-        plan_version,
+        plan_key,
         partner_id
     from together
 
@@ -201,14 +205,14 @@ running as (
         together.slice_count,
         cast(
             sum(coalesce(together.exact_e20, 0)) over (
-                partition by steps.order_key, steps.plan_id, steps.plan_version, sharers.partner_id
+                partition by steps.order_key, steps.plan_key, sharers.partner_id
                 order by steps.sequence
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as exact_e20
     from steps
-    inner join sharers using (order_key, plan_id, plan_version)
-    left join together using (order_key, plan_id, plan_version, sequence, partner_id)
+    inner join sharers using (order_key, plan_key)
+    left join together using (order_key, plan_key, sequence, partner_id)
 
 ),
 
@@ -238,11 +242,11 @@ ranked as (
         cast(sum(exact_units) over step as {{ wide_integer() }}) as total_units,
         cast(sum(floor_count) over step as {{ wide_integer() }}) as floor_total,
         row_number() over (
-            partition by order_key, plan_id, plan_version, sequence
+            partition by order_key, plan_key, sequence
             order by exact_units - floor_count * minor_exact desc, partner_id
         ) as remainder_rank
     from floored
-    window step as (partition by order_key, plan_id, plan_version, sequence)
+    window step as (partition by order_key, plan_key, sequence)
 
 ),
 
@@ -277,7 +281,7 @@ shares as (
         counted.minor_unit,
         counted.minor_exact,
         counted.count_so_far - lag(counted.count_so_far, 1, 0) over (
-            partition by order_key, plan_id, plan_version, partner_id order by sequence
+            partition by order_key, plan_key, partner_id order by sequence
         ) as unit_count
     from counted
 

@@ -38,6 +38,16 @@ changed_plans as (
 
 ),
 
+-- What counts revenue together has a number: sums by texts would take twice as long.
+numbered_plans as (
+
+    select
+        *,
+        dense_rank() over (order by plan_id, currency, tier_basis) as basis_key
+    from plans
+
+),
+
 -- The basis period is the original payment's; a refund comes off the period that its payment went into.
 periods as (
 
@@ -56,13 +66,14 @@ periods as (
         bases.paid_on,
         plans.tier_basis,
         plans.tier_mode,
+        plans.basis_key,
         case plans.tier_basis
             when 'month' then cast(date_trunc('month', bases.paid_on) as date)
             when 'calendar_year' then cast(date_trunc('year', bases.paid_on) as date)
             else date '0001-01-01'
         end as basis_period
     from bases
-    inner join plans using (plan_id, plan_version)
+    inner join numbered_plans as plans using (plan_id, plan_version)
 
 ),
 
@@ -73,7 +84,7 @@ basis_totals as (
         base_key,
         cast(
             sum(plan_fine) over (
-                partition by partner_id, plan_id, plan_currency, tier_basis, basis_period
+                partition by basis_key, partner_id, basis_period
                 order by movement_key, part_number
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
@@ -89,9 +100,7 @@ version_totals as (
         periods.base_key,
         cast(
             sum(periods.plan_fine) over (
-                partition by
-                    periods.partner_id, periods.plan_id, periods.plan_currency, periods.tier_basis,
-                    periods.basis_period, periods.plan_version
+                partition by periods.basis_key, periods.partner_id, periods.basis_period, periods.plan_version
                 order by periods.movement_key, periods.part_number
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
@@ -171,17 +180,26 @@ trailing_positions as (
 
 ),
 
+status_plans as (
+
+    select distinct plan_id
+    from plans
+    where tier_mode = 'status'
+
+),
+
 monthly as (
 
     select
-        partner_id,
-        plan_id,
-        plan_currency,
-        cast(date_trunc('month', paid_on) as date) as paid_month,
-        cast(date_trunc('month', moved_on) as date) as moved_month,
-        cast(sum(plan_fine) as {{ wide_integer() }}) as plan_fine
+        periods.partner_id,
+        periods.plan_id,
+        periods.plan_currency,
+        cast(date_trunc('month', periods.paid_on) as date) as paid_month,
+        cast(date_trunc('month', periods.moved_on) as date) as moved_month,
+        cast(sum(periods.plan_fine) as {{ wide_integer() }}) as plan_fine
     from periods
-    group by partner_id, plan_id, plan_currency, paid_month, moved_month
+    inner join status_plans using (plan_id)
+    group by periods.partner_id, periods.plan_id, periods.plan_currency, paid_month, moved_month
 
 ),
 
@@ -227,14 +245,23 @@ statuses as (
 
 ),
 
+-- Where revenue stands in the tiers. What trails, and what a status decides, is looked up; the others need not be.
 placed as (
 
     select
         running.*,
+        cast(null as {{ wide_integer() }}) as fixed_position,
+        running.running_after as position_after,
+        changed_plans.plan_id is not null as is_versioned
+    from running
+    left join changed_plans on running.plan_id = changed_plans.plan_id
+    where running.tier_mode <> 'status' and running.tier_basis <> 'trailing_12_months'
+    union all
+    select
+        running.*,
         case
             when running.tier_mode = 'status' then statuses.held_fine
-            when running.tier_basis = 'trailing_12_months' and running.tier_mode = 'whole'
-                then trailing_positions.starts_at + trailing_positions.first_fine
+            when running.tier_mode = 'whole' then trailing_positions.starts_at + trailing_positions.first_fine
         end as fixed_position,
         case
             when running.tier_basis = 'trailing_12_months' then trailing_positions.starts_at + running.plan_fine_so_far
@@ -255,6 +282,7 @@ placed as (
             and running.plan_currency = statuses.plan_currency
             and running.tier_basis = statuses.tier_basis
             and date_trunc('month', running.paid_on) = statuses.month
+    where running.tier_mode = 'status' or running.tier_basis = 'trailing_12_months'
 
 ),
 
@@ -285,9 +313,7 @@ version_states as (
         case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end as version_fine,
         cast(
             sum(case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end) over (
-                partition by
-                    bounded.partner_id, bounded.plan_id, bounded.plan_currency, bounded.tier_basis,
-                    bounded.basis_period, versions.plan_version
+                partition by bounded.basis_key, bounded.partner_id, bounded.basis_period, versions.plan_version
                 order by bounded.movement_key, bounded.part_number
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
