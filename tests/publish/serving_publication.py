@@ -61,7 +61,10 @@ def publish(settings: Settings, marker: int) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         for table, model in marts().items():
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.split('.')[0]}")
-            columns = ", ".join(_column(column, table, marker) for column in model["columns"])
+            keys = [columns for _, _, columns in _keys(model)]
+            columns = ", ".join(
+                _column(column, table, marker, is_key=[column["name"]] in keys) for column in model["columns"]
+            )
             is_report = "kpi_code" in {column["name"] for column in model["columns"]}
             kpis = " CROSS JOIN (SELECT unnest(?) AS kpi)" if is_report else ""
             source = f"(SELECT unnest(range(1, {PARTNERS + 1})) AS i)" + kpis
@@ -85,7 +88,16 @@ def publish(settings: Settings, marker: int) -> None:
     path.write_text(json.dumps(_manifest()), encoding="utf-8")
 
 
-def _column(column: dict[str, Any], table: str, marker: int) -> str:
+def _keys(model: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """The tests that say what one row of a model is: their names, their arguments, and the columns."""
+    keys = [
+        ("grain", "key", test["grain"]["arguments"]["key"]) for test in model.get("data_tests", []) if "grain" in test
+    ]
+    unique = [column["name"] for column in model["columns"] if "unique" in column.get("data_tests", [])]
+    return keys + [("unique", "column_name", [name]) for name in unique]
+
+
+def _column(column: dict[str, Any], table: str, marker: int, *, is_key: bool) -> str:
     name, kind = column["name"], column["data_type"]
     value = {
         "dimension": "'partner'",
@@ -97,12 +109,12 @@ def _column(column: dict[str, Any], table: str, marker: int) -> str:
     }.get(name)
     if value is None:
         if re.match(r"date$", kind):
-            value = "DATE '2026-01-01'" + (" + CAST(i AS INTEGER)" if "unique" in column.get("data_tests", []) else "")
+            value = "DATE '2026-01-01'" + (" + CAST(i AS INTEGER)" if is_key else "")
         elif kind.startswith("timestamp"):
             value = "TIMESTAMPTZ '2026-01-01 12:00:00+00'"
         elif kind == "boolean":
             value = "true"
-        elif kind == "varchar" or "unique" in column.get("data_tests", []):
+        elif kind == "varchar" or is_key:
             value = f"'{name}-' || i" if kind == "varchar" else "i"
         else:
             value = str(marker)
@@ -122,14 +134,8 @@ def _manifest() -> dict[str, Any]:
             "description": model["description"],
             "columns": {column["name"]: {"description": column["description"]} for column in model["columns"]},
         }
-        tests = [test for test in model.get("data_tests", []) if "unique_together" in test]
-        keys = [("unique_together", "columns", test["unique_together"]["arguments"]["columns"]) for test in tests]
-        keys += [
-            ("unique", "column_name", column["name"])
-            for column in model["columns"]
-            if "unique" in column.get("data_tests", [])
-        ]
-        for kind, argument, value in keys:
+        for kind, argument, columns in _keys(model):
+            value = columns if kind == "grain" else columns[0]
             metadata = {"name": kind, "kwargs": {argument: value}}
             nodes[f"test.{node}.{kind}"] = {
                 "resource_type": "test",

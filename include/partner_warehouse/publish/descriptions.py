@@ -10,7 +10,7 @@ from typing import Any
 
 from partner_warehouse.settings import Settings
 
-_KEY_TESTS = {"unique": "column_name", "unique_together": "columns"}
+_KEY_TESTS = {"unique": "column_name", "grain": "key"}
 """The tests that say what one row is, and their argument that names the columns."""
 
 RUN_PARAMETERS, GATE_RESULTS, FRESHNESS = "ops.run_parameters", "ops.gate_results", "ops.freshness"
