@@ -18,6 +18,22 @@
 {%- endmacro %}
 
 {#
+    The newest load alone, of what a source tells whole each time: what it names no more is no more. Nothing landed after
+    the run's `known_at` is seen.
+#}
+{% macro newest_load(relation) -%}
+    select *
+    from (
+        select
+            *,
+            dense_rank() over (order by _loaded_at desc, _load_id desc) as _age
+        from {{ relation }}
+        where _loaded_at <= (select known_at from {{ ref('stg_run__parameters') }})
+    ) as loads
+    where _age = 1
+{%- endmacro %}
+
+{#
     Every version of money records, told apart: `_standing` is 'valid' for the one that counts, 'conflict' for one that
     claims another amount without being newer, else 'superseded'. `amounts` are the columns that must not change.
 

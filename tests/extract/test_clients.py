@@ -295,6 +295,11 @@ def test_hubspot_associations_land_whole_when_any_of_them_changed(settings: Sett
         ("2", "10", "279"),
         ("2", "11", "279"),
     ]
+    with HubSpot(CONNECTION, **options(answer)) as client:
+        pairs.update({"1": [], "2": []})
+        assert ingest_api(schema, settings, client).landed == 1
+        assert not ingest_api(schema, settings, client).is_new
+    assert landed(settings, "hubspot", "contacts_to_companies", "from_id, association_type")[-1] == ("0", "none")
 
 
 def test_hubspot_pages_the_associations_of_one_record_and_refuses_half_an_answer(settings: Settings) -> None:
@@ -386,6 +391,33 @@ def test_stripe_lists_at_first_and_then_follows_events(settings: Settings) -> No
     assert outcome.cursor_to == "2026-01-02T00:00:01.000000Z"
     assert not any("every" in warning for warning in outcome.warnings)
     assert not pull_refunds(settings, account).is_new
+
+
+@pytest.mark.parametrize("page", [{"data": [], "has_more": True}, {"data": []}], ids=["empty", "unmarked"])
+def test_stripe_s_listing_ends_where_it_says_so(settings: Settings, page: dict[str, Any]) -> None:
+    account = Account()
+    for number in range(250):
+        account.change(f"re_{number}", START + number, "pending", created=True)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=page) if "starting_after" in request.url.params else account(request)
+
+    with Stripe(CONNECTION, **options(answer)) as client, pytest.raises(TransientError, match="whether another one"):
+        ingest_api(load_catalog("stripe").objects["refund"], settings, client)
+    assert pull_refunds(settings, account).landed == 250
+
+
+def test_stripe_s_secrets_for_browsers_do_not_land(settings: Settings) -> None:
+    intent = {"id": "pi_1", "object": "payment_intent", "amount": 5, "currency": "usd", "created": START}
+    intent |= {"status": "succeeded", "client_secret": "pi_1_secret_marked"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        events = request.url.path.endswith("/events")
+        return httpx.Response(200, json={"data": [] if events else [intent], "has_more": False})
+
+    with Stripe(CONNECTION, **options(answer)) as client:
+        assert ingest_api(load_catalog("stripe").objects["payment_intent"], settings, client).landed == 1
+    assert "marked" not in str(landed(settings, "stripe", "payment_intent", "*"))
 
 
 def test_stripe_s_last_version_lands_last(settings: Settings) -> None:

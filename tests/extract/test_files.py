@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from partner_warehouse.errors import BadInputError
+from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.extract import csv_records, state
 from partner_warehouse.extract.ingest import ingest, ingest_source
 from partner_warehouse.landing.layout import data_files
@@ -349,6 +352,71 @@ def test_parquet(settings: Settings, drop: Drop, payments: Rows, tmp_path: Path)
     drop(b"PAR1 no more", "b.parquet")
     with pytest.raises(BadInputError, match="not a Parquet file"):
         ingest("files", "payments", settings)
+
+
+@pytest.mark.parametrize(("other", "name"), [("march1", "march[1]"), ("starred", "st*r"), ("why", "wh?")])
+def test_a_parquet_file_s_name_is_no_pattern(
+    drop: Drop, payments: Rows, settings: Settings, other: str, name: str
+) -> None:
+    """Browsers name a second copy `march[1].parquet`, which would read `march1.parquet` once more."""
+    for key, stem in (("theirs", other), ("its own", name)):
+        path = drop(b"", f"{stem}.parquet")
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"COPY (SELECT '{key}' AS payment_id, 'i1' AS invoice_id, '1' AS amount, 'USD' AS currency, "
+                f"'2026-01-01T00:00:00Z' AS paid_at) TO '{path.with_name('x')}' (FORMAT parquet)"
+            )
+        path.with_name("x").replace(path)
+    ingest("files", "payments", settings)
+    assert sorted((row["payment_id"], row["_file"]) for row in payments()) == [
+        ("its own", f"payments/{name}.parquet"),
+        ("theirs", f"payments/{other}.parquet"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "lands"),
+    [
+        (pa.decimal128(38, 18), "1234.56", "1234.56"),
+        (pa.decimal256(50, 18), "1234.56", None),
+        (pa.decimal256(39, 2), "1234.56", None),
+        (pa.float16(), 1.1, None),
+        (pa.float32(), 1234567.89, None),
+        (pa.float64(), 1234567.89, "1234567.89"),
+    ],
+    ids=str,
+)
+def test_an_amount_in_parquet_is_taken_as_it_is_or_its_file_is_refused(
+    drop: Drop, payments: Rows, settings: Settings, kind: pa.DataType, amount: str | float, lands: str | None
+) -> None:
+    """DuckDB reads a decimal of more than 38 digits as another number, and a short float never held the amount."""
+    value = Decimal(amount) if isinstance(amount, str) else np.float16(amount) if kind == pa.float16() else amount
+    texts = {"payment_id": "p1", "invoice_id": "i1", "currency": "USD", "paid_at": "2026-01-01T00:00:00Z"}
+    columns = {name: pa.array([text]) for name, text in texts.items()} | {"amount": pa.array([value], kind)}
+    pq.write_table(pa.table(columns), drop(b"", "a.parquet"))
+    if lands is None:
+        with pytest.raises(BadInputError, match=r"payments/a\.parquet: column amount .* write it as decimal\(38, 18\)"):
+            ingest("files", "payments", settings)
+        assert not payments()
+    else:
+        ingest("files", "payments", settings)
+        assert [row["amount"] for row in payments()] == [Decimal(lands)]
+
+
+def test_a_file_that_cannot_be_named_or_read_keeps_no_other_from_landing(
+    drop: Drop, payments: Rows, settings: Settings
+) -> None:
+    folder = drop(HEADER + ROW, "z.csv").parent
+    (folder / os.fsdecode(b"m\xe4rz.csv")).write_text(HEADER + ROW.replace("p1", "p2"))
+    with pytest.raises(BadInputError, match="its name is not UTF-8; rename the file"):
+        ingest("files", "payments", settings)
+    assert [row["payment_id"] for row in payments()] == ["p1"]
+    # What the kernel itself cannot read: its own memory at address 0.
+    (folder / "a.csv").symlink_to("/proc/self/mem")
+    drop(HEADER + ROW.replace("p1", "p3"), "zz.csv")
+    with pytest.raises(PartnerWarehouseError, match=r"payments/a\.csv: cannot be read"):
+        ingest("files", "payments", settings)
+    assert [row["payment_id"] for row in payments()] == ["p1", "p3"]
 
 
 def test_stray_files_are_reported(settings: Settings, drop: Drop) -> None:

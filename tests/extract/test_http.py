@@ -141,3 +141,11 @@ def test_a_source_that_fails_slowly_is_left_before_its_tries_are_up() -> None:
     with pytest.raises(TransientError, match=r"HTTP 503 \(3 tries\)"):
         client.get("/things")
     assert calls == 3
+
+
+@pytest.mark.parametrize("place", ["http://elsewhere.test/next", "//elsewhere.test/next", "next"])
+def test_the_token_goes_to_no_place_that_an_answer_names(place: str) -> None:
+    source = Source([httpx.Response(200, text="ok")])
+    with pytest.raises(PermanentError, match="another place"):
+        source.client.get(place)
+    assert source.calls == 0

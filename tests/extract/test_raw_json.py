@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partner_warehouse.extract.raw_json import elements, members, one_line
+from partner_warehouse.extract.raw_json import elements, members, one_line, whole_characters
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
@@ -40,3 +40,10 @@ def test_digits_stay() -> None:
 def test_what_is_no_page_is_refused(text: str) -> None:
     with pytest.raises((ValueError, IndexError)):
         elements(text) if not text.startswith("{") else members(text)
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=()) | st.sampled_from("\\\ud83d\ude00ud83")))
+def test_half_a_character_is_replaced_and_nothing_else(text: str) -> None:
+    """What a source has cut in the middle of an emoji must not set its whole record aside."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    assert json.loads(whole_characters(json.dumps({"a": text}))) == {"a": whole}

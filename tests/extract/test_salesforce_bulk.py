@@ -83,6 +83,7 @@ class Org:
         self.lost = lost
         self.calls: Counter[str] = Counter()
         self.created = "2026-03-01T00:00:00.000+0000"
+        self.page: httpx.Response | None = None
         self.names = ["plain", 'a "quoted" one', "two\nlines", "comma, semicolon;", " blanks ", "Zürich 株式会社"]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -113,7 +114,8 @@ class Org:
             lines.append(f'"{number}","{quoted}","{"true" if number else ""}","2026-03-0{number + 1}T00:00:00.000Z"')
         following = str(start + 4) if start + 4 < len(self.names) else "null"
         content = "\n".join(lines).encode() + b"\n"
-        return httpx.Response(200, content=content, headers={"Sforce-Locator": following})
+        headers = {"Sforce-Locator": following, "Sforce-NumberOfRecords": str(len(lines) - 1)}
+        return self.page or httpx.Response(200, content=content, headers=headers)
 
 
 @pytest.fixture
@@ -171,3 +173,24 @@ def test_a_job_that_is_always_lost_is_given_up(take: Callable[[Org], LoadOutcome
 def test_a_job_without_an_end_is_left(take: Callable[[Org], LoadOutcome]) -> None:
     with pytest.raises(TransientError, match="not done after 4 hours"):
         take(Org(*["InProgress"] * 2000))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(200, text="<html>down for maintenance</html>"),
+        httpx.Response(200, text=""),
+        httpx.Response(202),
+        httpx.Response(204),
+        httpx.Response(200, text='"Id"\n"1"\n', headers={"Sforce-Locator": "null"}),
+    ],
+    ids=["a proxy's page", "nothing", "accepted", "no content", "uncounted"],
+)
+def test_what_is_no_page_of_results_is_not_their_end(
+    settings: Settings, take: Callable[[Org], LoadOutcome], page: httpx.Response
+) -> None:
+    org = Org("JobComplete")
+    org.page = page
+    with pytest.raises(TransientError, match="not whole"):
+        take(org)
+    assert read_cursor(settings, "salesforce", "Account") is None

@@ -141,7 +141,7 @@ def test_connections_for_airflow(endpoints: Endpoints) -> None:
     stripe = json.loads(variables["AIRFLOW_CONN_STRIPE_DEFAULT"])
     assert stripe["host"] == endpoints.urls["stripe"]
     assert stripe["password"] == SECRET
-    assert stripe["extra"] == {"api_version": "2025-09-30.clover"}
+    assert stripe["extra"] == {"api_version": "2025-11-17.clover"}
     assert endpoints.description()["connections"] == variables
 
 

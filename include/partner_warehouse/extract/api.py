@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import duckdb
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.extract.raw_json import one_line
+from partner_warehouse.extract.raw_json import one_line, whole_characters
 from partner_warehouse.extract.state import note_check, read_cursor, read_state, write_state
 from partner_warehouse.landing.catalog import ObjectSchema
 from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
@@ -71,7 +71,7 @@ class Spool:
         self.keep(raw, stamp)
         if self.knows(raw) and not again:
             return
-        line = one_line(raw).encode() + b"\n"
+        line = whole_characters(one_line(raw)).encode() + b"\n"
         self._file.write(line)
         self._digest.update(line)
         self._size += len(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,10 @@ class _Taken:
     stats: dict[str, list[Any]]
 
 
+class _UnreadableError(PartnerWarehouseError):
+    """A file is there and cannot be read: no fault of what it says."""
+
+
 def ingest_files(
     object_name: str, settings: Settings, *, connection: duckdb.DuckDBPyConnection | None = None
 ) -> LoadOutcome:
@@ -41,6 +46,7 @@ def ingest_files(
 
     Raises:
         BadInputError: One or more files cannot be taken; the others were.
+        PartnerWarehouseError: One or more files cannot be read at all; the others were taken.
     """
     schema = load_catalog(SOURCE).objects[object_name]
     outcome = LoadOutcome(SOURCE, object_name)
@@ -48,6 +54,7 @@ def ingest_files(
     if not folder.is_dir():
         return outcome
     refused: list[str] = []
+    faults: list[str] = []
     with exclusive(settings, SOURCE, object_name) as spool:
         taken = _read_taken(settings, object_name)
         # Without the ending, so that `march.csv` comes before `march-again.csv` and `march (2).csv`.
@@ -57,6 +64,9 @@ def ingest_files(
             if path.suffix.lower() not in SUFFIXES:
                 if path.suffix.lower() in _DATA_BY_ANOTHER_NAME:
                     refused.append(f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl")
+                continue
+            if path.name != path.name.encode(errors="replace").decode():
+                refused.append(f"{object_name}/{ascii(path.name)[1:-1]}: its name is not UTF-8; rename the file")
                 continue
             seen = _seen(path)
             if taken.stats.get(path.name) == seen:
@@ -72,6 +82,9 @@ def ingest_files(
             except BadInputError as error:
                 refused.append(str(error))
                 continue
+            except _UnreadableError as error:
+                faults.append(str(error))
+                continue
             if loaded is not None:
                 outcome += loaded
                 taken.loads.update(loaded.load_ids)
@@ -79,6 +92,8 @@ def ingest_files(
             received.path.unlink()
             taken.stats[path.name] = seen or []
             _write_taken(settings, object_name, taken)
+    if faults:
+        raise PartnerWarehouseError("\n".join(faults + refused))
     if refused:
         raise BadInputError("\n".join(refused))
     return outcome
@@ -156,9 +171,9 @@ def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> Rece
         elif suffix == ".jsonl":
             fingerprint = _spool_jsonl(path, name, spool, _required(schema), numbers)
         else:
-            fingerprint = _spool_parquet(path, name, spool, _required(schema))
+            fingerprint = _spool_parquet(path, name, spool, schema)
     except OSError as error:
-        raise PartnerWarehouseError(f"{name}: cannot be read: {error.strerror}") from error
+        raise _UnreadableError(f"{name}: cannot be read: {error.strerror}") from error
     return ReceivedFile(spool, name, fingerprint.sha256, fingerprint.size, header, fingerprint.records, numbers.close())
 
 
@@ -197,21 +212,38 @@ def _lacking(line: bytes, required: list[str]) -> list[str]:
     return [column for column in required if column not in record] if isinstance(record, dict) else required
 
 
-def _spool_parquet(path: Path, name: str, spool: Path, required: list[str]) -> Fingerprint:
-    """Write a Parquet file as newline JSON of strings: the same rules apply to it as to the other formats."""
+def _spool_parquet(path: Path, name: str, spool: Path, schema: ObjectSchema) -> Fingerprint:
+    """Write a Parquet file as newline JSON of strings: the same rules apply to it as to the other formats.
+
+    Raises:
+        BadInputError: Not Parquet, without a required column, or with amounts of a type that does not hold them.
+    """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle:
         while chunk := handle.read(1 << 20):
             fingerprint.digest.update(chunk)
             fingerprint.size += len(chunk)
-    table = f"read_parquet({quote(str(path))})"
+    # A name is a name, also `march[1].parquet`, and not a pattern of names.
+    place = quote(glob.escape(str(path)))
+    table = f"read_parquet({place})"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         try:
-            columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]  # noqa: S608
+            kinds = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall())  # noqa: S608
+            wide = connection.execute(f"SELECT name FROM parquet_schema({place}) WHERE precision > 38").fetchall()  # noqa: S608
         except duckdb.Error:
             raise BadInputError(f"{name}: not a Parquet file, or a damaged one; write it again") from None
-        check_required(columns, required, name)
+        columns = list(kinds)
+        check_required(columns, _required(schema), name)
+        amounts = {field.name for field in schema.fields if field.type == "decimal"}
+        inexact = sorted(
+            amounts & ({column for column in columns if kinds[column] == "FLOAT"} | {row[0] for row in wide})
+        )
+        if inexact:
+            raise BadInputError(
+                f"{name}: column {inexact[0]} is of a type that does not hold an amount as it is (a short float, or a "
+                "decimal of more than 38 digits); write it as decimal(38, 18) or shorter, or as text"
+            )
         members = ", ".join(f"{quote(column)}, CAST({identifier(column)} AS VARCHAR)" for column in columns)
         written = connection.execute(
             f"COPY (SELECT CAST(json_object({members}) AS VARCHAR) FROM {table}) TO {quote(str(spool))} "  # noqa: S608

@@ -134,6 +134,9 @@ class SourceClient:
             RefusedError: The source refused in a way that stays.
             TransientError: It failed in a way that passes, `ATTEMPTS` times, or for too long.
         """
+        if authorised and (not path.startswith("/") or path.startswith("//")):
+            # Where the next page is, an answer says; the token goes where the connection says, and nowhere else.
+            raise PermanentError(f"{self._source}: an answer points to another place than the connection's host")
         headers = dict(kwargs.pop("headers", None) or {})
         refreshed = False
         backoff = _FIRST_WAIT

@@ -26,6 +26,9 @@ _LOCKED = 423
 _MIGRATING = 477
 _UNREACHABLE = frozenset(range(521, 525))
 _NOT_ASSOCIATED = "crm.associations.NO_ASSOCIATIONS_FOUND"
+_NONE_ASSOCIATED = '{"key":"0:0:0","from_id":"0","to_id":"0","association_type":"none"}'
+"""What lands where nothing is associated any more: without a row no load would say so."""
+
 
 PIPELINED = ("deals", "tickets")
 """Objects that go through pipelines."""
@@ -105,7 +108,7 @@ class HubSpot:
     ) -> Fetched:
         """Records (all, or those modified since the cursor less the overlap) and archived ones; or associations."""
         if _is_association(schema):
-            return _snapshot(self._all_associations(schema.name), cursor, spool)
+            return _snapshot(self._all_associations(schema.name), cursor, spool, otherwise=_NONE_ASSOCIATED)
         if schema.name == "owners":
             return _snapshot(self._owners(), cursor, spool)
         if schema.name == "pipelines":
@@ -280,9 +283,18 @@ def _stamp(raw: str, object_name: str) -> datetime | None:
     return parse_instant((parse(raw).get("properties") or {}).get(modified_property(object_name)))
 
 
-def _snapshot(records: Iterator[str], cursor: str | None, spool: Spool) -> Fetched:
-    """All records, when they are not what they were: a change of these stamps nothing."""
+def _snapshot(records: Iterator[str], cursor: str | None, spool: Spool, *, otherwise: str | None = None) -> Fetched:
+    """All records, when they are not what they were: a change of these stamps nothing.
+
+    Args:
+        records: What there is.
+        cursor: The mark of what there was.
+        spool: Where it goes.
+        otherwise: What says that there is none any more.
+    """
     rows = sorted(set(records))
+    if not rows and otherwise is not None and cursor is not None:
+        rows = [otherwise]
     content = Spool.mark("\n".join(rows))
     if content != cursor:
         for row in rows:

@@ -10,6 +10,10 @@ import orjson
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
+# Escapes one by one, so that the backslash of `\\ud83d` is not taken for the start of one.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
 
 
@@ -81,6 +85,13 @@ def _after(text: str, position: int, closing: str) -> int:
     if text[position : position + 1] != closing:
         raise ValueError("not valid JSON")
     return position
+
+
+def whole_characters(text: str) -> str:
+    """The same JSON text with U+FFFD for each half of a pair of surrogates, which no reader of the landing takes."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: found[0] if found["half"] is None else "\\ufffd", text)
 
 
 def one_line(text: str) -> str:

@@ -50,6 +50,9 @@ The connection's `extra` may say another number, as `bulk_above`."""
 BULK_PAGE = 50_000
 """Records of one page of a job's results; a page is in memory at a time."""
 
+_OF_A_PAGE = ("Sforce-Locator", "Sforce-NumberOfRecords")
+"""The headers of every page of a job's results."""
+
 _LONGEST_JOB = 4 * 3600.0
 """Seconds that a job is waited for. Salesforce itself gives one up after some hours."""
 
@@ -258,8 +261,11 @@ class Salesforce:
         csv.field_size_limit(MAX_RECORD_BYTES)
         while True:
             answer = self._client.get(f"{self._jobs}/{job}/results", params=parameters, headers={"Accept": "text/csv"})
+            # A page says what follows it and how many rows it has; what does not is a proxy's page, and no end.
+            if answer.status_code != httpx.codes.OK or any(name not in answer.headers for name in _OF_A_PAGE):
+                raise TransientError(f"salesforce: a page of the results of job {job} was not whole")
             yield from _rows(answer, job)
-            locator = answer.headers.get("Sforce-Locator", "null")
+            locator = answer.headers["Sforce-Locator"]
             if locator == "null":
                 return
             parameters["locator"] = onward.to(locator)
@@ -299,7 +305,7 @@ def _rows(answer: httpx.Response, job: str) -> Iterator[dict[str, str]]:
             yield row
     except (csv.Error, UnicodeDecodeError):
         found = -1
-    if str(found) != answer.headers.get("Sforce-NumberOfRecords", str(max(found, 0))):
+    if str(found) != answer.headers["Sforce-NumberOfRecords"]:
         raise TransientError(f"salesforce: a page of the results of job {job} was not whole")
 
 

@@ -63,6 +63,7 @@ _EVENTS_KEPT = timedelta(days=29)
 """Within it no event can have been lost; a day less than Stripe says, for clocks that differ."""
 
 _SHORTENED = re.compile(r'"has_more"\s*:\s*true')
+_SECRET = re.compile(r'("client_secret"\s*:\s*)"[^"\\]*"')
 
 _REMEDIES = {
     401: "create a restricted key (Developers, API keys) and put it into the password of the connection",
@@ -279,7 +280,7 @@ class Stripe:
     def _present(self, name: str, key: str) -> str | None:
         """An object as it is now; None when it is gone."""
         try:
-            return self._whole(self._get(f"{plural(name)}/{key}", {}, holds="id").content.decode())
+            return self._whole(_without_secret(self._get(f"{plural(name)}/{key}", {}, holds="id").content.decode()))
         except RefusedError as error:
             if error.status != httpx.codes.NOT_FOUND:
                 raise
@@ -326,12 +327,14 @@ class Stripe:
                 raise
             last: _Record | None = None
             for raw in elements(page["data"]):
-                last = _Record(raw)
+                last = _Record(_without_secret(raw))
                 mode = last.get("livemode")
                 self._livemode = mode if isinstance(mode, bool) else self._livemode
                 yield last
-            if only_first or last is None or page.get("has_more") != "true":
+            if only_first or page.get("has_more") == "false":
                 return
+            if last is None or page.get("has_more") != "true":
+                raise TransientError(f"stripe: GET {path}: a page does not say whether another one follows")
             after = {"starting_after": onward.to(last["id"])}
 
     def _get(self, path: str, parameters: Mapping[str, str], *, holds: str = "data") -> httpx.Response:
@@ -368,6 +371,14 @@ class _Record:
     def get(self, name: str) -> Any:
         """A field, or None."""
         return self._fields.get(name)
+
+
+def _without_secret(raw: str) -> str:
+    """A record without what a browser pays or confirms with: who reads the landing has no use for it.
+
+    https://docs.stripe.com/api/payment_intents/object, `client_secret`: "should not be stored, logged, or exposed".
+    """
+    return _SECRET.sub(r"\1null", raw)
 
 
 def _write_changed(versions: list[_Version], spool: Spool) -> None:

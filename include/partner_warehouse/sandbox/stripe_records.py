@@ -1,4 +1,4 @@
-"""The company as its Stripe account holds it, in the shapes of API version 2025-09-30.clover.
+"""The company as its Stripe account holds it, in the shapes of API version 2025-11-17.clover.
 
 Amounts are integers in minor units; instants are Unix seconds. Stripe keeps no modification stamp: each change of an
 object is announced by an event, which holds the object as it then was.
@@ -18,7 +18,7 @@ from partner_warehouse.sandbox.sales import local_price, recurring
 from partner_warehouse.sandbox.timeline import Record, Timeline
 from partner_warehouse.sandbox.vocabulary import DECIMALS, STRIPE_OBJECTS
 
-API_VERSION = "2025-09-30.clover"
+API_VERSION = "2025-11-17.clover"
 _FOUNDED = datetime.fromisoformat("2024-12-02T09:00:00+00:00")
 _SECOND = timedelta(seconds=1)
 

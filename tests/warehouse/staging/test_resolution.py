@@ -78,6 +78,9 @@ def _land_crm(warehouse: Warehouse) -> None:
         {"id": "22", "email": "bo@self.example", "hs_merged_object_ids": "23", **stamped},
         {"id": "24", "email": "cy@self.example", **stamped},
     )
+    # An earlier answer, by which another company was the primary one: of it nothing stands.
+    earlier = {"key": "22:16", "from_id": "22", "to_id": "16", "association_type": "Primary"}
+    warehouse.land("hubspot", "contacts_to_companies", earlier)
     warehouse.land("hubspot", "contacts_to_companies", {"key": "22:15", "from_id": "22", "to_id": "15"})
     warehouse.land(
         "hubspot",

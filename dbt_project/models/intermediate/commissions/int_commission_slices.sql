@@ -7,9 +7,13 @@ bases as (
 
 ),
 
+-- What counts revenue together has a number: sums by texts would take twice as long.
 plans as (
 
-    select * from {{ ref('stg_plans__plans') }}
+    select
+        *,
+        dense_rank() over (order by plan_id, currency, tier_basis) as basis_key
+    from {{ ref('stg_plans__plans') }}
 
 ),
 
@@ -38,16 +42,6 @@ changed_plans as (
 
 ),
 
--- What counts revenue together has a number: sums by texts would take twice as long.
-numbered_plans as (
-
-    select
-        *,
-        dense_rank() over (order by plan_id, currency, tier_basis) as basis_key
-    from plans
-
-),
-
 -- The basis period is the original payment's; a refund comes off the period that its payment went into.
 periods as (
 
@@ -73,7 +67,7 @@ periods as (
             else date '0001-01-01'
         end as basis_period
     from bases
-    inner join numbered_plans as plans using (plan_id, plan_version)
+    inner join plans using (plan_id, plan_version)
 
 ),
 
@@ -180,26 +174,18 @@ trailing_positions as (
 
 ),
 
-status_plans as (
-
-    select distinct plan_id
-    from plans
-    where tier_mode = 'status'
-
-),
-
 monthly as (
 
     select
-        periods.partner_id,
-        periods.plan_id,
-        periods.plan_currency,
-        cast(date_trunc('month', periods.paid_on) as date) as paid_month,
-        cast(date_trunc('month', periods.moved_on) as date) as moved_month,
-        cast(sum(periods.plan_fine) as {{ wide_integer() }}) as plan_fine
+        partner_id,
+        plan_id,
+        plan_currency,
+        cast(date_trunc('month', paid_on) as date) as paid_month,
+        cast(date_trunc('month', moved_on) as date) as moved_month,
+        cast(sum(plan_fine) as {{ wide_integer() }}) as plan_fine
     from periods
-    inner join status_plans using (plan_id)
-    group by periods.partner_id, periods.plan_id, periods.plan_currency, paid_month, moved_month
+    where plan_id in (select plan_id from plans where tier_mode = 'status')
+    group by partner_id, plan_id, plan_currency, paid_month, moved_month
 
 ),
 

@@ -6,7 +6,7 @@ landed as (
 
 ),
 
--- HubSpot answers with every association of a record, the primary one marked. The newest answer counts.
+-- All associations land together, the primary ones marked. A load of one row of no records says that there are none.
 typed as (
 
     select
@@ -21,9 +21,15 @@ typed as (
 
 ),
 
+newest as (
+
+    {{ newest_load('typed') }}
+
+),
+
 versions as (
 
-    {{ latest_by_key('typed', 'deal_id', version='primary_first', deleted=none) }}
+    {{ latest_by_key('newest', 'deal_id', version='primary_first', deleted=none) }}
 
 ),
 
@@ -33,6 +39,7 @@ final as (
         deal_id,
         contact_id
     from versions
+    where deal_id <> '0'
 
 )
 
