@@ -14,7 +14,9 @@ import sys
 
 from partner_warehouse.cli import main
 
-sys.exit(main())
+# What starts processes of its own imports this file in each of them.
+if __name__ == "__main__":
+    sys.exit(main())
 """
 
 

@@ -255,3 +255,13 @@ def test_a_fee_and_a_flat_bonus_are_not_told_as_a_product():
     row |= {"rate": Decimal("1.2"), "fx_rate": None, "amount": Decimal("600.00"), "line_id": "x"}
     assert derivation(row | {"component": "fixed_fee"}) == "12,000.00 USD, scale 1.2"
     assert derivation(row | {"component": "bonus", "rate": None}).startswith("flat")
+
+
+@pytest.mark.parametrize(
+    "ids", [("a-b", "a/b"), ("A-1", "A 1", "A\t1"), ("../x", "x", "..x"), ("株式会社", "株式会社 ")]
+)
+def test_no_two_partners_share_a_statement_s_file(ids: tuple[str, ...]) -> None:
+    """The one would be sent what the other one earned."""
+    names = [statements.file_name(partner_id) for partner_id in ids]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) for name in names)

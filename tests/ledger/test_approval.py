@@ -52,15 +52,20 @@ def test_the_approver_is_not_who_drafted_or_submitted(settings, service):
     assert service.state("2026-03").status == "submitted"
 
 
-def test_another_spelling_of_a_name_is_the_same_person(settings, home, ledger_url, tmp_path):
+@pytest.mark.parametrize(
+    ("preparer", "approver"),
+    [("ana", "Ana"), ("ana", "\uff41\uff4e\uff41"), ("Jose\u0301", "Jos\u00e9"), ("ana may", "Ana  May")],
+    ids=["case", "full width", "composed", "blanks"],
+)
+def test_another_spelling_of_a_name_is_the_same_person(settings, home, ledger_url, tmp_path, preparer, approver):
     service = PayoutService(
-        load_settings(ledger_url=ledger_url, plans=plans(tmp_path / "p", base=""), approvers=("Ana",))
+        load_settings(ledger_url=ledger_url, plans=plans(tmp_path / "p", base=""), approvers=(approver,))
     )
     publish(settings, [line("a", "1.00", "2026-03-05")])
-    service.draft("2026-03", "ana")
-    service.submit("2026-03", "ana")
+    service.draft("2026-03", preparer)
+    service.submit("2026-03", preparer)
     with pytest.raises(NotAllowedError, match="prepared it"):
-        service.approve("2026-03", "Ana")
+        service.approve("2026-03", approver)
 
 
 def test_only_a_named_approver_approves(service, submitted):

@@ -151,6 +151,24 @@ def _past_the_triggers(engine, table: str, statement: str) -> None:
         ("events", "UPDATE events SET actor = 'mallory' WHERE action = 'approve'", "its content was changed"),
         ("payout_lines", "UPDATE payout_lines SET partner_id = 'p9' WHERE line_id = 'a'", "not what was approved"),
         ("payouts", "UPDATE payouts SET min_payout = 7000", "not what was approved"),
+        ("payouts", "UPDATE payouts SET approved_by = 'mallory'", "who approved it and when"),
+        ("payouts", "UPDATE payouts SET submitted_by = 'mallory'", "who approved it and when"),
+        ("payouts", "UPDATE payouts SET content_hash = 'x'", "who approved it and when"),
+        (
+            "journal",
+            "UPDATE journal SET partner_id = 'p9' WHERE entry_id LIKE '%/pay'",
+            "not what was approved or paid",
+        ),
+        (
+            "journal",
+            "UPDATE journal SET period = '2026-04' WHERE entry_id LIKE '%/pay'",
+            "not what was approved or paid",
+        ),
+        (
+            "journal",
+            "UPDATE journal SET debit_account = credit_account, credit_account = debit_account",
+            "not what was approved or paid",
+        ),
     ],
 )
 def test_tampering_is_found(service, posted, table, statement, found):

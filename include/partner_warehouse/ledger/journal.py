@@ -7,7 +7,7 @@ and credits another with one positive amount, so the journal balances by its for
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,35 @@ _ZERO = Decimal(0)
 
 def post_approval(connection: Connection, payouts: Iterable[RowMapping], at: datetime) -> None:
     """Accrue what the lines come to, make the payable due, and keep a negative balance as a receivable."""
+    entries = _approval_entries(payouts, at)
+    if entries:
+        connection.execute(insert(schema.journal), entries)
+
+
+def misposted(
+    connection: Connection, approved_at: Mapping[str, datetime], paid_at: Mapping[str, datetime]
+) -> list[str]:
+    """Entries that are not exactly what the posted payouts and the log say, one line each.
+
+    Args:
+        connection: The ledger.
+        approved_at: When each period was approved, by the log.
+        paid_at: When each period was paid, by the log.
+    """
+    payouts = connection.execute(select(schema.payouts)).mappings().all()
+    expected = {
+        entry["entry_id"]: entry
+        for payout in payouts
+        for moments, entries in ((approved_at, _approval_entries), (paid_at, _payment_entries))
+        if payout["period"] in moments
+        for entry in entries([payout], moments[payout["period"]])
+    }
+    stored = {row["entry_id"]: dict(row) for row in connection.execute(select(schema.journal)).mappings()}
+    differing = sorted(key for key in expected.keys() | stored.keys() if expected.get(key) != stored.get(key))
+    return [f"journal entry {key}: not what was approved or paid" for key in differing]
+
+
+def _approval_entries(payouts: Iterable[RowMapping], at: datetime) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for payout in payouts:
         owed_before = max(_ZERO, -payout["opening_balance"])
@@ -30,15 +59,18 @@ def post_approval(connection: Connection, payouts: Iterable[RowMapping], at: dat
         entries += _entry(payout, "accrue", "commission_expense", "accrued", changed, at)
         entries += _entry(payout, "release", "accrued", "payable", payout["payable"], at)
         entries += _entry(payout, "claw", "clawback_receivable", "accrued", owed_after - owed_before, at)
-    if entries:
-        connection.execute(insert(schema.journal), entries)
+    return entries
 
 
 def post_payment(connection: Connection, payouts: Iterable[RowMapping], at: datetime) -> None:
     """What was payable has left the bank."""
-    entries = [entry for payout in payouts for entry in _entry(payout, "pay", "payable", "paid", payout["payable"], at)]
+    entries = _payment_entries(payouts, at)
     if entries:
         connection.execute(insert(schema.journal), entries)
+
+
+def _payment_entries(payouts: Iterable[RowMapping], at: datetime) -> list[dict[str, Any]]:
+    return [entry for payout in payouts for entry in _entry(payout, "pay", "payable", "paid", payout["payable"], at)]
 
 
 def _entry(
@@ -149,6 +181,7 @@ def misordered(connection: Connection) -> list[str]:
             | (payments.c.amount != payouts.c.payable)
             | (payments.c.currency != payouts.c.currency)
             | (payments.c.partner_id != payouts.c.partner_id)
+            | (payments.c.period != payouts.c.period)
         )
         .order_by(payments.c.payout_id)
     )
@@ -160,6 +193,13 @@ def misordered(connection: Connection) -> list[str]:
         .where(files.c.payments != func.coalesce(counts.c.payments, 0))
         .order_by(files.c.period, files.c.file_name)
     )
+    unknown = (
+        select(payments.c.payout_id)
+        .join_from(payments, files, payments.c.message_id == files.c.message_id, isouter=True)
+        .where(files.c.message_id.is_(None) | (files.c.period != payments.c.period))
+        .order_by(payments.c.payout_id)
+    )
+    faults += [f"payment of {row.payout_id}: its file is not known" for row in connection.execute(unknown)]
     return faults + [
         f"{row.period}: {row.file_name} has not the payments that were ordered" for row in connection.execute(short)
     ]

@@ -6,6 +6,7 @@ all, and of several at once exactly one wins. What an action may do is decided h
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -287,6 +288,9 @@ class PayoutService:
             for period, entry in approved.items():
                 if _stored_content(connection, duck, entry).content_hash != entry.content_hash:
                     faults.append(f"{period}: what is posted is not what was approved")
+            faults += _misstamped(connection, log)
+            paid_at = {entry.period: entry.at for entry in log if entry.action == "pay"}
+            faults += journal.misposted(connection, {one: entry.at for one, entry in approved.items()}, paid_at)
             for period, last in events.newest_events(connection).items():
                 if last.to_status in CLOSED:
                     continue
@@ -541,7 +545,7 @@ def _person(user: str) -> str:
 
 def _same(name: str) -> str:
     """Two spellings that differ in case only are one person, where people are kept apart."""
-    return name.casefold()
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _newest(connection: Connection, month: Period) -> Event:
@@ -615,6 +619,46 @@ def _untampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: E
             "someone has changed the ledger past its triggers; find out who before drafting again"
         )
     return found
+
+
+def _misstamped(connection: Connection, log: Sequence[Event]) -> list[str]:
+    """Periods whose posted payouts, pinned draft or bank files say otherwise than the log, one line each."""
+    faults, table = [], schema.payouts
+    names = ("submitted_by", "submitted_at", "approved_by", "approved_at", "content_hash")
+    for approval in (entry for entry in log if entry.action == "approve"):
+        before = [one for one in log if one.period == approval.period and one.event_id <= approval.event_id]
+        start = max((index for index, one in enumerate(before) if one.to_status == "draft"), default=0)
+        submission = next((one for one in reversed(before[start:]) if one.action == "submit"), None)
+        if submission is None:
+            continue  # The chain of the log is broken, and said to be.
+        names_of = [one.actor for one in before[start:] if one.action in {"first_approval", "approve"}]
+        # Where the limit was raised after a first approval, the second person approved alone.
+        said = [
+            (submission.actor, submission.at, by, approval.at, approval.content_hash)
+            for by in (" + ".join(names_of), approval.actor)
+        ]
+        stamps = connection.execute(
+            select(*(table.c[name] for name in names)).where(table.c.period == approval.period).distinct()
+        )
+        if any(tuple(row) not in said for row in stamps):
+            faults.append(f"{approval.period}: who approved it and when is not what the log says")
+        pins = connection.execute(
+            select(schema.draft_pins.c.plans_hash, schema.plan_sets.c.plans_hash.label("kept"))
+            .join_from(
+                schema.draft_pins,
+                schema.plan_sets,
+                schema.draft_pins.c.plans_hash == schema.plan_sets.c.plans_hash,
+                isouter=True,
+            )
+            .where(_of_version(schema.draft_pins, approval))
+        ).first()
+        if pins is None or pins.kept is None:
+            faults.append(f"{approval.period}: the plan files that it was approved by are gone")
+    exported = {entry.period for entry in log if entry.action == "export"}
+    ordered: set[str] = set(connection.execute(select(schema.payments.c.period).distinct()).scalars())
+    return faults + [
+        f"{period}: ordered from banks, but the log has no export" for period in sorted(ordered - exported)
+    ]
 
 
 def _changed_plan_files(connection: Connection) -> list[str]:
