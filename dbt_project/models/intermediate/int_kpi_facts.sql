@@ -124,7 +124,7 @@ gathered as (
         customer_id as entity_id,
         1 as amount
     from revenue
-    where is_first_payment
+    where is_first_payment and share > 0
     union all
     select
         'survey' as measure,

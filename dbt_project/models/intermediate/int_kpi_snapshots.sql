@@ -83,7 +83,7 @@ first_revenue as (
         partner_id,
         min(occurred_on) as first_on
     from revenue
-    where net_collected > 0
+    where net_collected > 0 and share > 0
     group by partner_id
 
 ),
@@ -121,14 +121,14 @@ partner_markets as (
         partner_id,
         occurred_on
     from revenue
-    where net_collected > 0 and country is not null
+    where net_collected > 0 and share > 0 and country is not null
     union all
     select
         'segment:' || segment as market,
         partner_id,
         occurred_on
     from revenue
-    where net_collected > 0 and segment is not null
+    where net_collected > 0 and share > 0 and segment is not null
 
 ),
 

@@ -131,6 +131,8 @@ levels as (
     select
         *,
         cast(case
+            -- Nor is a share of what was given back, or a return on it, a number.
+            when denominator is not null and denominator_value <= 0 then null
             when formula = 'return'
                 then {{ exact_ratio('scale * (numerator_value - denominator_value)', 'denominator_value') }}
             when denominator is null then numerator_value

@@ -15,9 +15,9 @@ registrations as (
 
 ),
 
-visitors as (
+touches as (
 
-    select * from {{ ref('int_kpi_visitors') }}
+    select * from {{ ref('int_touches') }}
 
 ),
 
@@ -43,14 +43,15 @@ active_days as (
     union
     select
         partner_id,
-        visited_on
-    from visitors
+        {{ report_day('occurred_at') }}
+    from touches
+    where partner_id is not null
     union
     select
         partner_id,
         occurred_on
     from revenue
-    where net_collected > 0
+    where net_collected > 0 and share > 0
 
 ),
 

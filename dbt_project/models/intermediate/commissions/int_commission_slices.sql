@@ -174,18 +174,26 @@ trailing_positions as (
 
 ),
 
+status_plans as (
+
+    select distinct plan_id
+    from plans
+    where tier_mode = 'status'
+
+),
+
 monthly as (
 
     select
-        partner_id,
-        plan_id,
-        plan_currency,
-        cast(date_trunc('month', paid_on) as date) as paid_month,
-        cast(date_trunc('month', moved_on) as date) as moved_month,
-        cast(sum(plan_fine) as {{ wide_integer() }}) as plan_fine
+        periods.partner_id,
+        periods.plan_id,
+        periods.plan_currency,
+        cast(date_trunc('month', periods.paid_on) as date) as paid_month,
+        cast(date_trunc('month', periods.moved_on) as date) as moved_month,
+        cast(sum(periods.plan_fine) as {{ wide_integer() }}) as plan_fine
     from periods
-    where plan_id in (select plan_id from plans where tier_mode = 'status')
-    group by partner_id, plan_id, plan_currency, paid_month, moved_month
+    inner join status_plans using (plan_id)
+    group by periods.partner_id, periods.plan_id, periods.plan_currency, paid_month, moved_month
 
 ),
 
@@ -223,10 +231,7 @@ statuses as (
                 'status_months.tier_basis', 'cast(status_months.month - interval 1 month as date)'
             ) }}
     group by
-        status_months.partner_id,
-        status_months.plan_id,
-        status_months.plan_currency,
-        status_months.tier_basis,
+        status_months.partner_id, status_months.plan_id, status_months.plan_currency, status_months.tier_basis,
         status_months.month
 
 ),

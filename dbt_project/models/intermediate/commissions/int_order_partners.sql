@@ -152,7 +152,7 @@ referred as (
 
 ),
 
--- Else, where there is no deal at all, the partners of the customer's first won deal up to the order.
+-- Else, where there is no deal at all, the partners of the customer's first won deal that has any, up to the order.
 first_deals as (
 
     select

@@ -257,7 +257,10 @@ final as (
         total_cost,
         own_cost,
         cast(total_cost - own_cost as {{ money_total() }}) as partner_cost,
-        cast(round({{ exact_ratio('100 * (revenue - own_cost)', 'own_cost') }}, 6) as {{ exact() }}) as roi
+        cast(
+            round(case when own_cost > 0 then {{ exact_ratio('100 * (revenue - own_cost)', 'own_cost') }} end, 6)
+            as {{ exact() }}
+        ) as roi
     from rounded
 
 )

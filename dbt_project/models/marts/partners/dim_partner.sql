@@ -73,7 +73,7 @@ first_revenue as (
         partner_id,
         min(occurred_on) as first_revenue_on
     from revenue
-    where net_collected > 0
+    where net_collected > 0 and share > 0
     group by partner_id
 
 ),

@@ -53,11 +53,33 @@ measured as (
 
     select
         *,
-        cast(round({{ exact_ratio('100 * (revenue - investment)', 'investment') }}, 6) as {{ exact() }}) as roi,
-        cast(round({{ exact_ratio('100 * (direct_revenue - investment)', 'investment') }}, 6) as {{ exact() }})
-            as direct_roi,
-        cast(round({{ exact_ratio('100 * (indirect_revenue - investment)', 'investment') }}, 6) as {{ exact() }})
-            as indirect_roi
+        cast(
+            round(
+                case
+                    when investment > 0
+                        then {{ exact_ratio('100 * (revenue - investment)', 'investment') }}
+                end,
+                6
+            ) as {{ exact() }}
+        ) as roi,
+        cast(
+            round(
+                case
+                    when investment > 0
+                        then {{ exact_ratio('100 * (direct_revenue - investment)', 'investment') }}
+                end,
+                6
+            ) as {{ exact() }}
+        ) as direct_roi,
+        cast(
+            round(
+                case
+                    when investment > 0
+                        then {{ exact_ratio('100 * (indirect_revenue - investment)', 'investment') }}
+                end,
+                6
+            ) as {{ exact() }}
+        ) as indirect_roi
     from summed
 
 ),

@@ -105,7 +105,10 @@ final as (
         commissions,
         co_marketing,
         programme_costs,
-        cast(round({{ exact_ratio('100 * (revenue - investment)', 'investment') }}, 6) as {{ exact() }}) as roi,
+        cast(
+            round(case when investment > 0 then {{ exact_ratio('100 * (revenue - investment)', 'investment') }} end, 6)
+            as {{ exact() }}
+        ) as roi,
         is_closed
     from totals
 

@@ -1,0 +1,92 @@
+"""What a reader would take for a success and is none, and who is active, or has revenue, by little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from kpi_company import build_company, table
+
+from partner_warehouse.settings import load_settings
+
+COMPANY = {
+    "partners": table(
+        "partner_id, name, partner_type, country, currency, status, signed_at",
+        "PA, Host of a webinar, channel, US, USD, active, 2025-01-10T12:00:00Z",
+        "PB, On an open deal, channel, US, USD, active, 2025-01-10T12:00:00Z",
+        "PF, Refunded, technology, DE, USD, active, 2025-01-10T12:00:00Z",
+        "PZ, Beside the whole, channel, US, USD, active, 2025-01-10T12:00:00Z",
+    ),
+    "enrolments": table(
+        "enrolment_id, partner_id, programme, plan_id, starts_on",
+        "E1, PF, co_marketing, co-marketing-standard, 2025-01-10",
+    ),
+    "customers": table("customer_id, name, country, segment", "C1, One, US, smb"),
+    "contacts": table("contact_id, customer_id, email", "K1, C1, a@one.example"),
+    "activities": table(
+        "activity_id, kind, name, partner_id, starts_at", "A1, webinar, Ours, PA, 2026-01-15T12:00:00Z"
+    ),
+    "activity_responses": table(
+        "response_id, activity_id, contact_id, kind, occurred_at", "R1, A1, K1, attended, 2026-01-15T12:00:00Z"
+    ),
+    "deals": table(
+        "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
+        "DB, C1, open, 900, USD, 2026-01-20T12:00:00Z, , false",
+        "D1, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
+    ),
+    "deal_partners": table(
+        "deal_partner_id, deal_id, partner_id, role, share",
+        "X1, DB, PB, sourced, 1",
+        "X2, D1, PF, sourced, 1",
+        "X3, D1, PZ, influenced, 0.5",
+    ),
+    "products": table("product_id, name, family", "subscription, Subscription, software"),
+    "invoices": table("invoice_id, customer_id, deal_id, currency, issued_at", "I1, C1, D1, USD, 2025-05-01T12:00:00Z"),
+    "invoice_lines": table("line_id, invoice_id, product_id, net, tax", "L1, I1, subscription, 1000, 0"),
+    "payments": table(
+        "payment_id, invoice_id, amount, currency, paid_at", "PM1, I1, 1000.00, USD, 2025-05-02T12:00:00Z"
+    ),
+    "refunds": table(
+        "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    home: Path = tmp_path_factory.mktemp("edges")
+    settings = load_settings(home=home, inbox=home / "inbox", sources=("files",))
+    build_company(settings, COMPANY, datetime(2026, 2, 15, 12, tzinfo=UTC))
+    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        yield connection
+
+
+def test_a_month_of_net_refunds_has_no_return_and_no_share(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Less than nothing over less than nothing is no excellent month: revenue -1000 on an investment of -50."""
+    found = warehouse.execute(
+        "SELECT DISTINCT kpi_code, value, status FROM kpi.monthly WHERE month = DATE '2025-08-01' "
+        "AND kpi_code IN ('partner_roi', 'revenue_attribution') AND dimension IN ('all', 'partner_type') ORDER BY 1"
+    ).fetchall()
+    assert found == [("partner_roi", None, "no_data"), ("revenue_attribution", None, "no_data")]
+    month = "FROM partners.roi_monthly WHERE partner_id = 'PF' AND month = DATE '2025-08-01'"
+    assert warehouse.execute(f"SELECT revenue, investment, roi {month}").fetchall() == [(-1000, -50, None)]
+
+
+@pytest.mark.parametrize("partner", ["PA", "PB"])
+def test_every_touch_makes_its_partner_active(warehouse: duckdb.DuckDBPyConnection, partner: str) -> None:
+    """A response to its webinar, and its role on an open deal, are touches like a click."""
+    days = warehouse.execute(
+        "SELECT min(active_from) FROM intermediate.int_partner_activity_spans WHERE partner_id = ?", [partner]
+    ).fetchone()
+    assert days is not None
+    assert days[0] in {date(2026, 1, 15), date(2026, 1, 20)}
+
+
+def test_a_share_of_nothing_is_no_revenue(warehouse: duckdb.DuckDBPyConnection) -> None:
+    found = warehouse.execute(
+        "SELECT partner_id, first_revenue_on FROM partners.dim_partner WHERE partner_id IN ('PF', 'PZ') ORDER BY 1"
+    ).fetchall()
+    assert found == [("PF", date(2025, 5, 2)), ("PZ", None)]
