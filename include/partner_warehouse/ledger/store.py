@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,12 +125,26 @@ def _configure_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_LOCK_SECONDS * 1000}")
     cursor.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     # With this, a row that `INSERT OR REPLACE` would remove fires its delete trigger too.
     cursor.execute("PRAGMA recursive_triggers = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Keep the log apart from the file. Of several first users one does it; SQLite refuses the others at once."""
+    until = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
