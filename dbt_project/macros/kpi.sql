@@ -22,6 +22,19 @@
 {# A date, so many months later; the last day of a shorter month stands for a missing one. #}
 {% macro months_after(day, months) -%} cast({{ day }} + {{ months }} * interval 1 month as date) {%- endmacro %}
 
+{# What came back of an investment, in percent of it; null where nothing was invested, or less than nothing. #}
+{% macro return_on(revenue, investment) -%}
+    cast(
+        round(
+            case
+                when {{ investment }} > 0
+                    then {{ exact_ratio('100 * (' ~ revenue ~ ' - ' ~ investment ~ ')', investment) }}
+            end,
+            6
+        ) as {{ exact() }}
+    )
+{%- endmacro %}
+
 {#
     numerator / denominator to twelve decimals, half away from zero; null when the denominator is 0 or null. Counted in
     whole numbers, as the commissions are: an engine's division of decimals may pass through binary floating point.

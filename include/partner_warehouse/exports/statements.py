@@ -6,7 +6,6 @@ hashes, `statements-control.json` its counts and sums. Making them again gives t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -25,7 +24,7 @@ from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.exports.export import directory_of
 from partner_warehouse.exports.files import digest, release, stage, sync_directory
 from partner_warehouse.exports.statement_data import Statement, read
-from partner_warehouse.exports.texts import bank_text
+from partner_warehouse.exports.texts import hashed
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.settings import Settings
 
@@ -162,9 +161,7 @@ def file_name(partner_id: str) -> str:
     """A name for a partner's files: its id where that is a plain name, else one that no other partner has."""
     if _SAFE_NAME.fullmatch(partner_id):
         return partner_id
-    digest_of_id = hashlib.sha256(partner_id.encode()).hexdigest()[:16].upper()
-    start = re.sub(r"[^A-Za-z0-9]+", "-", bank_text(partner_id, 40)).strip("-")
-    return f"{start}-{digest_of_id}" if start else digest_of_id
+    return re.sub(r"[^A-Za-z0-9]+", "-", hashed(partner_id, 60)).strip("-")
 
 
 def _replace(target: Path, content: bytes) -> None:

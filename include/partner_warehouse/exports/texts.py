@@ -35,6 +35,11 @@ def reference(text: str, length: int = 35) -> str:
     """
     if len(text) <= length and bank_text(text, length) == text and " " not in text:
         return text
+    return hashed(text, length)
+
+
+def hashed(text: str, length: int) -> str:
+    """The start of a text as banks take it, and 64 bits of the hash of the whole."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:16].upper()
     room = length - len(digest) - 1
     start = bank_text(text, room).replace(" ", "-") if room > 0 else ""

@@ -544,7 +544,7 @@ def _person(user: str) -> str:
 
 
 def _same(name: str) -> str:
-    """Two spellings that differ in case only are one person, where people are kept apart."""
+    """Two spellings that differ in case, blanks or Unicode's forms only are one person, where people are kept apart."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 

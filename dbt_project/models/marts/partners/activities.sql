@@ -257,10 +257,7 @@ final as (
         total_cost,
         own_cost,
         cast(total_cost - own_cost as {{ money_total() }}) as partner_cost,
-        cast(
-            round(case when own_cost > 0 then {{ exact_ratio('100 * (revenue - own_cost)', 'own_cost') }} end, 6)
-            as {{ exact() }}
-        ) as roi
+        {{ return_on('revenue', 'own_cost') }} as roi
     from rounded
 
 )

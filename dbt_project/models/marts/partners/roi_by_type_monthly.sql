@@ -53,33 +53,9 @@ measured as (
 
     select
         *,
-        cast(
-            round(
-                case
-                    when investment > 0
-                        then {{ exact_ratio('100 * (revenue - investment)', 'investment') }}
-                end,
-                6
-            ) as {{ exact() }}
-        ) as roi,
-        cast(
-            round(
-                case
-                    when investment > 0
-                        then {{ exact_ratio('100 * (direct_revenue - investment)', 'investment') }}
-                end,
-                6
-            ) as {{ exact() }}
-        ) as direct_roi,
-        cast(
-            round(
-                case
-                    when investment > 0
-                        then {{ exact_ratio('100 * (indirect_revenue - investment)', 'investment') }}
-                end,
-                6
-            ) as {{ exact() }}
-        ) as indirect_roi
+        {{ return_on('revenue', 'investment') }} as roi,
+        {{ return_on('direct_revenue', 'investment') }} as direct_roi,
+        {{ return_on('indirect_revenue', 'investment') }} as indirect_roi
     from summed
 
 ),

@@ -105,10 +105,7 @@ final as (
         commissions,
         co_marketing,
         programme_costs,
-        cast(
-            round(case when investment > 0 then {{ exact_ratio('100 * (revenue - investment)', 'investment') }} end, 6)
-            as {{ exact() }}
-        ) as roi,
+        {{ return_on('revenue', 'investment') }} as roi,
         is_closed
     from totals
 
