@@ -102,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--content-hash", metavar="HASH", help="what was shown; refuse anything else")
         if action == "export":
             one.add_argument("--no-statements", action="store_true", help="leave the partners' statements out")
+        if action == "paid":
+            one.add_argument(
+                "--by-hand", action="store_true", help="payouts in no bank file were paid otherwise; --reason says how"
+            )
         one.set_defaults(command=_payouts, action=action)
     statements = actions.add_parser("statements", help="write the partners' statements of an approved month")
     statements.add_argument("period", metavar="PERIOD", help="a month, YYYY-MM")
@@ -159,7 +163,7 @@ _ACTION_HELP = {
     "approve": "approve what was submitted, post it, publish it",
     "reject": "send it back to draft",
     "export": "write bills, bank files, journal lines and statements",
-    "paid": "note that the bank has paid",
+    "paid": "note that the month is paid",
 }
 
 
@@ -222,7 +226,11 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
     from partner_warehouse.notifications import sums
 
     service = PayoutService(settings)
-    given = {"content_hash": options.content_hash} if options.action == "approve" else {}
+    given: dict[str, Any] = {}
+    if options.action == "approve":
+        given["content_hash"] = options.content_hash
+    elif options.action == "paid":
+        given["by_hand"] = options.by_hand
     before = service.state(options.period)
     if options.action == "submit" and before is not None and before.status == "draft":
         from partner_warehouse.quality import gates

@@ -198,6 +198,36 @@ def test_without_a_vault_there_are_bills_and_journal_and_no_bank_file(approved, 
     assert control(directory)["bank"] is None
 
 
+def test_what_no_bank_was_asked_to_pay_is_not_booked_as_paid_unless_it_is_said_how(
+    approved, vault_path, directory, monkeypatch
+):
+    bank_vault.fill(vault_path, monkeypatch, [row for row in PARTNERS if row["partner_id"] != "p-jpy-1"])
+    approved.export("2026-03", "dora")
+    for reason in ("", "bank statement 17"):
+        with pytest.raises(NotAllowedError, match=r"1 payouts are in no bank file"):
+            approved.paid("2026-03", "dora", reason)
+    assert approved.state("2026-03").status == "exported"
+    with pytest.raises(BadInputError, match=r"--by-hand: say in --reason"):
+        approved.paid("2026-03", "dora", " ", by_hand=True)
+    state = approved.paid("2026-03", "dora", "transfer of 3 April", by_hand=True)
+    assert (state.status, state.exceptions) == ("paid", 0)
+    assert state.message == "2026-03: paid, 1 payouts by hand"
+    assert [row["reason"] for row in rows(directory / "exceptions.csv")] == ["paid_by_hand"]
+    assert approved.verify() == []
+
+
+def test_a_vault_that_came_after_the_export_orders_before_anything_is_paid(
+    approved, directory, vault_path, monkeypatch
+):
+    monkeypatch.delenv("AIRFLOW_CONN_BANK_VAULT_DEFAULT")
+    approved.export("2026-03", "dora")
+    bank_vault.fill(vault_path, monkeypatch, PARTNERS)
+    with pytest.raises(NotAllowedError, match=r"6 payouts are in no bank file"):
+        approved.paid("2026-03", "dora")
+    approved.export("2026-03", "dora")
+    assert approved.paid("2026-03", "dora").message == "2026-03: paid"
+
+
 def test_what_is_paid_is_ordered_from_no_bank_any_more(approved, directory, vault_path, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_BANK_VAULT_DEFAULT")
     approved.export("2026-03", "dora")

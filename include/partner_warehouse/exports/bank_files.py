@@ -94,7 +94,7 @@ def order(
     new: list[Payment] = []
     has_vault = found is not None or bool(ordered)
     for row in waiting if has_vault else ():
-        payment = "period_paid" if is_paid else _payment(row, found)
+        payment = "paid_by_hand" if is_paid else _payment(row, found)
         if isinstance(payment, Payment):
             new.append(payment)
         else:
@@ -109,6 +109,19 @@ def order(
         staged=staged_files,
         has_vault=has_vault,
     )
+
+
+def count_unordered(connection: Connection, period: str) -> int:
+    """How many payouts with something to pay are in no bank file of a period, where bank files are made; else 0.
+
+    Bank files are made where there is a vault, or was one when the period was exported.
+    """
+    ordered = _ordered(connection, period)
+    if not ordered and not vault.is_configured():
+        return 0
+    table = schema.payouts
+    payable = select(table.c.payout_id).where((table.c.period == period) & (table.c.payable > Decimal(0)))
+    return len(set(connection.execute(payable).scalars()) - ordered)
 
 
 def _read_vault(approval: Approval) -> Vault | None:

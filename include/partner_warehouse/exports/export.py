@@ -53,7 +53,7 @@ class Export:
 
     Attributes:
         directory: `HOME/exports/<period>`.
-        exceptions: How many payouts are in no bank file although bank files are made.
+        exceptions: How many payouts wait for a bank file, which they are not in although bank files are made.
         has_bank_files: Whether bank files are made: not without a vault.
     """
 
@@ -95,7 +95,8 @@ def prepare(connection: Connection, settings: Settings, approved: Event, now: da
     journal = _rows(connection, schema.journal, approved.period, "entry_id")
     approved_at = payouts[0]["approved_at"] if payouts else approved.at
     approval = Approval(approved.period, approved_at, approved.content_hash, payable)
-    ordered = bank_files.order(connection, approval, directory, settings, now, is_paid=approved.to_status == "paid")
+    is_paid = approved.to_status == "paid"
+    ordered = bank_files.order(connection, approval, directory, settings, now, is_paid=is_paid)
     _refuse_untied(approved.period, payable, ordered, journal)
     contents = {
         "bills.csv": bills.write(approved.period, payable),
@@ -115,7 +116,7 @@ def prepare(connection: Connection, settings: Settings, approved: Event, now: da
     for name, content in contents.items():
         stage(directory / name, content)
     targets = (*ordered.staged, *(directory / name for name in contents))
-    return Export(directory, targets, len(ordered.exceptions), ordered.has_vault)
+    return Export(directory, targets, 0 if is_paid else len(ordered.exceptions), ordered.has_vault)
 
 
 def _rows(connection: Connection, table: Any, period: str, *order: str) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ REASONS = {
     "invalid_account_type": "the account type is checking or savings, the holder type business or individual",
     "no_company_account": "add the company's own account for this method and currency to the vault",
     "amount_too_large": "the amount has more digits than the format takes: pay it by hand",
-    "period_paid": "the period is paid: pay it by hand, or with the partner's next payout",
+    "paid_by_hand": "none: the period is booked as paid, this payout without a bank file",
 }
 """Why a payout is in no bank file, and what to do about it."""
 
@@ -112,6 +112,11 @@ class Vault:
             return found
         own = self.company.get((currency, found.method))
         return "no_company_account" if own is None else (own, found)
+
+
+def is_configured() -> bool:
+    """Whether this installation has a vault, and so makes bank files."""
+    return get_database_url(CONNECTION) is not None
 
 
 def read(wanted: Iterable[tuple[str, str]]) -> Vault | None:

@@ -44,7 +44,7 @@ class PayoutState:
         content_hash: SHA-256 of exactly what is to be approved, or was.
         totals: Control totals, by currency.
         message: What the action did, for people.
-        exceptions: After an export, payouts that are in no bank file although bank files are made.
+        exceptions: After an export, payouts that wait for a bank file although bank files are made.
         has_bank_files: After an export, whether bank files are made: not without a bank vault.
     """
 
@@ -213,24 +213,44 @@ class PayoutService:
         prepared.release()
         return replace(state, exceptions=prepared.exceptions, has_bank_files=prepared.has_bank_files)
 
-    def paid(self, period: str, user: str, reason: str = "") -> PayoutState:
-        """Note that the bank has paid an exported period, and write the payment's journal lines.
+    def paid(self, period: str, user: str, reason: str = "", *, by_hand: bool = False) -> PayoutState:
+        """Note that an exported period is paid, and write the payment's journal lines.
+
+        A period is paid as a whole. Where bank files are made, what is in none of them was not paid by them: it must be
+        said that it was paid otherwise.
+
+        Args:
+            period: `YYYY-MM`.
+            user: Who says so.
+            reason: In their words, for the log.
+            by_hand: Payouts that are in no bank file were paid otherwise; `reason` says how.
 
         Raises:
-            BadInputError: Not a period, no user, or nothing is drafted.
-            NotAllowedError: The period is not exported.
+            BadInputError: Not a period, no user, nothing is drafted, or `by_hand` without a reason.
+            NotAllowedError: The period is not exported, or has payouts that are in no bank file and not `by_hand`.
         """
+        from partner_warehouse.exports import bank_files
         from partner_warehouse.exports.export import prepare
 
         month, actor = Period.parse(period), _person(user)
+        if by_hand and not reason.strip():
+            raise BadInputError("--by-hand: say in --reason how the payouts without a bank file were paid")
         with self._store.writing() as connection:
             last = _newest(connection, month)
             _refuse_unless(last, "exported", "paid")
+            unordered = bank_files.count_unordered(connection, str(month))
+            if unordered and not by_hand:
+                raise NotAllowedError(
+                    f"{month}: {unordered} payouts are in no bank file, so no bank has paid them\n"
+                    "mend the bank vault and export again; where they were paid otherwise, "
+                    "`--by-hand --reason` says how"
+                )
             now = self._clock()
             journal.post_payment(connection, _payouts(connection, last), now)
             added = self._follow(connection, last, "pay", "paid", actor, reason, at=now)
             prepared = prepare(connection, self._settings, added, now)
-            state = self._state(connection, added, f"{month}: paid")
+            otherwise = f", {unordered} payouts by hand" if unordered else ""
+            state = self._state(connection, added, f"{month}: paid{otherwise}")
         prepared.release()
         return replace(state, exceptions=prepared.exceptions, has_bank_files=prepared.has_bank_files)
 
