@@ -167,6 +167,11 @@ def test_what_the_vault_lacks_is_left_out_and_told_and_ordered_later(
     assert text(again, "//p:ReqdExctnDt/p:Dt") == "2026-04-13"  # 10 April is a Friday
     bank = control(directory)["bank"]
     assert (bank["payments"], bank["exceptions"], [file["run"] for file in bank["files"]]) == (6, 0, [1, 1, 2, 2])
+    # Each order is logged with what was ordered until then; an export that orders nothing is not.
+    approved.export("2026-03", "dora")
+    exports = [entry.evidence_hash for entry in approved.log("2026-03") if entry.action == "export"]
+    assert len(exports) == len(set(exports)) == 2
+    assert approved.verify() == []
 
 
 def test_a_file_that_is_gone_is_made_as_it_was_or_not_at_all(approved, vault_path, directory, monkeypatch):
@@ -341,6 +346,7 @@ def test_verify_finds_a_payment_that_was_not_approved(approved, vault_path, inst
         tampering.execute("DROP TRIGGER payments_no_delete")
         tampering.execute("DELETE FROM payments WHERE partner_id = 'p-eur-1'")
     assert approved.verify() == [
+        "2026-03: what was ordered from banks is not what was logged",
         "payment of PO-2026-03-p-usd-1-USD: not what was approved",
         "2026-03: pain.001.xml has not the payments that were ordered",
     ]

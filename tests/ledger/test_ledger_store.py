@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 
 import duckdb
@@ -15,10 +16,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from ledger_publication import line, publish
-from sqlalchemy import func, insert, literal, select, text
+from sqlalchemy import func, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from partner_warehouse.ledger import bulk, journal, schema, store
+from partner_warehouse.ledger import bulk, events, journal, schema, store
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.types import Day
 from partner_warehouse.settings import ROOT
@@ -135,13 +136,17 @@ def test_several_first_users_migrate_once(settings):
         assert list(pool.map(first_use, range(4))) == [0, 0, 0, 0]
 
 
-def _past_the_triggers(engine, table: str, statement: str) -> None:
-    """Do what only the owner of the database could: switch a trigger off, tamper, switch it on."""
+def _switch_off(connection, table: str, guard: str) -> None:
+    """Do what only the owner of the database could."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_{guard}"))
+    else:
+        connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+
+
+def _past_the_triggers(engine, table: str, statement: str, guard: str = "no_update") -> None:
     with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.execute(text(f"DROP TRIGGER {table}_no_update"))
-        else:
-            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+        _switch_off(connection, table, guard)
         connection.execute(text(statement))
 
 
@@ -169,12 +174,41 @@ def _past_the_triggers(engine, table: str, statement: str) -> None:
             "UPDATE journal SET debit_account = credit_account, credit_account = debit_account",
             "not what was approved or paid",
         ),
+        ("events", "UPDATE events SET evidence_hash = NULL WHERE action = 'export'", "its content was changed"),
+        ("payments", "UPDATE payments SET end_to_end_id = 'x'", "ordered from banks is not what was logged"),
+        ("payment_files", "UPDATE payment_files SET sha256 = 'x'", "ordered from banks is not what was logged"),
+        ("drafts", "UPDATE drafts SET line_count = 7", "what draft 1 was computed from"),
+        ("drafts", "UPDATE drafts SET drafted_by = 'mallory'", "what draft 1 was computed from"),
     ],
 )
 def test_tampering_is_found(service, posted, table, statement, found):
     assert service.verify() == []
     _past_the_triggers(posted, table, statement)
     assert any(found in fault for fault in service.verify())
+
+
+def test_a_payment_that_was_taken_away_with_its_file_is_found(service, posted):
+    """It would be ordered again, and nothing that is left would say so."""
+    for table in ("payments", "payment_files"):
+        _past_the_triggers(posted, table, f"DELETE FROM {table}", "no_delete")
+    assert service.verify() == ["2026-03: what was ordered from banks is not what was logged"]
+
+
+def test_a_log_that_was_begun_before_it_had_evidence_stays_whole(settings, service, posted):
+    """Its events keep the hashes that they have; what comes after them has evidence."""
+    with posted.begin() as connection:
+        log = events.read_events(connection)
+        previous = events.GENESIS
+        for entry in log:
+            older = replace(entry, evidence_hash=None, previous_hash=previous)
+            previous = older.computed_hash()
+            fields = {"evidence_hash": None, "previous_hash": older.previous_hash, "hash": previous}
+            _switch_off(connection, "events", "no_update")
+            connection.execute(update(schema.events).where(schema.events.c.event_id == entry.event_id).values(fields))
+    assert service.verify() == []
+    publish(settings, [line("a", "14.70", "2026-03-05"), line("c", "9.00", "2026-04-05")])
+    service.draft("2026-04", "ana")
+    assert service.verify() == []
 
 
 def test_tampering_with_a_draft_is_found(settings, service):
@@ -196,12 +230,7 @@ def test_tampering_with_kept_plan_files_is_found(settings, service):
 
 
 def test_a_missing_event_is_found(service, posted):
-    with posted.begin() as connection:
-        if posted.dialect.name == "sqlite":
-            connection.execute(text("DROP TRIGGER events_no_delete"))
-        else:
-            connection.execute(text("ALTER TABLE events DISABLE TRIGGER ALL"))
-        connection.execute(text("DELETE FROM events WHERE event_id = 2"))
+    _past_the_triggers(posted, "events", "DELETE FROM events WHERE event_id = 2", "no_delete")
     assert service.verify()[0] == "event 2 is missing"
 
 

@@ -60,6 +60,7 @@ class Ordered:
         exceptions: payout_id, partner_id, currency, amount, reason, remedy.
         staged: Files that are written aside and wait for their names.
         has_vault: Whether bank files are asked for at all.
+        is_new: Whether payouts were ordered that were not before.
     """
 
     files: Sequence[Mapping[str, Any]]
@@ -67,6 +68,7 @@ class Ordered:
     exceptions: Sequence[Mapping[str, Any]]
     staged: Sequence[Path]
     has_vault: bool
+    is_new: bool
 
 
 def order(
@@ -108,6 +110,7 @@ def order(
         exceptions=exceptions,
         staged=staged_files,
         has_vault=has_vault,
+        is_new=bool(new),
     )
 
 
@@ -121,7 +124,8 @@ def count_unordered(connection: Connection, period: str) -> int:
         return 0
     table = schema.payouts
     payable = select(table.c.payout_id).where((table.c.period == period) & (table.c.payable > Decimal(0)))
-    return len(set(connection.execute(payable).scalars()) - ordered)
+    ids: set[str] = set(connection.execute(payable).scalars())
+    return len(ids - ordered)
 
 
 def _read_vault(approval: Approval) -> Vault | None:

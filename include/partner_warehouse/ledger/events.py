@@ -28,6 +28,7 @@ class Event:
         version: The draft that it is about.
         content_hash: That draft's content.
         at: UTC.
+        evidence_hash: What it rests on besides (`evidence`); None where there is nothing more.
     """
 
     event_id: int
@@ -43,6 +44,7 @@ class Event:
     content_hash: str
     previous_hash: str
     hash: str
+    evidence_hash: str | None = None
 
     def computed_hash(self) -> str:
         """SHA-256 over everything but itself, as JSON with sorted keys."""
@@ -51,6 +53,9 @@ class Event:
 
 def _hash(fields: dict[str, Any]) -> str:
     plain = fields | {"at": iso_instant(fields["at"])}
+    # Events that were logged before there was any evidence keep the hash that they have.
+    if plain["evidence_hash"] is None:
+        del plain["evidence_hash"]
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -67,6 +72,7 @@ def append_event(
     reason: str,
     at: datetime,
     content_hash: str,
+    evidence_hash: str | None = None,
 ) -> Event:
     """Add an action to the log.
 
@@ -81,6 +87,7 @@ def append_event(
         reason: Why, in their words.
         at: When, any offset.
         content_hash: The draft's content.
+        evidence_hash: What it rests on besides.
     """
     last = connection.execute(
         select(schema.events.c.event_id, schema.events.c.hash).order_by(schema.events.c.event_id.desc()).limit(1)
@@ -98,6 +105,7 @@ def append_event(
         "at": at,
         "content_hash": content_hash,
         "previous_hash": last.hash if last else GENESIS,
+        "evidence_hash": evidence_hash,
     }
     added = Event(**fields, hash=_hash(fields))
     connection.execute(insert(schema.events), asdict(added))

@@ -18,7 +18,7 @@ import duckdb
 from sqlalchemy import Connection, Table, func, insert, literal, select
 
 from partner_warehouse.errors import BadInputError, NotAllowedError
-from partner_warehouse.ledger import bulk, drafting, events, journal, schema, store
+from partner_warehouse.ledger import bulk, drafting, events, evidence, journal, schema, store
 from partner_warehouse.ledger.drafting import Content, CurrencyTotal
 from partner_warehouse.ledger.events import Event
 from partner_warehouse.ledger.periods import Period
@@ -111,6 +111,7 @@ class PayoutService:
                 reason=reason,
                 at=now,
                 content_hash=found.content_hash,
+                evidence_hash=evidence.of_draft(connection, str(month), version),
             )
             return self._state(connection, added, f"{month}: draft {version}")
 
@@ -206,8 +207,12 @@ class PayoutService:
                 _refuse_unless(last, "approved", "exported")
             now = self._clock()
             prepared = prepare(connection, self._settings, last, now)
-            if last.to_status == "approved":
-                last = self._follow(connection, last, "export", "exported", actor, reason, at=now)
+            # What was mended in the vault is ordered later than the rest, and logged as what it is: a further export.
+            if last.to_status == "approved" or prepared.is_ordered_anew:
+                ordered = evidence.of_orders(connection, str(month))
+                last = self._follow(
+                    connection, last, "export", "exported", actor, reason, at=now, evidence_hash=ordered
+                )
             state = self._state(connection, last, f"{month}: exported to {prepared.directory}")
         # Only now does the ledger know what was ordered: a file that it does not know must not reach a bank.
         prepared.release()
@@ -294,8 +299,9 @@ class PayoutService:
         """Everything that is wrong with the ledger, one line each; empty when it is whole.
 
         Holds the chain of the log, the content hash of every posted period and of every draft against its lines and
-        payouts, the lines against the payouts, the journal and the payments ordered from banks against both, and the
-        plan files that approved periods are computed again by against their hash.
+        payouts, the lines against the payouts, the journal and the payments ordered from banks against both, what
+        drafts rest on and what was ordered against the log, and the plan files that approved periods are computed again
+        by against their hash.
         """
         with self._store.reading() as connection, duckdb.connect() as duck:
             duck.execute("SET enable_progress_bar = false")
@@ -308,7 +314,7 @@ class PayoutService:
             for period, entry in approved.items():
                 if _stored_content(connection, duck, entry).content_hash != entry.content_hash:
                     faults.append(f"{period}: what is posted is not what was approved")
-            faults += _misstamped(connection, log)
+            faults += _misstamped(connection, log) + evidence.broken(connection, log)
             paid_at = {entry.period: entry.at for entry in log if entry.action == "pay"}
             faults += journal.misposted(connection, {one: entry.at for one, entry in approved.items()}, paid_at)
             for period, last in events.newest_events(connection).items():
@@ -467,6 +473,7 @@ class PayoutService:
         reason: str,
         *,
         at: datetime | None = None,
+        evidence_hash: str | None = None,
     ) -> Event:
         return events.append_event(
             connection,
@@ -479,6 +486,7 @@ class PayoutService:
             reason=reason,
             at=at or self._clock(),
             content_hash=last.content_hash,
+            evidence_hash=evidence_hash,
         )
 
     def _keep_draft(

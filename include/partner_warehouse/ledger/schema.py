@@ -93,6 +93,8 @@ events = Table(
     Column("content_hash", Text, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    # What it rests on besides the content (`evidence.py`); none of an event that was logged before there was one.
+    Column("evidence_hash", Text),
     # Two actions on the same state cannot both happen: the second has no predecessor left to follow.
     UniqueConstraint("period", "follows_event_id", name="events_one_successor"),
     UniqueConstraint("previous_hash", name="events_one_chain"),

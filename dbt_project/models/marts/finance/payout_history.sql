@@ -18,7 +18,8 @@ steps as (
 
     select
         period,
-        max(case when to_status = 'exported' then events.at end) as exported_at,
+        -- What was mended in the vault is exported later; the period was with the first.
+        min(case when to_status = 'exported' then events.at end) as exported_at,
         max(case when to_status = 'paid' then events.at end) as paid_at
     from events
     group by period
