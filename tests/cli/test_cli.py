@@ -200,7 +200,7 @@ def test_a_partner_that_nobody_knows_is_refused_and_one_without_lines_is_not(run
 
 def test_explain_a_line_gives_its_derivation(run, refreshed):
     found = json.loads(run("explain", "--line", "a", "--format", "json")[1])
-    assert "base 1000.000 USD x rate 0.100000000000 (tier Gold)" in found["summary"][0]
+    assert "base 1000.000 USD x rate 0.1 (tier Gold)" in found["summary"][0]
     assert [section["table"] for section in found["sections"]] == ["finance.commission_lines", "commission_plans.csv"]
 
 

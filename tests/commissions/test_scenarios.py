@@ -8,6 +8,7 @@ partner is due, by the month in which it becomes payable, without what is held. 
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -128,6 +129,63 @@ def test_the_view_explains_as_the_command_does(company: Company, published: duck
     assert any("held (fraud_flag)" in row[2] for row in rows)
     for explained, ident, sentence in rows:
         assert sentence in explain(company.settings, **{told[explained]: ident}).summary, ident
+
+
+_MULTIPLIED = re.compile(
+    r"^(?P<amount>-?[\d.]+) \w{3} to .*: base (?P<base>-?[\d.]+) \w{3}(?: \(a share of [\d.]+ of the movement\))?"
+    r" x rate (?P<rate>-?[\d.]+)(?: \(tier [^)]*\))?(?: x FX (?P<fx>[\d.]+) of [\d-]+)?"
+    r"(?: = (?P<exact>-?[\d.]+), rounded by (?P<rounding>-?[\d.]+))?; earned"
+)
+
+
+def test_what_is_said_of_a_line_multiplies_out(published: duckdb.DuckDBPyConnection) -> None:
+    """Of every percentage, change of rate and measured bonus, posted or not; what has no factors names none."""
+    lines = published.execute(
+        """
+        select component, rate is not null and lines.amount is not null, explanation
+        from finance.explanations
+        inner join (
+            select line_id, component, rate, amount from finance.approved_payout_lines
+            union
+            select line_id, component, rate, amount from finance.commission_lines
+        ) as lines on explained_id = line_id
+        where explained in ('payout_line', 'entitlement_line') and not starts_with(line_id, 'ADJ-')
+        """
+    ).fetchall()
+    components = {row[0] for row in lines}
+    assert components == {"percentage", "re_rate", "fixed_fee", "bonus", "cap"}
+    for component, has_rate, said in lines:
+        if not has_rate or component == "fixed_fee":
+            assert " x rate" not in said
+            continue
+        found = _MULTIPLIED.match(said)
+        assert found, said
+        product = Decimal(found["base"]) * Decimal(found["rate"]) * Decimal(found["fx"] or 1)
+        exact, rounding = Decimal(found["exact"] or found["amount"]), Decimal(found["rounding"] or 0)
+        assert abs(product - exact) <= Decimal("0.00005"), said
+        assert exact + rounding == Decimal(found["amount"]), said
+
+
+def test_what_is_said_of_an_adjustment_is_no_product(published: duckdb.DuckDBPyConnection) -> None:
+    told = published.execute(
+        "select explanation from finance.explanations where explained = 'payout_line' and explained_id like 'ADJ-%'"
+    ).fetchall()
+    assert told
+    assert all("the difference to what was posted before" in said and " = " not in said for (said,) in told)
+
+
+def test_what_is_carried_is_said_with_its_reason(published: duckdb.DuckDBPyConnection) -> None:
+    carried = published.execute(
+        """
+        select payouts.closing_balance, payouts.min_payout, told.explanation
+        from finance.approved_payouts as payouts
+        inner join finance.explanations as told on told.explained_id = payouts.payout_id
+        """
+    ).fetchall()
+    assert {balance > 0 for balance, _, _ in carried if balance} == {True, False}
+    for balance, least, said in carried:
+        assert (f"below the smallest payout of {least}, and is paid once" in said) == (balance > 0), said
+        assert ("set off against coming commissions" in said) == (balance < 0), said
 
 
 def test_a_missing_payout_is_in_the_view(published: duckdb.DuckDBPyConnection) -> None:

@@ -16,7 +16,7 @@ from serving_publication import PARTNERS, address, marts, publish, rows_of
 
 from partner_warehouse import pipeline
 from partner_warehouse.errors import BadInputError, BusyError, PermanentError, TransientError
-from partner_warehouse.publish import serving
+from partner_warehouse.publish import portal, serving
 from partner_warehouse.publish.descriptions import NOT_OF_DBT
 from partner_warehouse.publish.served_tables import opened, tables
 from partner_warehouse.settings import Settings, load_settings
@@ -47,6 +47,18 @@ def reader(served: Settings) -> Iterator[psycopg.Connection[tuple[object, ...]]]
 def _names(published: Path, work: Path) -> list[str]:
     with opened(published, work) as connection:
         return [table.full_name for table in tables(connection)]
+
+
+def test_the_server_explains_as_the_publication_does(served, reader) -> None:
+    """The sentences are one text for both databases."""
+    for view in portal.views():
+        if not view.name.startswith("explained"):
+            continue
+        with duckdb.connect(str(served.published_path), read_only=True) as here:
+            told = here.execute(f"SELECT explained_id, explanation FROM ({view.query}) ORDER BY ALL").fetchall()
+        there = reader.execute(f"SELECT explained_id, explanation FROM portal.{view.name}").fetchall()
+        assert told
+        assert sorted(there) == sorted(told), view.name
 
 
 def test_every_row_is_the_files_own_to_the_digit(served, reader, tmp_path) -> None:

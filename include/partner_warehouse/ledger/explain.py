@@ -14,6 +14,7 @@ import duckdb
 
 from partner_warehouse import plans
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.ledger import sentences
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
 from partner_warehouse.ledger.publication import basis, publication, published_columns
@@ -107,7 +108,8 @@ class _Published:
         if not payouts.rows:
             raise BadInputError(f"payout {payout_id}: not among the approved payouts")
         lines = self._rows("approved_payout_lines", "payout_id = ?", [payout_id])
-        return Explanation((self._balance(payouts),), (payouts, lines, *self._origin(lines)))
+        balance = self._said("approved_payouts", sentences.PAYOUT, "payout_id = ?", [payout_id])
+        return Explanation(tuple(balance), (payouts, lines, *self._origin(lines)))
 
     def line(self, line_id: str) -> Explanation:
         posted = self._rows("approved_payout_lines", "line_id = ?", [line_id])
@@ -121,7 +123,10 @@ class _Published:
         )
         if not posted.rows and not live.rows:
             raise BadInputError(f"line {line_id}: neither posted nor part of the entitlement")
-        summary = [_line_sentence(row) for row in _records(posted) or _records(live)]
+        told = ("approved_payout_lines", sentences.POSTED_LINE)
+        if not posted.rows:
+            told = ("commission_lines", sentences.ENTITLEMENT_LINE)
+        summary = self._said(*told, "line_id = ?", [line_id])
         if posted.rows and not live.rows:
             summary.append("It is no longer part of the entitlement: the next period reverses what was posted.")
         return Explanation(tuple(summary), (live, related, *self._origin(live if live.rows else posted)))
@@ -139,7 +144,7 @@ class _Published:
         summary = [
             f"{row['amount']} {row['currency']} of it earn nothing: {row['reason']}." for row in _records(excluded)
         ]
-        summary += [_line_sentence(row) for row in _records(live)]
+        summary += self._said("commission_lines", sentences.ENTITLEMENT_LINE, "movement_id = ?", [movement_id])
         summary += [_aside_sentence(row) for row in _records(aside)]
         return Explanation(tuple(summary), (excluded, live, posted, aside, *self._shares_and_plans(live, live)))
 
@@ -149,7 +154,9 @@ class _Published:
         live = self._rows("commission_lines", "partner_id = ?", [partner_id])
         if not payouts.rows and not posted.rows and not live.rows and not self._is_known(partner_id):
             raise BadInputError(f"partner {partner_id}: there is no such partner in what is published")
-        summary = [self._balance(payouts)] if payouts.rows else []
+        summary = self._said(
+            "approved_payouts", sentences.PAYOUT, "partner_id = ? AND period = ?", [partner_id, str(month)]
+        )
         waiting = [row for row in _records(live) if row.get("status") != "posted"]
         ids = {row["line_id"] for row in waiting}
         open_lines = Section(
@@ -159,7 +166,8 @@ class _Published:
         )
         if not payouts.rows:
             summary.append(f"{partner_id} has no approved payout in {month}.")
-        summary += [_waiting_sentence(row, month) for row in waiting]
+        posted_so_far = self._posted_of(partner_id)
+        summary += [_waiting_sentence(row, posted_so_far.get(row["line_id"]), month) for row in waiting]
         excluded = self._kept_from(partner_id, month)
         summary += [
             f"{row['amount']} {row['currency']} of {row['movement_kind']} {row['movement_id']} earn nothing: "
@@ -185,13 +193,16 @@ class _Published:
         tables = ("dim_partner", "approved_payouts", "approved_payout_lines")
         return any(self._rows(table, "partner_id = ?", [partner_id]).rows for table in tables)
 
-    def _balance(self, payouts: Section) -> str:
-        return " ".join(
-            f"{row['payout_id']}: {row['opening_balance']} carried in, {row['earned']} earned, "
-            f"{row['adjustments']} adjusted, {row['payable']} payable, {row['closing_balance']} carried out, "
-            f"{row['currency']}; {row['status']}."
-            for row in _records(payouts)
+    def _posted_of(self, partner_id: str) -> dict[str, Any]:
+        """What was posted to a partner so far, of each line of the entitlement."""
+        if not self._columns["approved_payout_lines"]:
+            return {}
+        found = self._duck.execute(
+            f"SELECT commission_line_id, sum(amount) FROM publication.{self._names['approved_payout_lines']} "  # noqa: S608
+            "WHERE partner_id = ? GROUP BY commission_line_id",
+            [partner_id],
         )
+        return dict(found.fetchall())
 
     def _origin(self, lines: Section) -> tuple[Section, ...]:
         """The entitlement of the same movements, what of them is excluded, and the plans."""
@@ -244,6 +255,16 @@ class _Published:
                 sections.append(_section(path.name, found))
         return tuple(sections)
 
+    def _said(self, table: str, sentence: str, condition: str, parameters: Sequence[str]) -> list[str]:
+        """Sentences about rows of a published table."""
+        if not self._columns[table]:
+            return []
+        found = self._duck.execute(
+            f"SELECT {sentence} AS said FROM publication.{self._names[table]} WHERE {condition} ORDER BY said",  # noqa: S608
+            list(parameters),
+        )
+        return [row[0] for row in found.fetchall()]
+
     def _rows(self, table: str, condition: str, parameters: Sequence[str]) -> Section:
         """Rows of a published table, in the order of its first columns."""
         if not self._columns[table]:
@@ -277,29 +298,10 @@ def _aside_sentence(row: dict[str, Any]) -> str:
     )
 
 
-def _line_sentence(row: dict[str, Any]) -> str:
-    """A line in words: base x rate x share, converted, rounded."""
-    parts = [f"base {row['base_amount']} {row['base_currency']}"] if row.get("base_amount") is not None else []
-    if row.get("rate") is not None:
-        parts.append(f"rate {row['rate']}" + (f" (tier {row['tier']})" if row.get("tier") else ""))
-    if row.get("split_share") is not None:
-        parts.append(f"share {row['split_share']}")
-    if row.get("fx_rate") is not None:
-        parts.append(f"FX {row['fx_rate']} of {row['fx_date']}")
-    amount = "No amount yet in" if row["amount"] is None else row["amount"]
-    status = f"; {row['status']}" if row.get("status") else ""
-    reason = f" ({row['hold_reason']})" if row.get("hold_reason") else ""
-    corrects = f"; corrects {row['corrects_line_id']}" if row.get("corrects_line_id") else ""
-    return (
-        f"{amount} {row['currency']} to {row['partner_id']} for {row['movement_kind']} {row['movement_id']} "
-        f"by plan {row['plan_id']} version {row['plan_version']}: {' x '.join(parts)}; earned {row['earned_on']}, "
-        f"payable {row['payable_on']}{status}{reason}{corrects}."
-    )
-
-
-def _waiting_sentence(row: dict[str, Any], month: Period) -> str:
-    """Why a line of the entitlement is not in the period's payout."""
-    what = f"Line {row['line_id']} ({row['amount']} {row['currency']})"
+def _waiting_sentence(row: dict[str, Any], posted: Any, month: Period) -> str:
+    """Why a line of the entitlement, or what is not posted of it yet, is not in the period's payout."""
+    of_it = f", of which {posted} is posted" if posted is not None else ""
+    what = f"Line {row['line_id']} ({row['amount']} {row['currency']}{of_it})"
     if row["status"] == "held":
         return f"{what} is held: {row['hold_reason']}."
     if row["earned_on"] > month.last_day:

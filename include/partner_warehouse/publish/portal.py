@@ -9,11 +9,19 @@ from pathlib import Path
 
 import yaml
 
+from partner_warehouse.ledger import sentences
 from partner_warehouse.publish.descriptions import Description
 
 SCHEMA = "portal"
 
 _DEFINITION = Path(__file__).with_name("portal.yml")
+
+_SENTENCES = {
+    "{payout}": sentences.PAYOUT,
+    "{posted_line}": sentences.POSTED_LINE,
+    "{entitlement_line}": sentences.ENTITLEMENT_LINE,
+}
+"""What the views say in words, by the place that the definition keeps for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,13 @@ def _document() -> dict[str, dict[str, dict[str, object]]]:
 
 def views() -> list[View]:
     """The views, made anew with each publication."""
-    return [_view(name, entry, str(entry["sql"])) for name, entry in _document()["views"].items()]
+    return [_view(name, entry, _with_sentences(str(entry["sql"]))) for name, entry in _document()["views"].items()]
+
+
+def _with_sentences(query: str) -> str:
+    for place, sentence in _SENTENCES.items():
+        query = query.replace(place, sentence)
+    return query
 
 
 def figures() -> list[View]:

@@ -26,7 +26,8 @@ final as (
         approved_by,
         approved_at,
         content_hash,
-        submitted_at
+        submitted_at,
+        min_payout
     from payouts
 
 )

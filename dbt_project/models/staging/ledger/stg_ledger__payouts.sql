@@ -65,6 +65,7 @@ final as (
         cast(known.adjustments as {{ money() }}) as adjustments,
         cast(known.payable as {{ money() }}) as payable,
         cast(known.closing_balance as {{ money() }}) as closing_balance,
+        cast(known.min_payout as {{ money() }}) as min_payout,
         known.line_count,
         period_status.status,
         known.submitted_by,
