@@ -28,14 +28,14 @@ Run = Callable[..., runner.BuildResult]
 def parsed_once(run: Run, kept: Path) -> Run:
     """A `runner._dbt` that starts from the parse in `kept` where a home has none, and keeps the first one there."""
 
-    def run_parsed(verb: str, layer: runner.Layer, settings: Settings, *selection: str) -> runner.BuildResult:
+    def run_parsed(layer: runner.Layer, settings: Settings, *given: str) -> runner.BuildResult:
         own = settings.warehouse_path.parent / "dbt" / "partial_parse.msgpack"
         moved = _moved(kept.read_bytes(), str(settings.home)) if kept.exists() and not own.exists() else None
         if moved is not None:
             own.parent.mkdir(parents=True, exist_ok=True)
             own.write_bytes(moved)
         try:
-            return run(verb, layer, settings, *selection)
+            return run(layer, settings, *given)
         finally:
             if own.exists() and not kept.exists():
                 # Another worker may do the same at this moment: the file is there whole, or not at all.

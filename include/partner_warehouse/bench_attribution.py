@@ -137,11 +137,9 @@ def run_intervals(home: Path) -> None:
 
 def _dbt(home: Path, *command: str) -> None:
     given = {"PARTNER_WAREHOUSE_HOME": str(home), "PARTNER_WAREHOUSE_PLANS": "", "DO_NOT_TRACK": "1"}
-    places = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
-    outputs = ("--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"), "--no-write-json")
-    run = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", *command, *places, *outputs, "--quiet")
+    run = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", str(home / "dbt"), *command)
     if subprocess.run(run, env=os.environ | given, check=False).returncode:  # noqa: S603
-        raise SystemExit(f"dbt {command[0]} failed; its log is in {home / 'dbt'}")
+        raise SystemExit(f"dbt {command[0]} failed; its log is in {home / 'dbt' / 'logs'}")
 
 
 _BARE_JOURNEYS = """

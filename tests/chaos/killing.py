@@ -210,7 +210,8 @@ class World:
         """An installation that goes through all rounds of ingestion, then through other steps."""
         home = self.home("whole")
         for number, step in self._in_order(steps):
-            self.wholes[number, step] = home.run(step)
+            self.wholes[number, step] = whole = home.run(step)
+            assert bool(whole.in_dbt) == step.startswith("build "), "a kill in dbt would meet nothing"
         return home
 
     def killed(self, name: str, kills: Mapping[tuple[int, str], int], steps: Sequence[str], seed: int) -> Home:

@@ -20,7 +20,7 @@ import duckdb
 from partner_warehouse import plans
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
 from partner_warehouse.landing.layout import ensure_schema
-from partner_warehouse.settings import DBT_PROJECT, Settings
+from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.lock import exclusive
 
 Layer = Literal["staging", "marts", "ledger"]
@@ -104,7 +104,9 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
     options: tuple[str, ...] = ("--exclude-resource-type", "unit_test", "--full-refresh")
     if select:
         options += ("--indirect-selection", "buildable")
-    return _dbt("build", layer, settings, "--select", select or f"tag:{layer}", *options)
+    # What the publication says of its tables is what dbt knows of the marts.
+    described = ("--manifest",) if layer == "marts" else ()
+    return _dbt(layer, settings, *described, "build", "--select", select or f"tag:{layer}", *options)
 
 
 def rebuild_commissions(settings: Settings) -> BuildResult:
@@ -118,7 +120,7 @@ def rebuild_commissions(settings: Settings) -> BuildResult:
     """
     selected = [f"path:models/staging/plans+,+{mart}" for mart in ("commission_lines", "exclusions", "reconciliation")]
     options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-    return _dbt("build", "marts", settings, "--select", *selected, *options)
+    return _dbt("marts", settings, "build", "--select", *selected, *options)
 
 
 def build_entitlement(settings: Settings) -> BuildResult:
@@ -129,7 +131,7 @@ def build_entitlement(settings: Settings) -> BuildResult:
         PartnerWarehouseError: A model could not be built.
     """
     options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-    return _dbt("build", "marts", settings, "--select", "+commission_lines", *options)
+    return _dbt("marts", settings, "build", "--select", "+commission_lines", *options)
 
 
 def unit_test(settings: Settings) -> BuildResult:
@@ -138,19 +140,12 @@ def unit_test(settings: Settings) -> BuildResult:
     Raises:
         GateFailedError: One does not hold.
     """
-    return _dbt("test", "marts", settings, "--select", "test_type:unit")
+    return _dbt("marts", settings, "test", "--select", "test_type:unit")
 
 
-def _dbt(verb: str, layer: Layer, settings: Settings, *selection: str) -> BuildResult:
+def _dbt(layer: Layer, settings: Settings, *given: str) -> BuildResult:
     target = settings.warehouse_path.parent / "dbt"
-    command = [
-        *(sys.executable, "-m", "partner_warehouse.warehouse.dbt_process"),
-        verb,
-        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target-path", str(target), "--log-path", str(target / "logs")),
-        *selection,
-        *("--quiet", "--log-level-file", "info"),
-    ]
+    command = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", str(target), *given)
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     with exclusive(settings):

@@ -10,7 +10,7 @@ import sys
 
 
 def _begin() -> None:
-    if "CHAOS_DBT" not in os.environ or not any(word.endswith("/dbt") for word in sys.orig_argv[:3]):
+    if "CHAOS_DBT" not in os.environ or "partner_warehouse.warehouse.dbt_process" not in sys.orig_argv:
         return
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     import atexit
