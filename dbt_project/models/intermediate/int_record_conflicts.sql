@@ -329,7 +329,7 @@ odd as (
         'payment ' || payments.payment_id || ' of ' || payments.amount || ' has refunds of '
         || refunded.amount as reason
     from refunded
-    inner join refunds on refunded.refund_id = refunds.refund_id
+    inner join refunds on refunded.refund_id = refunds.refund_id and refunded.payment_id = refunds.payment_id
     inner join payments on refunded.payment_id = payments.payment_id
     where refunded.amount > payments.amount
     union all
