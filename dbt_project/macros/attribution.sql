@@ -243,3 +243,26 @@
 {% macro remainder_claim(remainder, position) -%}
     case when {{ remainder }} > 0 then {{ remainder }} * 4194304 - {{ position }} end
 {%- endmacro %}
+
+{# The id of a touch that is no touchpoint: its source, one of those in `touchpoint_id`, before the record's own id. #}
+{% macro touch_id(touch_source, record_id) -%} '{{ touch_source }}:' || {{ record_id }} {%- endmacro %}
+
+{#
+    The id of a touchpoint: its own. Where that begins as another touch's does, or is what reports write where no touch
+    earned, `touchpoint:` stands before it, so that no two touches ever have the same id.
+#}
+{% macro touchpoint_id(record_id) -%}
+    case
+        when
+            split_part({{ record_id }}, ':', 1) in (
+                'activity_response',
+                'deal_registration',
+                'partner_role',
+                'referral_submission',
+                'touchpoint',
+                'unattributed'
+            )
+            then {{ touch_id('touchpoint', record_id) }}
+        else {{ record_id }}
+    end
+{%- endmacro %}

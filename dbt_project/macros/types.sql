@@ -9,6 +9,21 @@
 {% macro default__landed_money(amount) -%} cast({{ amount }} as {{ money() }}) {%- endmacro %}
 {% macro duckdb__landed_money(amount) -%} cast(cast({{ amount }} as varchar) as {{ money() }}) {%- endmacro %}
 
+{#
+    Whether an amount stays money at a rate of exchange: below 10^14, so that some of them together do too. A double is
+    exact enough for it, and holds any product. Null without a rate.
+#}
+{% macro is_convertible(amount, rate) -%}
+    abs(cast({{ amount }} as double) * cast({{ rate }} as double)) < {{ 10 ** 14 }}
+{%- endmacro %}
+
+{# An amount at a rate of exchange; null without a rate, and where it would be no money any more. #}
+{% macro converted(amount, rate) -%}
+    case
+        when {{ is_convertible(amount, rate) }} then cast(cast({{ amount }} as {{ exact() }}) * {{ rate }} as {{ exact() }})
+    end
+{%- endmacro %}
+
 {# A sum of money, of a size that many amounts together reach. #}
 {% macro money_total() -%} decimal(28, 3) {%- endmacro %}
 

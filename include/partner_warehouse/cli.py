@@ -32,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 a fault, 2 bad input or usage, 3 a gate failed, 4 not allowed. Errors are on stderr, one line first.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    _refuse_bytes(parser, given)
+    options = parser.parse_args(given)
     command: Command = options.command
     try:
         from partner_warehouse.settings import load_settings
@@ -68,6 +71,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with the status of bad usage."""
         self.exit(int(ExitStatus.BAD_INPUT), f"{message}\n{self.format_usage()}")
+
+
+def _refuse_bytes(parser: argparse.ArgumentParser, arguments: Iterable[str]) -> None:
+    """End with bad usage where an argument is no text in UTF-8: no table could keep it and nothing show it."""
+    for number, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            parser.error(f"argument {number} is not a text in UTF-8: {argument!a}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,8 +14,8 @@ from pathlib import Path
 LOOKBACK = timedelta(days=365)
 HALF_LIFE = timedelta(days=7)
 PARTS = 10**12
-MOST_MILLS = 10**18 - 1
-"""The largest amount that the file drop takes: fifteen digits before the point."""
+MOST_MILLS = 10**16 - 1
+"""The largest amount that the file drop takes: thirteen digits before the point."""
 
 CHANNELS = ("direct", "email", "partner_link")
 MILESTONES: Mapping[str, Mapping[str, Fraction]] = {

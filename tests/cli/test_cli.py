@@ -65,6 +65,12 @@ def test_help_answers_at_once():
         (("payouts", "draft", "2026-03"), "--user"),
         (("payouts", "draft", "2026-3", "--user", "ana"), "expected a month as YYYY-MM"),
         (("payouts", "submit", "2026-03", "--user", " "), "name of a person"),
+        (
+            ("payouts", "draft", "2026-03", "--user", "ana", "--reason", "bad\udcff"),
+            "argument 7 is not a text in UTF-8",
+        ),
+        (("payouts", "draft", "2026-03", "--user", "an\udce4"), "argument 5 is not a text in UTF-8: 'an\\udce4'"),
+        (("explain", "--movement", "m\udcff"), "argument 3 is not a text in UTF-8"),
         (("payouts", "show", "2026-03"), "nothing is drafted"),
         (("run", "--as-of", "yesterday"), "expected an instant with an offset"),
         (("run", "--as-of", "2026-04-01T00:00:00"), "expected an instant with an offset"),

@@ -13,7 +13,7 @@ from decimal import Decimal
 import bank_vault
 import nacha_records
 import pytest
-from exported_month import APPROVED_AT, PARTNERS
+from exported_month import APPROVED_AT, PARTNERS, ledger_publication
 from lxml import etree
 
 from partner_warehouse.errors import BadInputError, NotAllowedError, PartnerWarehouseError
@@ -172,6 +172,49 @@ def test_what_the_vault_lacks_is_left_out_and_told_and_ordered_later(
     exports = [entry.evidence_hash for entry in approved.log("2026-03") if entry.action == "export"]
     assert len(exports) == len(set(exports)) == 2
     assert approved.verify() == []
+
+
+def test_more_than_one_file_takes_goes_into_the_next_and_what_no_payment_takes_is_told(
+    home, installation, service_at, directory, vault_path, monkeypatch
+):
+    """NACHA sums a file in twelve digits of cents and an entry in ten; SEPA pays less than 10⁹ at once."""
+    ledger_publication.publish(
+        installation,
+        [
+            *(ledger_publication.line(f"u{n}", "99999999.99", "2026-03-07", partner_id=f"p{n:03}") for n in range(101)),
+            ledger_publication.line("v", "100000000.00", "2026-03-07", partner_id="too-much"),
+            ledger_publication.line("e", "1000000000.00", "2026-03-07", partner_id="p-eur-1", currency="EUR"),
+            ledger_publication.line("f", "999999999.99", "2026-03-07", partner_id="p-eur-2", currency="EUR"),
+        ],
+    )
+    accounts = [bank_vault.ach(partner_id) for partner_id in (*(f"p{n:03}" for n in range(101)), "too-much")]
+    bank_vault.fill(vault_path, monkeypatch, [*accounts, *PARTNERS])
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    assert service.export("2026-03", "dora").exceptions == 2
+    told = {row["partner_id"]: (row["reason"], row["amount"]) for row in rows(directory / "exceptions.csv")}
+    assert told == {
+        "too-much": ("amount_too_large", "100000000.00"),
+        "p-eur-1": ("amount_too_large", "1000000000.00"),
+    }
+    assert text(iso(directory), "//p:GrpHdr/p:CtrlSum") == "999999999.99"
+    ends = [nacha_records.read((directory / name).read_bytes())[-1] for name in ("nacha.txt", "nacha-run2.txt")]
+    assert [int(end["credits"]) for end in ends] == [999_999_999_900, 9_999_999_999]
+    headers = [nacha_records.read((directory / name).read_bytes())[0] for name in ("nacha.txt", "nacha-run2.txt")]
+    assert [(header["modifier"], header["created"]) for header in headers] == [("A", "2604020930"), ("B", "2604020930")]
+    told = control(directory)["bank"]
+    assert [(file["file"], file["payments"]) for file in told["files"]] == [
+        ("nacha.txt", 100),
+        ("pain.001.xml", 1),
+        ("nacha-run2.txt", 1),
+    ]
+    assert service.verify() == []
+    first = contents(directory)
+    (directory / "nacha-run2.txt").unlink()
+    service_at(APPROVED_AT + timedelta(days=9)).export("2026-03", "emil")
+    assert contents(directory) == first
 
 
 def test_a_file_that_is_gone_is_made_as_it_was_or_not_at_all(approved, vault_path, directory, monkeypatch):

@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, insert
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.exports import nacha, pain001, vault
 from partner_warehouse.exports.currencies import in_minor_units
+from partner_warehouse.exports.payments import Payment, in_files
 from partner_warehouse.exports.texts import bank_text, reference
 from partner_warehouse.extract.connections import get_database_url
 
@@ -195,7 +196,34 @@ def test_amounts_are_never_rounded_on_their_way_to_a_bank():
     for amount, currency in (("0.5", "JPY"), ("1.005", "EUR"), ("1.0005", "KWD")):
         with pytest.raises(ValueError, match="decimals"):
             in_minor_units(Decimal(amount), currency)
-    assert nacha.fits(Decimal("99999999.99"))
-    assert not nacha.fits(Decimal("100000000.00"))
-    assert pain001.fits(Decimal("9999999999999999.99"))
-    assert not pain001.fits(Decimal("99999999999999999.99"))
+
+
+def paid(amount, method):
+    account = vault.Account(method=method, holder="Holder")
+    return Payment("PO", "p", "EUR", Decimal(amount), "PO", account, account)
+
+
+def test_a_payment_is_no_larger_than_its_format_takes():
+    for writer, method, most, too_much in (
+        (nacha, "ach", "99999999.99", "100000000.00"),
+        (pain001, "iso20022", "9999999999999999.99", "99999999999999999.99"),
+        (pain001, "sepa", "999999999.99", "1000000000.00"),
+    ):
+        assert writer.fits(paid(most, method))
+        assert not writer.fits(paid(too_much, method))
+
+
+@pytest.mark.parametrize(
+    ("writer", "amounts", "files"),
+    [
+        (nacha, ["99999999.99"] * 101, [100, 1]),
+        (nacha, ["0.01"] * 500_000, [499_999, 1]),
+        (pain001, ["9999999999999999.99", "0.01", "0.01", "9999999999999999.97", "0.001"], [1, 3, 1]),
+        (pain001, [], []),
+    ],
+)
+def test_payments_are_in_no_more_files_than_they_need(writer, amounts, files):
+    payments = [paid(amount, "iso20022") for amount in amounts]
+    parts = in_files(payments, writer.holds)
+    assert [len(part) for part in parts] == files
+    assert [payment for part in parts for payment in part] == payments

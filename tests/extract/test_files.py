@@ -323,9 +323,9 @@ def test_jsonl(settings: Settings, drop: Drop, payments: Rows) -> None:
     record = (
         '{"payment_id": "p1", "invoice_id": "i1", "amount": %s, "currency": "USD", "paid_at": "2026-01-01T00:00:00Z"}'
     )
-    drop("\ufeff" + record % "123456789012345.678" + "\r\n\r\nnot json\r\n" + record % '"5"' + "\r\n", "a.jsonl")
+    drop("\ufeff" + record % "1234567890123.456789" + "\r\n\r\nnot json\r\n" + record % '"5"' + "\r\n", "a.jsonl")
     assert counts(ingest("files", "payments", settings)) == (3, 2, 1, 0)
-    assert [row["amount"] for row in payments(columns="amount")] == [Decimal("123456789012345.678"), Decimal(5)]
+    assert [row["amount"] for row in payments(columns="amount")] == [Decimal("1234567890123.456789"), Decimal(5)]
     assert payments("quarantine")[0]["raw"] == "not json"
     drop('{"payment_id": "p1"}\n{"payment_id": "p2", "amount": 5}\n', "b.jsonl")
     with pytest.raises(
@@ -338,7 +338,7 @@ def test_parquet(settings: Settings, drop: Drop, payments: Rows, tmp_path: Path)
     source = tmp_path / "source.parquet"
     with duckdb.connect() as connection:
         connection.execute(
-            "COPY (SELECT 'p1' AS payment_id, 'i1' AS invoice_id, 123456789012345.678::DECIMAL(28, 3) AS amount, "
+            "COPY (SELECT 'p1' AS payment_id, 'i1' AS invoice_id, 1234567890123.456789::DECIMAL(28, 6) AS amount, "
             "'USD' AS currency, TIMESTAMPTZ '2026-01-01 00:00:00+02' AS paid_at, 7 AS extra UNION ALL "
             f"SELECT 'p2', 'i1', 1, 'USD', NULL, 8 ORDER BY 1) TO '{source}' (FORMAT parquet)"
         )
@@ -347,7 +347,7 @@ def test_parquet(settings: Settings, drop: Drop, payments: Rows, tmp_path: Path)
     assert counts(outcome) == (2, 1, 1, 0)
     assert outcome.undeclared == {"extra": 2}
     assert payments(columns="amount, paid_at::VARCHAR AS at") == [
-        {"amount": Decimal("123456789012345.678"), "at": "2025-12-31 22:00:00+00"}
+        {"amount": Decimal("1234567890123.456789"), "at": "2025-12-31 22:00:00+00"}
     ]
     drop(b"PAR1 no more", "b.parquet")
     with pytest.raises(BadInputError, match="not a Parquet file"):

@@ -53,7 +53,7 @@ def test_a_record_is_typed_and_kept_as_received(settings: Settings, landed: Land
 
 @pytest.mark.parametrize(
     "number",
-    ["123456789012345.678", "100000000000000.001", "0.1000000000000000055", "999999999999999.123456789012345678"],
+    ["1234567890123.456789", "1000000000000.00001", "0.1000000000000000055", "9999999999999.123456789012345678"],
 )
 def test_a_number_is_never_read_as_binary(settings: Settings, landed: Landed, number: str) -> None:
     record = f'{{"id": "a", "note": "\\"amount\\": 5", "amount": {number}, "at": "2026-01-01T00:00:00Z"}}'

@@ -53,7 +53,7 @@ def type_of(
         ("decimal", "-0.005", Decimal("-0.005")),
         ("decimal", ".5", Decimal("0.5")),
         ("decimal", " 7 ", Decimal(7)),
-        ("decimal", "123456789012345.123456789012345678", Decimal("123456789012345.123456789012345678")),
+        ("decimal", "1234567890123.123456789012345678", Decimal("1234567890123.123456789012345678")),
         ("decimal", "0.3333333333333333", Decimal("0.3333333333333333")),
         ("decimal", "1.5000000000000000000000", Decimal("1.5")),
         ("decimal", "1e3", Decimal(1000)),
@@ -86,8 +86,8 @@ def test_values_are_typed(connection: duckdb.DuckDBPyConnection, kind: FieldType
         ("decimal", "inf", "not a decimal"),
         ("decimal", "1 234", "not a decimal"),
         ("decimal", "1_000", "not a decimal"),
-        ("decimal", "1234567890123456", "more digits than fit"),
-        ("decimal", "1e15", "more digits than fit"),
+        ("decimal", "12345678901234", "more digits than fit"),
+        ("decimal", "1e13", "more digits than fit"),
         ("decimal", "0.1234567890123456789", "more digits than fit"),
         ("decimal", "1e-19", "more digits than fit"),
         ("decimal", "1e30", "more digits than fit"),
@@ -200,6 +200,6 @@ def test_an_instant_in_the_usual_form_is_held_to_the_same_rules(changes: list[tu
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15) + 1, max_value=10**15 - 1, places=18))
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**13) + 1, max_value=10**13 - 1, places=18))
 def test_every_decimal_that_fits_comes_back_exactly(number: Decimal) -> None:
     assert type_of(SESSION, "decimal", format(number, "f")) == (number, None)

@@ -17,6 +17,7 @@ from serving_publication import PARTNERS, address, marts, publish, rows_of
 from partner_warehouse import pipeline
 from partner_warehouse.errors import BadInputError, BusyError, PermanentError, TransientError
 from partner_warehouse.publish import portal, serving
+from partner_warehouse.publish import server as server_module
 from partner_warehouse.publish.descriptions import NOT_OF_DBT
 from partner_warehouse.publish.served_tables import opened, tables
 from partner_warehouse.settings import Settings, load_settings
@@ -198,6 +199,13 @@ def test_a_reader_that_does_not_let_go_keeps_what_it_reads_and_holds_nobody_up(s
     assert reader.execute(MARKED).fetchone() == _expected(2)
     publish(served, 1)
     serving.load(served)
+
+
+def test_one_loader_at_a_time_and_it_waits_for_nobody_else(served, monkeypatch) -> None:
+    monkeypatch.setattr(server_module, "_LOADER_WAIT", 0.0)
+    with server_module.only_loader(served.serving_url), pytest.raises(BusyError, match="another publication"):
+        serving.load(served)
+    assert serving.load(served) is not None
 
 
 KILLED = """

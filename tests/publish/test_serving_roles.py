@@ -100,6 +100,7 @@ def test_nobody_may_write_or_make_anything_but_the_administrator_who_belongs_whe
             "CREATE TABLE public.mine (a int)",
             "CREATE TABLE portal.mine (a int)",
             "CREATE TEMP TABLE mine (a int)",
+            "DO $$ BEGIN LOCK TABLE serving.loader IN ACCESS SHARE MODE; END $$",
             "CREATE FUNCTION pg_temp.leak(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END'",
         ):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)):

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from partner_warehouse.settings import Settings
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from partner_warehouse.settings import Settings, load_settings
 from partner_warehouse.warehouse import runner
 
 
-def test_the_project_builds_over_nothing_and_every_unit_test_holds(settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation whose layers were all built over nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PARTNER_WAREHOUSE_")]:
+            patch.delenv(name)
+        settings = load_settings(home=tmp_path_factory.mktemp("models"))
+        runner.prepare(settings)
+        for layer in runner.LAYERS:
+            runner.build(layer, settings)
+    return settings
+
+
+def test_the_project_builds_over_nothing_and_every_unit_test_holds(built: Settings) -> None:
     """Unit tests read the columns of the models that they feed, so those are built first."""
-    runner.prepare(settings)
-    for layer in runner.LAYERS:
-        runner.build(layer, settings)
-    result = runner.unit_test(settings)
+    result = runner.unit_test(built)
     assert result.nodes
     assert {node.status for node in result.nodes} == {"pass"}
+
+
+def test_what_is_posted_in_a_copied_home_is_built_from_its_own_landing(built: Settings, home: Path) -> None:
+    """Views name the path of what was landed; the ledger's layer makes them anew where they name another one."""
+    moved = load_settings(home=home / "moved")
+    shutil.copytree(built.home, moved.home)
+    first = runner.build("ledger", moved)
+    with duckdb.connect(str(moved.warehouse_path), read_only=True) as connection:
+        views = [sql for (sql,) in connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()]
+    assert any(f"{moved.home}/landing" in view for view in views)
+    assert not [view for view in views if f"{built.home}/" in view]
+    again = runner.build("ledger", moved)
+    assert len(again.nodes) < len(first.nodes)

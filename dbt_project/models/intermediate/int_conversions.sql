@@ -138,7 +138,7 @@ final as (
         end as mills_per_part,
         case
             when dated.currency = dated.reporting_currency then cast(1 as {{ exact() }})
-            else reporting_rates.rate
+            when {{ is_convertible('coalesce(dated.amount, 0)', 'reporting_rates.rate') }} then reporting_rates.rate
         end as reporting_rate,
         dated.reporting_currency,
         dated.converted_at,

@@ -81,7 +81,7 @@ final as (
         case
             when compared.precedence > 1 then 'amount'
             when invoices.invoice_id is null then 'invoice_id'
-            when compared.amount < 0 then 'amount'
+            when compared.amount <= 0 then 'amount'
         end as set_aside_field,
         case
             when compared.precedence > 1
@@ -92,13 +92,15 @@ final as (
                 then 'no billed invoice ' || compared.invoice_id || ' yet: the credit note waits for it'
             when compared.amount < 0
                 then 'a credit note of ' || compared.amount || ': give what is taken off as positive'
+            when compared.amount = 0 then 'a credit note of 0 takes nothing off'
         end as set_aside_reason
     from compared
     left join invoices on compared.invoice_id = invoices.invoice_id
     cross join parameters
     where
         compared.issued_at <= parameters.as_of
-        and compared.amount <> 0
+        -- Nothing is left of one that was given back as a refund.
+        and (compared.amount <> 0 or compared.source = 'files')
         and (compared.precedence = 1 or compared.amount <> compared.first_amount)
 
 )

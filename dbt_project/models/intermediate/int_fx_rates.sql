@@ -29,6 +29,7 @@ final as (
     cross join parameters
     where
         files.rate > 0
+        and files.from_currency <> files.to_currency
         and files.rate_date <= {{ days_after("cast(timezone('UTC', parameters.as_of) as date)", 1) }}
 
 )

@@ -25,7 +25,6 @@ ranked as (
             order by _load_id desc, _row desc
         ) as arrival
     from quotes
-    where from_currency <> to_currency
 
 ),
 

@@ -30,7 +30,7 @@ earned as (
         'commission:' || commissions.line_id as investment_id,
         commissions.partner_id,
         commissions.earned_on as spent_on,
-        cast(cast(commissions.amount as {{ exact() }}) * rates.rate as {{ exact() }}) as amount
+        {{ converted('commissions.amount', 'rates.rate') }} as amount
     from commissions
     cross join parameters
     left join rates

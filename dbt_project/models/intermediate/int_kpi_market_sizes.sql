@@ -26,7 +26,7 @@ final as (
         market_sizes.country,
         market_sizes.segment,
         coalesce(market_sizes.country, 'unknown') || ':' || coalesce(market_sizes.segment, 'all') as market,
-        cast(cast(market_sizes.amount as {{ exact() }}) * rates.rate as {{ exact() }}) as reporting_amount
+        {{ converted('market_sizes.amount', 'rates.rate') }} as reporting_amount
     from market_sizes
     cross join parameters
     left join rates

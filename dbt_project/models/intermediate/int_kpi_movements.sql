@@ -63,7 +63,7 @@ final as (
         dated.occurred_on,
         dated.currency,
         cast(dated.net_collected as {{ money() }}) as net_collected,
-        cast(cast(dated.net_collected as {{ exact() }}) * rates.rate as {{ exact() }}) as reporting_amount,
+        {{ converted('dated.net_collected', 'rates.rate') }} as reporting_amount,
         first_payments.movement_key is not null as is_first_payment
     from dated
     cross join parameters

@@ -52,8 +52,8 @@ final as (
         spent.partner_id,
         spent.activity_id,
         spent.kind,
-        cast(spent.total_amount * rates.rate as {{ exact() }}) as total_amount,
-        cast(spent.own_amount * rates.rate as {{ exact() }}) as own_amount,
+        {{ converted('spent.total_amount', 'rates.rate') }} as total_amount,
+        {{ converted('spent.own_amount', 'rates.rate') }} as own_amount,
         spent.spent_on
     from spent
     cross join parameters

@@ -190,7 +190,7 @@ numbered_quotes as (
         first_value(rate) over day_of_pair as counted_rate,
         first_value(fx_rate_id) over day_of_pair as counted_id
     from quotes
-    where rate > 0
+    where rate > 0 and from_currency <> to_currency
     window
         day_of_pair as (
             partition by rate_date, from_currency, to_currency
@@ -209,6 +209,18 @@ rates as (
         'rate ' || rate || ' is not above zero' as reason
     from quotes
     where rate <= 0
+    union all
+    select
+        fx_rate_id as record_key,
+        _load_id,
+        _file,
+        _row,
+        'rate ' || rate || ' of ' || from_currency || ' to itself, which is always 1' as reason
+    from quotes
+    where
+        from_currency = to_currency
+        and rate > 0
+        and rate <> 1
     union all
     select
         fx_rate_id as record_key,
@@ -329,7 +341,7 @@ odd as (
         'payment ' || payments.payment_id || ' of ' || payments.amount || ' has refunds of '
         || refunded.amount as reason
     from refunded
-    inner join refunds on refunded.refund_id = refunds.refund_id
+    inner join refunds on refunded.refund_id = refunds.refund_id and refunded.payment_id = refunds.payment_id
     inner join payments on refunded.payment_id = payments.payment_id
     where refunded.amount > payments.amount
     union all

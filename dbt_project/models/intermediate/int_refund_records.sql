@@ -31,6 +31,7 @@ delivered as (
         payment_id,
         amount,
         kind,
+        true as is_of_refunds,
         refunded_at,
         'files' as source,
         _load_id,
@@ -45,6 +46,7 @@ delivered as (
         ) as payment_id,
         refunds.amount,
         'refund' as kind,
+        true as is_of_refunds,
         refunds.refunded_at,
         'stripe' as source,
         refunds._load_id,
@@ -69,8 +71,17 @@ refunded as (
 
 ),
 
+losses as (
+
+    select distinct refund_id
+    from delivered
+    where kind = 'dispute_lost'
+
+),
+
 -- A lost dispute takes its amount back; one that names none takes what was collected and not refunded before. Where
--- the loss was delivered as a refund too, that one counts.
+-- the loss was delivered as a refund too, that one counts. A dispute is another thing than a refund with its id, unless
+-- that says that it is the loss.
 lost as (
 
     select
@@ -78,6 +89,7 @@ lost as (
         disputes.payment_id,
         coalesce(disputes.amount, payments.amount - payments.from_credit - coalesce(refunded.amount, 0)) as amount,
         'dispute_lost' as kind,
+        losses.refund_id is not null as is_of_refunds,
         disputes.closed_at as refunded_at,
         disputes.source,
         disputes._load_id,
@@ -86,6 +98,7 @@ lost as (
     from disputes
     inner join payments on disputes.payment_id = payments.payment_id
     left join refunded on disputes.dispute_id = refunded.dispute_id
+    left join losses on disputes.dispute_id = losses.refund_id
     where
         disputes.status = 'lost'
         and coalesce(refunded.losses, 0) = 0
@@ -107,11 +120,12 @@ compared as (
         *,
         row_number() over sources as precedence,
         first_value(amount) over sources as first_amount,
+        first_value(payment_id) over sources as first_payment_id,
         first_value(source) over sources as first_source
     from gathered
     window
         sources as (
-            partition by refund_id
+            partition by refund_id, is_of_refunds
             order by case source when 'files' then 1 else 2 end, _load_id, _row
         )
 
@@ -137,8 +151,9 @@ final as (
         case
             when compared.precedence > 1
                 then
-                    compared.source || ' says ' || compared.amount || ', ' || compared.first_source || ' says '
-                    || compared.first_amount || ' under the same id: the latter stays'
+                    compared.source || ' says ' || compared.amount || ' of payment ' || compared.payment_id || ', '
+                    || compared.first_source || ' says ' || compared.first_amount || ' of payment '
+                    || compared.first_payment_id || ' under the same id: the latter stays'
             when payments.payment_id is null
                 then 'no counted payment ' || coalesce(compared.payment_id, '') || ' yet: the refund waits for it'
             when compared.amount < 0
@@ -149,7 +164,11 @@ final as (
     cross join parameters
     where
         compared.refunded_at <= parameters.as_of
-        and (compared.precedence = 1 or compared.amount <> compared.first_amount)
+        and (
+            compared.precedence = 1
+            or compared.amount <> compared.first_amount
+            or (compared.payment_id <> compared.first_payment_id and compared.source = compared.first_source)
+        )
 
 )
 

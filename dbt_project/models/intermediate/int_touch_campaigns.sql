@@ -63,7 +63,7 @@ known_campaigns as (
 named as (
 
     select
-        touchpoints.touchpoint_id,
+        {{ touchpoint_id('touchpoints.touchpoint_id') }} as touchpoint_id,
         coalesce(known_campaigns.activity_id, lower(touchpoints.campaign)) as campaign_id
     from touchpoints
     left join known_campaigns on lower(touchpoints.campaign) = known_campaigns.reference
@@ -71,7 +71,7 @@ named as (
     where lower(touchpoints.campaign) not in ('no_campaign', 'unattributed')
     union all
     select
-        'activity_response:' || response_id as touchpoint_id,
+        {{ touch_id('activity_response', 'response_id') }} as touchpoint_id,
         activity_id as campaign_id
     from responses
     where activity_id not in ('no_campaign', 'unattributed')

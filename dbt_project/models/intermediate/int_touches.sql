@@ -63,7 +63,7 @@ parameters as (
 visits as (
 
     select
-        touchpoints.touchpoint_id,
+        {{ touchpoint_id('touchpoints.touchpoint_id') }} as touchpoint_id,
         'touchpoint' as touch_source,
         touchpoints.occurred_at,
         touchpoints.customer_id,
@@ -79,7 +79,7 @@ visits as (
 activity_touches as (
 
     select
-        'activity_response:' || responses.response_id as touchpoint_id,
+        {{ touch_id('activity_response', 'responses.response_id') }} as touchpoint_id,
         'activity_response' as touch_source,
         responses.occurred_at,
         cast(null as varchar) as customer_id,
@@ -96,7 +96,7 @@ activity_touches as (
 registrations as (
 
     select
-        'deal_registration:' || deal_partners.deal_partner_id as touchpoint_id,
+        {{ touch_id('deal_registration', 'deal_partners.deal_partner_id') }} as touchpoint_id,
         'deal_registration' as touch_source,
         deal_partners.registered_at as occurred_at,
         deals.customer_id,
@@ -115,7 +115,7 @@ registrations as (
 roles as (
 
     select
-        'partner_role:' || deal_partners.deal_partner_id as touchpoint_id,
+        {{ touch_id('partner_role', 'deal_partners.deal_partner_id') }} as touchpoint_id,
         'partner_role' as touch_source,
         coalesce(deals.opportunity_at, deals.created_at) as occurred_at,
         deals.customer_id,
@@ -135,7 +135,7 @@ roles as (
 referrals as (
 
     select
-        'referral_submission:' || lead_id as touchpoint_id,
+        {{ touch_id('referral_submission', 'lead_id') }} as touchpoint_id,
         'referral_submission' as touch_source,
         created_at as occurred_at,
         customer_id,

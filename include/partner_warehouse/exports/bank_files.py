@@ -3,7 +3,7 @@
 A payout is ordered from a bank once: the ledger keeps what was ordered, with the hash of the file, never an account.
 What was ordered before is not ordered again; the file is only written again where it is gone, and then it has the same
 bytes or is not written. What could not be paid then (no or wrong details in the vault) goes into a file of a further
-run, with a message id of its own.
+run, with a message id of its own; so does what the first file has no room for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.exports import nacha, pain001, vault
 from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.exports.files import digest, read_if_there, stage, staged
-from partner_warehouse.exports.payments import Order, Payment, banking_day_after
+from partner_warehouse.exports.payments import Order, Payment, banking_day_after, in_files
 from partner_warehouse.exports.texts import reference
 from partner_warehouse.exports.vault import ACH, REASONS, Vault
 from partner_warehouse.ledger import schema
@@ -139,9 +139,9 @@ def _payment(row: Mapping[str, Any], found: Vault | None) -> Payment | str:
         return route
     own, to = route
     amount = in_minor_units(row["payable"], row["currency"])
-    if not _FORMATS[_format(to.method)][0].fits(amount):
-        return "amount_too_large"
-    return Payment(row["payout_id"], row["partner_id"], row["currency"], amount, reference(row["payout_id"]), own, to)
+    end_to_end_id = reference(row["payout_id"])
+    payment = Payment(row["payout_id"], row["partner_id"], row["currency"], amount, end_to_end_id, own, to)
+    return payment if _FORMATS[_format(to.method)][0].fits(payment) else "amount_too_large"
 
 
 def _format(method: str) -> str:
@@ -167,36 +167,35 @@ def _place(
     payments: Sequence[Payment],
     now: datetime,
 ) -> list[Path]:
-    """A further run: a file for each format, staged, and its payments in the ledger."""
+    """Further runs: of each format as many files as it needs, staged, and their payments in the ledger."""
     highest = select(func.max(schema.payment_files.c.run)).where(schema.payment_files.c.period == approval.period)
-    run = (connection.execute(highest).scalar_one() or 0) + 1
+    before: int = connection.execute(highest).scalar_one() or 0
+    created_at, execution_on = _dates(approval, now, settings, is_first=before == 0)
     staged_files = []
     for name, (writer, letter, stem, ending) in _FORMATS.items():
-        chosen = [payment for payment in payments if _format(payment.to.method) == name]
-        if not chosen:
-            continue
-        message_id = f"P{approval.period.replace('-', '')}-{run}{letter}-{approval.content_hash[:16].upper()}"
-        created_at, execution_on = _dates(approval, run, now, settings)
-        placed = Order(message_id, approval.period, run, created_at, execution_on)
-        content = writer.write(placed, chosen)
-        target = directory / (f"{stem}.{ending}" if run == 1 else f"{stem}-run{run}.{ending}")
-        stage(target, content)
-        staged_files.append(target)
-        connection.execute(
-            insert(schema.payment_files),
-            {
-                "message_id": message_id,
-                "period": approval.period,
-                "format": name,
-                "file_name": target.name,
-                "run": run,
-                "payments": len(chosen),
-                "created_at": created_at,
-                "execution_on": execution_on,
-                "sha256": digest(content),
-            },
-        )
-        connection.execute(insert(schema.payments), [_kept(payment, placed) for payment in chosen])
+        of_format = [payment for payment in payments if _format(payment.to.method) == name]
+        for run, chosen in enumerate(in_files(of_format, writer.holds), start=before + 1):
+            message_id = f"P{approval.period.replace('-', '')}-{run}{letter}-{approval.content_hash[:16].upper()}"
+            placed = Order(message_id, approval.period, run, created_at, execution_on)
+            content = writer.write(placed, chosen)
+            target = directory / (f"{stem}.{ending}" if run == 1 else f"{stem}-run{run}.{ending}")
+            stage(target, content)
+            staged_files.append(target)
+            connection.execute(
+                insert(schema.payment_files),
+                {
+                    "message_id": message_id,
+                    "period": approval.period,
+                    "format": name,
+                    "file_name": target.name,
+                    "run": run,
+                    "payments": len(chosen),
+                    "created_at": created_at,
+                    "execution_on": execution_on,
+                    "sha256": digest(content),
+                },
+            )
+            connection.execute(insert(schema.payments), [_kept(payment, placed) for payment in chosen])
     return staged_files
 
 
@@ -212,7 +211,7 @@ def _kept(payment: Payment, placed: Order) -> dict[str, Any]:
     }
 
 
-def _dates(approval: Approval, run: int, now: datetime, settings: Settings) -> tuple[datetime, date]:
+def _dates(approval: Approval, now: datetime, settings: Settings, *, is_first: bool) -> tuple[datetime, date]:
     """When a file says that it was made, and the day that the bank is asked to pay on.
 
     Both follow from the approval, unless that day has passed when the file is first made: banks refuse it then, and
@@ -221,7 +220,7 @@ def _dates(approval: Approval, run: int, now: datetime, settings: Settings) -> t
     zone = ZoneInfo(settings.timezone)
     from_approval = banking_day_after(approval.approved_at.astimezone(zone).date())
     today = now.astimezone(zone).date()
-    if run == 1 and from_approval >= today:
+    if is_first and from_approval >= today:
         return approval.approved_at, from_approval
     return now, banking_day_after(today)
 

@@ -22,12 +22,23 @@ _CENTS = 2
 _LARGEST = Decimal("99999999.99")
 """Ten digits of cents for an entry."""
 
+_LARGEST_TOTAL = Decimal("9999999999.99")
+"""Twelve digits of cents for a batch, and for a file of all its batches."""
+
+_MOST = 499_999
+"""Entries of a batch: with an addenda record each, six digits count them."""
+
 _MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
-def fits(amount: Decimal) -> bool:
-    """Whether the format takes an amount."""
-    return amount <= _LARGEST
+def fits(payment: Payment) -> bool:
+    """Whether the format takes a payment."""
+    return payment.amount <= _LARGEST
+
+
+def holds(count: int, amount: Decimal) -> bool:
+    """Whether one file takes that many payments of that sum."""
+    return count <= _MOST and amount <= _LARGEST_TOTAL
 
 
 def write(order: Order, payments: Sequence[Payment]) -> bytes:
@@ -35,7 +46,7 @@ def write(order: Order, payments: Sequence[Payment]) -> bytes:
 
     Args:
         order: What it is for. Its run tells the file from others of the same day.
-        payments: At least one, all in dollars, from one account of the company.
+        payments: At least one, all in dollars, from one account of the company; each `fits`, and a file `holds` them.
 
     Raises:
         PartnerWarehouseError: A total has more digits than its field.

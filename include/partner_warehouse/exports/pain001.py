@@ -31,9 +31,19 @@ _COMMISSION = "COMM"
 _DIGITS = 18
 """Digits of an amount and of a control sum, in all."""
 
+_LARGEST_SEPA = Decimal("999999999.99")
+"""Of one credit transfer in SEPA (EPC132-08, amount of the credit transfer)."""
 
-def fits(amount: Decimal) -> bool:
-    """Whether the format takes an amount."""
+
+def fits(payment: Payment) -> bool:
+    """Whether the format takes a payment, and its scheme the amount."""
+    if payment.own.method == SEPA and payment.amount > _LARGEST_SEPA:
+        return False
+    return holds(1, payment.amount)
+
+
+def holds(_: int, amount: Decimal) -> bool:
+    """Whether one file takes payments of that control sum. Their number has 15 digits."""
     return len(amount.as_tuple().digits) <= _DIGITS
 
 
@@ -42,7 +52,7 @@ def write(order: Order, payments: Sequence[Payment]) -> bytes:
 
     Args:
         order: What it is for.
-        payments: At least one, of the methods sepa and iso20022.
+        payments: At least one, of the methods sepa and iso20022; each `fits`, and a file `holds` them.
 
     Raises:
         PartnerWarehouseError: It does not validate. It names no account.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -37,7 +37,8 @@ class Order:
     Attributes:
         message_id: By which a bank knows the file again, at most 35 characters.
         period: `YYYY-MM`.
-        run: 1 for what was payable when the month was exported first, 2 and on for what could not be paid then.
+        run: Counts a month's files of one format: 1, and more for what did not fit into one file or could not be paid
+            at first.
         created_at: UTC.
         execution_on: The day that the bank is asked to pay on.
     """
@@ -52,6 +53,24 @@ class Order:
 def total(payments: Iterable[Payment]) -> Decimal:
     """The control sum of payments: their amounts, whatever the currency."""
     return sum((payment.amount for payment in payments), Decimal(0))
+
+
+def in_files(payments: Iterable[Payment], holds: Callable[[int, Decimal], bool]) -> list[list[Payment]]:
+    """Payments in as many files as they need, in their order.
+
+    Args:
+        payments: Each fits into a file of its own.
+        holds: Whether one file takes a number of payments of a sum.
+    """
+    parts: list[list[Payment]] = []
+    amount = Decimal(0)
+    for payment in payments:
+        amount += payment.amount
+        if not parts or not holds(len(parts[-1]) + 1, amount):
+            parts.append([])
+            amount = payment.amount
+        parts[-1].append(payment)
+    return parts
 
 
 def banking_day_after(day: date) -> date:

@@ -62,7 +62,7 @@ REASONS = {
     "invalid_account_number": "the account number is empty, too long, or has other characters than letters and digits",
     "invalid_account_type": "the account type is checking or savings, the holder type business or individual",
     "no_company_account": "add the company's own account for this method and currency to the vault",
-    "amount_too_large": "the amount has more digits than the format takes: pay it by hand",
+    "amount_too_large": "the amount is larger than a bank takes in one payment of this method: pay it by hand",
     "paid_by_hand": "none: the period is booked as paid, this payout without a bank file",
 }
 """Why a payout is in no bank file, and what to do about it."""

@@ -13,9 +13,10 @@ MISSING = "required value is missing"
 
 _ANY_TEXT = ("text", "json")
 
-INTEGER_DIGITS, FRACTION_DIGITS = 15, 18
+INTEGER_DIGITS, FRACTION_DIGITS = 13, 18
 """What a decimal may have before and after its point. The landed DECIMAL(38, 18) would hold more before it; the
-warehouse's money, DECIMAL(18, 3), does not, and one such amount would stop every build."""
+warehouse's money, DECIMAL(18, 3), holds a hundred of the largest together, so that an invoice of several lines with
+their tax stays money. A larger amount would stop every build."""
 
 _OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"

@@ -21,6 +21,8 @@ COMMENT ON COLUMN serving.publications.as_of IS 'The instant it was computed for
 COMMENT ON COLUMN serving.publications.loaded_at IS 'When the swap began, UTC.';
 COMMENT ON COLUMN serving.publications.tables IS 'How many tables it has.';
 COMMENT ON COLUMN serving.publications.rows IS 'How many rows its tables have.';
+-- Who loads a publication holds this table's lock. It has no rows, and no COMMENT, which would wait for that lock.
+CREATE TABLE IF NOT EXISTS serving.loader ();
 CREATE OR REPLACE FUNCTION serving.my_partner() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'SELECT partner_id FROM serving.members WHERE login = session_user';

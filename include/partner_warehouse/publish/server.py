@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -29,8 +29,8 @@ Connection = psycopg.Connection[tuple[object, ...]]
 _OLDEST = 150000
 """PostgreSQL 15: the first whose views can run with the rights of whoever asks."""
 
-_LOADER_LOCK = 7_021_517_401
-"""Key of the advisory lock that one loader holds."""
+_HOLD = "SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE serving.loader IN EXCLUSIVE MODE NOWAIT"
+"""Every login of a server may take an advisory lock; this table only who loads may lock."""
 
 _LOADER_WAIT = 600.0
 _ATTEMPT = 0.4
@@ -91,22 +91,32 @@ def faults_named(doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def only_loader(connection: Connection) -> Iterator[None]:
-    """Hold the server for this loader. The server itself lets go when the loader dies.
+def only_loader(url: str) -> Iterator[None]:
+    """Hold the server for this loader, by a connection of its own. The server itself lets go when the loader dies.
+
+    Args:
+        url: The server, which `prepare` has seen.
 
     Raises:
         BusyError: Another loader did not end within ten minutes.
     """
     deadline = time.monotonic() + _LOADER_WAIT
-    while not _one(connection, sql.SQL("SELECT pg_try_advisory_lock({})").format(_LOADER_LOCK)):
-        if time.monotonic() > deadline:
-            raise BusyError("another publication is being loaded into PostgreSQL; try again when it has ended")
-        time.sleep(0.5)
-    try:
+    with closing(connect(url)) as holder:
+        while not _holds(holder):
+            if time.monotonic() > deadline:
+                raise BusyError("another publication is being loaded into PostgreSQL; try again when it has ended")
+            time.sleep(0.5)
         yield
-    finally:
-        with suppress(psycopg.Error):
-            connection.execute(sql.SQL("SELECT pg_advisory_unlock({})").format(_LOADER_LOCK))
+
+
+def _holds(connection: Connection) -> bool:
+    """Whether this connection has become the one that loads, for as long as its transaction lasts."""
+    try:
+        connection.execute(_HOLD)
+    except psycopg.errors.LockNotAvailable:
+        connection.rollback()
+        return False
+    return True
 
 
 def prepare(connection: Connection) -> None:

@@ -88,7 +88,7 @@ def load(settings: Settings, *, patience: float = PATIENCE) -> Loaded | None:
         return None
     with server.faults_named("serving"), server.connect(settings.serving_url, autocommit=True) as connection:
         server.prepare(connection)
-        with server.only_loader(connection), _workplace(settings.published_path.parent) as work:
+        with server.only_loader(settings.serving_url), _workplace(settings.published_path.parent) as work:
             server.make_staging(connection, SERVED)
             try:
                 return _load(settings, settings.serving_url, connection, work, patience)

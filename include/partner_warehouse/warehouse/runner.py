@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -72,7 +73,7 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
     ensure_schema(settings.landing_dir)
     plans.validate(settings)
     plans_hash = plans.keep_copy(settings)
-    target = settings.warehouse_path.parent / "run_parameters.parquet"
+    target = _parameters(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
     with duckdb.connect() as connection:
@@ -106,7 +107,26 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
         options += ("--indirect-selection", "buildable")
     # What the publication says of its tables is what dbt knows of the marts.
     described = ("--manifest",) if layer == "marts" else ()
-    return _dbt(layer, settings, *described, "build", "--select", select or f"tag:{layer}", *options)
+    chosen = [select or f"tag:{layer}"]
+    if layer == "ledger" and _was_elsewhere(settings):
+        chosen.append("tag:staging")
+    return _dbt(layer, settings, *described, "build", "--select", *chosen, *options)
+
+
+def _was_elsewhere(settings: Settings) -> bool:
+    """Whether the warehouse was built in another home, where its views of what was landed still look."""
+    if not settings.warehouse_path.exists():
+        return False
+    own = "'" + str(_parameters(settings)).replace("'", "''") + "'"
+    with exclusive(settings), duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM duckdb_views() WHERE view_name = 'stg_run__parameters' AND NOT contains(sql, ?)", [own]
+        )
+        return found.fetchone() is not None
+
+
+def _parameters(settings: Settings) -> Path:
+    return settings.warehouse_path.parent / "run_parameters.parquet"
 
 
 def rebuild_commissions(settings: Settings) -> BuildResult:

@@ -53,6 +53,13 @@ def _land(warehouse: Warehouse) -> None:
     warehouse.land("files", "payments", payment | {"payment_id": "pm_1", "amount": "450"}, file="corrected.csv")
     refund = {"payment_id": "pm_1", "amount": "50", "refunded_at": "2026-01-20T00:00:00Z"}
     warehouse.land("files", "refunds", refund | {"refund_id": "r1"}, refund | {"refund_id": "r2", "payment_id": "pm_2"})
+    # Of another payment than the lost dispute with its id.
+    warehouse.land("files", "refunds", refund | {"refund_id": "d1", "payment_id": "pm_2"})
+    warehouse.land(
+        "files",
+        "credit_notes",
+        {"credit_note_id": "n1", "invoice_id": "I1", "amount": "0.00", "issued_at": "2026-01-21T00:00:00Z"},
+    )
     warehouse.land(
         "files",
         "disputes",
@@ -71,6 +78,8 @@ def _land(warehouse: Warehouse) -> None:
         {"fx_rate_id": "f2", "rate_date": "2026-01-05", "from_currency": "EUR", "to_currency": "USD", "rate": "1.09"},
         {"fx_rate_id": "f3", "rate_date": "2026-01-06", "from_currency": "EUR", "to_currency": "USD", "rate": "0"},
         {"fx_rate_id": "f4", "rate_date": "2026-01-07", "from_currency": "EUR", "to_currency": "USD", "rate": "-1.1"},
+        {"fx_rate_id": "f5", "rate_date": "2026-01-07", "from_currency": "usd", "to_currency": "USD", "rate": "2"},
+        {"fx_rate_id": "f6", "rate_date": "2026-01-07", "from_currency": "USD", "to_currency": "USD", "rate": "1.0"},
     )
 
 
@@ -129,13 +138,16 @@ def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
         "select object, record_key, field, disposition from intermediate.int_record_conflicts order by 4 desc, 1, 2, 3"
     )
     assert told == [
+        ("credit_notes", "n1", "amount", "set_aside"),
         ("fx_rates", "f1", "rate", "set_aside"),
         ("fx_rates", "f3", "rate", "set_aside"),
         ("fx_rates", "f4", "rate", "set_aside"),
+        ("fx_rates", "f5", "rate", "set_aside"),
         ("invoice_lines", "L2", "invoice_id", "set_aside"),
         ("payments", "pm_1", "amount", "set_aside"),
         ("payments", "pm_2", "invoice_id", "set_aside"),
         ("payments", "pm_3", "currency", "set_aside"),
+        ("refunds", "d1", "payment_id", "set_aside"),
         ("refunds", "r2", "payment_id", "set_aside"),
         ("deal_partners", "DP1", "partner_id", "kept"),
         ("deals", "D2", "customer_id", "kept"),
@@ -144,6 +156,13 @@ def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
     reason = drop.column("select reason from intermediate.int_record_conflicts where record_key = 'pm_1'")[0]
     for part in ("450.000 USD", "corrected.csv", "400.000 USD", "january.csv"):
         assert part in reason
+    assert drop.column("select reason from intermediate.int_record_conflicts where record_key = 'f5'") == [
+        "rate 2.0000000000 of USD to itself, which is always 1"
+    ]
+    assert (
+        drop.column("select rate from intermediate.int_fx_rates_daily where from_currency = to_currency and rate <> 1")
+        == []
+    )
 
 
 def test_a_later_correction_counts_when_it_is_newer_and_only_once_it_is_known(drop: Warehouse) -> None:

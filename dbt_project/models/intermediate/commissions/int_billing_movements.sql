@@ -54,6 +54,14 @@ refunded as (
 
 ),
 
+losses as (
+
+    select refund_id
+    from refunds
+    where kind = 'dispute_lost'
+
+),
+
 -- A source that tells of a lost dispute without the withdrawal of the money: what was left of the payment is gone.
 lost_disputes as (
 
@@ -65,8 +73,10 @@ lost_disputes as (
     from disputes
     inner join payments using (payment_id)
     left join refunded using (payment_id)
+    left join losses on disputes.dispute_id = losses.refund_id
     where
         disputes.status = 'lost'
+        and losses.refund_id is null
         and disputes.closed_at is not null
         and coalesce(refunded.has_lost_dispute, 0) = 0
         and payments.amount > coalesce(refunded.amount, 0)

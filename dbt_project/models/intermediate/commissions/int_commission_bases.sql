@@ -189,7 +189,7 @@ placed as (
 
 ),
 
--- A refund has the decision of its payment, and the payment's rate of exchange.
+-- A refund has the decision of its payment, and the payment's rate of exchange, if the whole invoice stays money at it.
 decided as (
 
     select
@@ -212,11 +212,11 @@ rated as (
         decided.*,
         case
             when decided.plan_currency is not null and decided.converted_from is null then cast(1 as {{ exact() }})
-            else fx_rates.rate
+            when {{ is_convertible('decided.gross_mills / 1e3', 'fx_rates.rate') }} then fx_rates.rate
         end as fx_rate,
         case
             when decided.plan_currency is not null and decided.converted_from is null then decided.paid_on
-            else fx_rates.quoted_on
+            when {{ is_convertible('decided.gross_mills / 1e3', 'fx_rates.rate') }} then fx_rates.quoted_on
         end as fx_date
     from decided
     left join fx_rates

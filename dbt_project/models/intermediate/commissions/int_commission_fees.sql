@@ -89,10 +89,13 @@ valued as (
 
     select
         counted.*,
-        case when counted.currency = counted.plan_currency then 1 else fx_rates.rate end as fx_rate,
+        case
+            when counted.currency = counted.plan_currency then 1
+            when {{ is_convertible('coalesce(counted.amount, 0)', 'fx_rates.rate') }} then fx_rates.rate
+        end as fx_rate,
         case
             when counted.currency = counted.plan_currency then counted.closed_on
-            else fx_rates.quoted_on
+            when {{ is_convertible('coalesce(counted.amount, 0)', 'fx_rates.rate') }} then fx_rates.quoted_on
         end as fx_date
     from counted
     left join fx_rates

@@ -173,7 +173,7 @@ pipeline_by_activity as (
     select
         deal_activities.activity_id,
         count(*) as deals,
-        sum(cast(deal_activities.amount * rates.rate as {{ exact() }})) as pipeline
+        sum({{ converted('deal_activities.amount', 'rates.rate') }}) as pipeline
     from deal_activities
     cross join parameters
     left join rates
