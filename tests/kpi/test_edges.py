@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ COMPANY = {
         "PB, On an open deal, channel, US, USD, active, 2025-01-10T12:00:00Z",
         "PF, Refunded, technology, DE, USD, active, 2025-01-10T12:00:00Z",
         "PZ, Beside the whole, channel, US, USD, active, 2025-01-10T12:00:00Z",
+        *(f"P{n}, Sharing, channel, US, USD, active, 2025-01-10T12:00:00Z" for n in range(1, 4)),
     ),
     "enrolments": table(
         "enrolment_id, partner_id, programme, plan_id, starts_on",
@@ -36,18 +38,37 @@ COMPANY = {
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
         "DB, C1, open, 900, USD, 2026-01-20T12:00:00Z, , false",
         "D1, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
+        *(f"D{n}, C1, won, 1000, USD, 2025-09-01T12:00:00Z, 2025-10-01T12:00:00Z, true" for n in range(2, 5)),
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
         "X1, DB, PB, sourced, 1",
         "X2, D1, PF, sourced, 1",
         "X3, D1, PZ, influenced, 0.5",
+        # Influencing partners claim more than the whole, beside a sourcing one and beside none.
+        "X4, D2, P1, sourced, 0.4",
+        "X5, D2, P2, influenced, 0.8",
+        "X6, D2, P3, influenced, 0.4",
+        "X7, D3, P2, influenced, 0.9",
+        "X8, D3, P3, influenced, 0.6",
+        # Sourcing partners share more than the whole: nobody knows whose it is.
+        "X9, D4, P1, sourced, 0.7",
+        "X10, D4, P2, sourced, 0.7",
+        "X11, D4, P3, influenced, 0.5",
     ),
     "products": table("product_id, name, family", "subscription, Subscription, software"),
-    "invoices": table("invoice_id, customer_id, deal_id, currency, issued_at", "I1, C1, D1, USD, 2025-05-01T12:00:00Z"),
-    "invoice_lines": table("line_id, invoice_id, product_id, net, tax", "L1, I1, subscription, 1000, 0"),
+    "invoices": table(
+        "invoice_id, customer_id, deal_id, currency, issued_at",
+        "I1, C1, D1, USD, 2025-05-01T12:00:00Z",
+        *(f"I{n}, C1, D{n}, USD, 2025-10-01T12:00:00Z" for n in range(2, 5)),
+    ),
+    "invoice_lines": table(
+        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 5))
+    ),
     "payments": table(
-        "payment_id, invoice_id, amount, currency, paid_at", "PM1, I1, 1000.00, USD, 2025-05-02T12:00:00Z"
+        "payment_id, invoice_id, amount, currency, paid_at",
+        "PM1, I1, 1000.00, USD, 2025-05-02T12:00:00Z",
+        *(f"PM{n}, I{n}, 1000.00, USD, 2025-10-02T12:00:00Z" for n in range(2, 5)),
     ),
     "refunds": table(
         "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
@@ -90,3 +111,22 @@ def test_a_share_of_nothing_is_no_revenue(warehouse: duckdb.DuckDBPyConnection) 
         "SELECT partner_id, first_revenue_on FROM partners.dim_partner WHERE partner_id IN ('PF', 'PZ') ORDER BY 1"
     ).fetchall()
     assert found == [("PF", date(2025, 5, 2)), ("PZ", None)]
+
+
+@pytest.mark.parametrize(
+    ("payment", "expected"),
+    [
+        ("PM2", {"P1": "400", "P2": "400", "P3": "200"}),
+        ("PM3", {"P2": "600", "P3": "400"}),
+        ("PM4", {}),
+    ],
+)
+def test_influencing_partners_share_what_is_left_in_proportion(
+    warehouse: duckdb.DuckDBPyConnection, payment: str, expected: dict[str, str]
+) -> None:
+    """Beside sourcing partners and alone, whatever they claim; of what is sourced more than once, nobody has a part."""
+    found = warehouse.execute(
+        "SELECT partner_id, round(reporting_amount, 2) FROM intermediate.int_kpi_revenue WHERE movement_key = ?",
+        [f"payment:{payment}"],
+    ).fetchall()
+    assert dict(found) == {partner: Decimal(amount) for partner, amount in expected.items()}
