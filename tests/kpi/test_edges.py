@@ -25,6 +25,7 @@ COMPANY = {
     "enrolments": table(
         "enrolment_id, partner_id, programme, plan_id, starts_on",
         "E1, PF, co_marketing, co-marketing-standard, 2025-01-10",
+        "E2, P1, reseller, reseller-standard, 2025-01-10",
     ),
     "customers": table("customer_id, name, country, segment", "C1, One, US, smb"),
     "contacts": table("contact_id, customer_id, email", "K1, C1, a@one.example"),
@@ -38,7 +39,7 @@ COMPANY = {
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
         "DB, C1, open, 900, USD, 2026-01-20T12:00:00Z, , false",
         "D1, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
-        *(f"D{n}, C1, won, 1000, USD, 2025-09-01T12:00:00Z, 2025-10-01T12:00:00Z, true" for n in range(2, 5)),
+        *(f"D{n}, C1, won, 1000, USD, 2025-09-01T12:00:00Z, 2025-10-01T12:00:00Z, true" for n in range(2, 6)),
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
@@ -55,20 +56,21 @@ COMPANY = {
         "X9, D4, P1, sourced, 0.7",
         "X10, D4, P2, sourced, 0.7",
         "X11, D4, P3, influenced, 0.5",
+        "X12, D5, P1, sourced, 0.3333333",
     ),
     "products": table("product_id, name, family", "subscription, Subscription, software"),
     "invoices": table(
         "invoice_id, customer_id, deal_id, currency, issued_at",
         "I1, C1, D1, USD, 2025-05-01T12:00:00Z",
-        *(f"I{n}, C1, D{n}, USD, 2025-10-01T12:00:00Z" for n in range(2, 5)),
+        *(f"I{n}, C1, D{n}, USD, 2025-10-01T12:00:00Z" for n in range(2, 6)),
     ),
     "invoice_lines": table(
-        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 5))
+        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 6))
     ),
     "payments": table(
         "payment_id, invoice_id, amount, currency, paid_at",
         "PM1, I1, 1000.00, USD, 2025-05-02T12:00:00Z",
-        *(f"PM{n}, I{n}, 1000.00, USD, 2025-10-02T12:00:00Z" for n in range(2, 5)),
+        *(f"PM{n}, I{n}, 1000.00, USD, 2025-10-02T12:00:00Z" for n in range(2, 6)),
     ),
     "refunds": table(
         "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
@@ -130,3 +132,14 @@ def test_influencing_partners_share_what_is_left_in_proportion(
         [f"payment:{payment}"],
     ).fetchall()
     assert dict(found) == {partner: Decimal(amount) for partner, amount in expected.items()}
+
+
+def test_a_tier_is_held_in_whole_cents_of_its_plans_currency(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """0.4 and 0.3333333 of 1,000 are 733.3333, and Gold begins at 50,000."""
+    month = "WHERE partner_id = 'P1' AND month = DATE '2025-10-01'"
+    held = warehouse.execute(
+        f"SELECT tier, tier_revenue, next_tier_gap, currency FROM partners.tier_history {month}"
+    ).fetchall()
+    assert held == [("Silver", Decimal("733.330"), Decimal("49266.670"), "USD")]
+    card = warehouse.execute(f"SELECT next_tier_gap, tier_currency FROM partners.scorecard_monthly {month}").fetchall()
+    assert card == [(Decimal("49266.670"), "USD")]

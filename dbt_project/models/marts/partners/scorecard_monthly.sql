@@ -51,6 +51,7 @@ rounded as (
         partner_months.tickets,
         tiers.programme,
         tiers.tier,
+        tiers.currency as tier_currency,
         tiers.next_tier,
         cast(tiers.next_tier_gap as {{ money_total() }}) as next_tier_gap,
         cast(round(partner_months.quality_score, 6) as {{ exact() }}) as quality_score,
@@ -96,6 +97,7 @@ final as (
         tier,
         next_tier,
         next_tier_gap,
+        tier_currency,
         quality_score,
         is_closed
     from rounded
