@@ -15,17 +15,21 @@ from partner_warehouse.settings import load_settings
 
 COMPANY = {
     "partners": table(
-        "partner_id, name, partner_type, country, currency, status, signed_at",
-        "PA, Host of a webinar, channel, US, USD, active, 2025-01-10T12:00:00Z",
-        "PB, On an open deal, channel, US, USD, active, 2025-01-10T12:00:00Z",
-        "PF, Refunded, technology, DE, USD, active, 2025-01-10T12:00:00Z",
-        "PZ, Beside the whole, channel, US, USD, active, 2025-01-10T12:00:00Z",
-        *(f"P{n}, Sharing, channel, US, USD, active, 2025-01-10T12:00:00Z" for n in range(1, 4)),
+        "partner_id, name, partner_type, country, currency, status, signed_at, terminated_at",
+        "PA, Host of a webinar, channel, US, USD, active, 2025-01-10T12:00:00Z,",
+        "PB, On an open deal, channel, US, USD, active, 2025-01-10T12:00:00Z,",
+        "PF, Refunded, technology, DE, USD, active, 2025-01-10T12:00:00Z,",
+        "PZ, Beside the whole, channel, US, USD, active, 2025-01-10T12:00:00Z,",
+        *(f"P{n}, Sharing, channel, US, USD, active, 2025-01-10T12:00:00Z," for n in range(1, 4)),
+        "PL, To leave, channel, US, USD, terminated, 2025-01-10T12:00:00Z, 2026-02-16T12:00:00Z",
+        "PG, Gone, channel, US, USD, active, 2025-01-10T12:00:00Z, 2026-02-14T12:00:00Z",
+        "PS, To sign, channel, US, USD, active, 2026-03-01T12:00:00Z,",
     ),
     "enrolments": table(
-        "enrolment_id, partner_id, programme, plan_id, starts_on",
-        "E1, PF, co_marketing, co-marketing-standard, 2025-01-10",
-        "E2, P1, reseller, reseller-standard, 2025-01-10",
+        "enrolment_id, partner_id, programme, plan_id, starts_on, ends_on",
+        "E1, PF, co_marketing, co-marketing-standard, 2025-01-10,",
+        "E2, P1, reseller, reseller-standard, 2025-01-10,",
+        "E3, PG, reseller, reseller-standard, 2025-01-10, 2026-02-15",
     ),
     "customers": table("customer_id, name, country, segment", "C1, One, US, smb"),
     "contacts": table("contact_id, customer_id, email", "K1, C1, a@one.example"),
@@ -143,3 +147,24 @@ def test_a_tier_is_held_in_whole_cents_of_its_plans_currency(warehouse: duckdb.D
     assert held == [("Silver", Decimal("733.330"), Decimal("49266.670"), "USD")]
     card = warehouse.execute(f"SELECT next_tier_gap, tier_currency FROM partners.scorecard_monthly {month}").fetchall()
     assert card == [(Decimal("49266.670"), "USD")]
+
+
+def test_a_partner_is_what_it_is_on_the_day_of_the_run(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """A signature and a termination of the future are known, and have not happened; nor has what ended gone on."""
+    found = warehouse.execute(
+        "SELECT partner_id, status, signed_on, terminated_on, programmes, tier FROM partners.dim_partner "
+        "WHERE partner_id IN ('P1', 'PG', 'PL', 'PS') ORDER BY partner_id"
+    ).fetchall()
+    signed = date(2025, 1, 10)
+    assert found == [
+        ("P1", "active", signed, None, "reseller", "Silver"),
+        ("PG", "terminated", signed, date(2026, 2, 14), None, None),
+        ("PL", "active", signed, None, None, None),
+        ("PS", "prospect", date(2026, 3, 1), None, None, None),
+    ]
+    apart = warehouse.execute(
+        "SELECT partner_id FROM partners.dim_partner AS now LEFT JOIN partners.dim_partner_history AS history "
+        "USING (partner_id) WHERE history.is_current AND (now.status, now.programmes, now.tier) "
+        "IS DISTINCT FROM (history.status, history.programmes, history.tier)"
+    ).fetchall()
+    assert apart == []

@@ -46,8 +46,7 @@ final as (
         tier,
         currency,
         next_tier,
-        case when next_tier_from is not null then greatest(next_tier_from - basis_revenue, 0) end as next_tier_gap,
-        month = max(month) over (partition by partner_id) as is_newest
+        case when next_tier_from is not null then greatest(next_tier_from - basis_revenue, 0) end as next_tier_gap
     from valued
     qualify
         row_number() over (
