@@ -24,6 +24,8 @@ COMPANY = {
         "PL, To leave, channel, US, USD, terminated, 2025-01-10T12:00:00Z, 2026-02-16T12:00:00Z",
         "PG, Gone, channel, US, USD, active, 2025-01-10T12:00:00Z, 2026-02-14T12:00:00Z",
         "PS, To sign, channel, US, USD, active, 2026-03-01T12:00:00Z,",
+        "PE, Early, channel, US, USD, active, 2025-07-01T12:00:00Z,",
+        "PR, Early and again, channel, US, USD, active, 2025-07-01T12:00:00Z,",
     ),
     "enrolments": table(
         "enrolment_id, partner_id, programme, plan_id, starts_on, ends_on",
@@ -44,6 +46,8 @@ COMPANY = {
         "DB, C1, open, 900, USD, 2026-01-20T12:00:00Z, , false",
         "D1, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
         *(f"D{n}, C1, won, 1000, USD, 2025-09-01T12:00:00Z, 2025-10-01T12:00:00Z, true" for n in range(2, 6)),
+        "D6, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
+        "D7, C1, won, 1000, USD, 2025-12-01T12:00:00Z, 2025-12-01T12:00:00Z, true",
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
@@ -61,23 +65,44 @@ COMPANY = {
         "X10, D4, P2, sourced, 0.7",
         "X11, D4, P3, influenced, 0.5",
         "X12, D5, P1, sourced, 0.3333333",
+        "X13, D6, PE, sourced, 0.5",
+        "X14, D6, PR, sourced, 0.5",
+        "X15, D7, PR, sourced, 1",
     ),
     "products": table("product_id, name, family", "subscription, Subscription, software"),
     "invoices": table(
         "invoice_id, customer_id, deal_id, currency, issued_at",
         "I1, C1, D1, USD, 2025-05-01T12:00:00Z",
         *(f"I{n}, C1, D{n}, USD, 2025-10-01T12:00:00Z" for n in range(2, 6)),
+        "I6, C1, D6, USD, 2025-05-01T12:00:00Z",
+        "I7, C1, D7, USD, 2025-12-01T12:00:00Z",
     ),
     "invoice_lines": table(
-        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 6))
+        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 8))
     ),
     "payments": table(
         "payment_id, invoice_id, amount, currency, paid_at",
         "PM1, I1, 1000.00, USD, 2025-05-02T12:00:00Z",
         *(f"PM{n}, I{n}, 1000.00, USD, 2025-10-02T12:00:00Z" for n in range(2, 6)),
+        "PM6, I6, 1000.00, USD, 2025-05-02T12:00:00Z",
+        "PM7, I7, 1000.00, USD, 2025-12-28T12:00:00Z",
     ),
     "refunds": table(
         "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
+    ),
+    # PE was through before it signed; what PR did last is a step of its own.
+    "onboarding_steps": table(
+        "step_id, partner_id, step, completed_at",
+        *(
+            f"S{n}{partner}, {partner}, {step}, 2025-06-0{n}T12:00:00Z"
+            for partner, last in (("PE", "First-Project"), ("PR", "coffee"))
+            for n, step in enumerate(("Welcome call", "overview", "training", "resources", last), start=1)
+        ),
+    ),
+    "tickets": table(
+        "ticket_id, partner_id, opened_at, closed_at, score",
+        "T1, PA, 2026-01-05T12:00:00Z, , 3",
+        "T2, PA, 2026-01-06T12:00:00Z, 2026-02-02T12:00:00Z, 8",
     ),
 }
 
@@ -168,3 +193,33 @@ def test_a_partner_is_what_it_is_on_the_day_of_the_run(warehouse: duckdb.DuckDBP
         "IS DISTINCT FROM (history.status, history.programmes, history.tier)"
     ).fetchall()
     assert apart == []
+
+
+def test_success_is_of_the_days_after_the_signature(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Both had revenue before they signed; PR had some again, on the last of its days."""
+    found = warehouse.execute(
+        "SELECT measure, list(partner_id ORDER BY partner_id) FROM intermediate.int_kpi_snapshots "
+        "WHERE grain = 'month' AND period_start = DATE '2026-01-01' AND partner_id IN ('PE', 'PR') "
+        "AND measure IN ('matured_partner', 'succeeded_partner') GROUP BY measure"
+    ).fetchall()
+    assert dict(found) == {"matured_partner": ["PE", "PR"], "succeeded_partner": ["PR"]}
+
+
+def test_onboarding_has_five_steps_and_no_days_of_less_than_nothing(warehouse: duckdb.DuckDBPyConnection) -> None:
+    found = warehouse.execute(
+        "SELECT partner_id, steps_completed, completed_on, days_to_complete, days_open, status "
+        "FROM partners.onboarding WHERE partner_id IN ('PE', 'PR', 'PS') ORDER BY partner_id"
+    ).fetchall()
+    assert found == [
+        ("PE", 5, date(2025, 6, 5), 0, None, "completed"),
+        ("PR", 4, None, None, 229, "in_progress"),
+        ("PS", 0, None, None, None, "not_started"),
+    ]
+
+
+def test_a_tickets_score_counts_when_it_is_closed(warehouse: duckdb.DuckDBPyConnection) -> None:
+    found = warehouse.execute(
+        "SELECT month, value, basis_count FROM kpi.monthly WHERE kpi_code = 'support_satisfaction' "
+        "AND dimension = 'all' AND month >= DATE '2026-01-01' ORDER BY month"
+    ).fetchall()
+    assert found == [(date(2026, 1, 1), None, 0), (date(2026, 2, 1), Decimal(8), 1)]
