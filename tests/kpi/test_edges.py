@@ -16,7 +16,7 @@ from partner_warehouse.settings import load_settings
 COMPANY = {
     "partners": table(
         "partner_id, name, partner_type, country, currency, status, signed_at, terminated_at",
-        "PA, Host of a webinar, channel, US, USD, active, 2025-01-10T12:00:00Z,",
+        "PA, Host of a webinar, channel, us, USD, active, 2025-01-10T12:00:00Z,",
         "PB, On an open deal, channel, US, USD, active, 2025-01-10T12:00:00Z,",
         "PF, Refunded, technology, DE, USD, active, 2025-01-10T12:00:00Z,",
         "PZ, Beside the whole, channel, US, USD, active, 2025-01-10T12:00:00Z,",
@@ -33,7 +33,7 @@ COMPANY = {
         "E2, P1, reseller, reseller-standard, 2025-01-10,",
         "E3, PG, reseller, reseller-standard, 2025-01-10, 2026-02-15",
     ),
-    "customers": table("customer_id, name, country, segment", "C1, One, US, smb"),
+    "customers": table("customer_id, name, country, segment", "C1, One, US, mid_market", "C2, Two, us, Mid-Market"),
     "contacts": table("contact_id, customer_id, email", "K1, C1, a@one.example"),
     "activities": table(
         "activity_id, kind, name, partner_id, starts_at", "A1, webinar, Ours, PA, 2026-01-15T12:00:00Z"
@@ -47,7 +47,7 @@ COMPANY = {
         "D1, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
         *(f"D{n}, C1, won, 1000, USD, 2025-09-01T12:00:00Z, 2025-10-01T12:00:00Z, true" for n in range(2, 6)),
         "D6, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
-        "D7, C1, won, 1000, USD, 2025-12-01T12:00:00Z, 2025-12-01T12:00:00Z, true",
+        "D7, C2, won, 1000, USD, 2025-12-01T12:00:00Z, 2025-12-01T12:00:00Z, true",
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
@@ -75,7 +75,7 @@ COMPANY = {
         "I1, C1, D1, USD, 2025-05-01T12:00:00Z",
         *(f"I{n}, C1, D{n}, USD, 2025-10-01T12:00:00Z" for n in range(2, 6)),
         "I6, C1, D6, USD, 2025-05-01T12:00:00Z",
-        "I7, C1, D7, USD, 2025-12-01T12:00:00Z",
+        "I7, C2, D7, USD, 2025-12-01T12:00:00Z",
     ),
     "invoice_lines": table(
         "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 8))
@@ -98,6 +98,11 @@ COMPANY = {
             for partner, last in (("PE", "First-Project"), ("PR", "coffee"))
             for n, step in enumerate(("Welcome call", "overview", "training", "resources", last), start=1)
         ),
+    ),
+    "market_sizes": table(
+        "market_size_id, month, country, segment, amount, currency",
+        "M1, 2025-12-01, Us, MID MARKET, 4000, USD",
+        "M2, 2025-12-01, US, mid_market, 1000, USD",
     ),
     "tickets": table(
         "ticket_id, partner_id, opened_at, closed_at, score",
@@ -223,3 +228,22 @@ def test_a_tickets_score_counts_when_it_is_closed(warehouse: duckdb.DuckDBPyConn
         "AND dimension = 'all' AND month >= DATE '2026-01-01' ORDER BY month"
     ).fetchall()
     assert found == [(date(2026, 1, 1), None, 0), (date(2026, 2, 1), Decimal(8), 1)]
+
+
+def test_a_market_is_one_however_it_is_spelt(warehouse: duckdb.DuckDBPyConnection) -> None:
+    markets = warehouse.execute(
+        "SELECT DISTINCT market_kind, market FROM partners.market_expansion ORDER BY market_kind"
+    ).fetchall()
+    assert markets == [("country", "US"), ("segment", "mid_market")]
+    shares = warehouse.execute(
+        "SELECT market, market_size, market_share, is_new FROM partners.market_expansion "
+        "WHERE month = DATE '2025-12-01' ORDER BY market_kind"
+    ).fetchall()
+    assert shares == [("US", 5000, 20, False), ("mid_market", 5000, 20, False)]
+    opened = warehouse.execute(
+        "SELECT value FROM kpi.monthly WHERE kpi_code = 'market_expansion' AND dimension = 'all' "
+        "AND month = DATE '2025-12-01'"
+    ).fetchone()
+    assert opened == (2,)
+    countries = warehouse.execute("SELECT DISTINCT dimension_value FROM kpi.monthly WHERE dimension = 'country'")
+    assert {country for (country,) in countries.fetchall()} == {"US", "DE"}
