@@ -41,6 +41,17 @@ COMPANY = {
     "activity_responses": table(
         "response_id, activity_id, contact_id, kind, occurred_at", "R1, A1, K1, attended, 2026-01-15T12:00:00Z"
     ),
+    # Who writes what the reports call nobody means nobody.
+    "leads": table(
+        "lead_id, partner_id, source, created_at",
+        "LD1, none, web, 2026-01-03T12:00:00Z",
+        "LD2, , web, 2026-01-03T12:00:00Z",
+    ),
+    "costs": table(
+        "cost_id, month, partner_id, category, amount, currency",
+        "CO1, 2026-01-01, unassigned, programme, 100, USD",
+        "CO2, 2026-01-01, , programme, 50, USD",
+    ),
     "deals": table(
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
         "DB, C1, open, 900, USD, 2026-01-20T12:00:00Z, , false",
@@ -247,3 +258,17 @@ def test_a_market_is_one_however_it_is_spelt(warehouse: duckdb.DuckDBPyConnectio
     assert opened == (2,)
     countries = warehouse.execute("SELECT DISTINCT dimension_value FROM kpi.monthly WHERE dimension = 'country'")
     assert {country for (country,) in countries.fetchall()} == {"US", "DE"}
+
+
+def test_what_the_reports_call_nobody_is_nobodys(warehouse: duckdb.DuckDBPyConnection) -> None:
+    january = "month = DATE '2026-01-01'"
+    leads = warehouse.execute(f"SELECT partner_id, leads FROM partners.leads_monthly WHERE {january}").fetchall()
+    assert leads == [("none", 2)]
+    generated = warehouse.execute(
+        f"SELECT value FROM kpi.monthly WHERE kpi_code = 'leads_generated' AND dimension = 'all' AND {january}"
+    ).fetchone()
+    assert generated == (0,)
+    costs = warehouse.execute(f"SELECT partner_id, programme_costs FROM partners.roi_monthly WHERE {january}")
+    assert costs.fetchall() == [("unassigned", 150)]
+    parts = warehouse.execute("SELECT dimension_value FROM kpi.monthly WHERE dimension = 'partner'").fetchall()
+    assert {("none",), ("unassigned",)}.isdisjoint(parts)

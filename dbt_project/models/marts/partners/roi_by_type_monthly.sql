@@ -24,7 +24,7 @@ typed as (
         roi.*,
         case
             when roi.partner_id = 'unassigned' then 'unassigned'
-            else coalesce(partners.partner_type, 'unknown')
+            else coalesce(nullif(partners.partner_type, 'unassigned'), 'unknown')
         end as partner_type
     from roi
     left join partners on roi.partner_id = partners.partner_id
