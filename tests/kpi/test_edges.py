@@ -24,6 +24,7 @@ COMPANY = {
         "PL, To leave, channel, US, USD, terminated, 2025-01-10T12:00:00Z, 2026-02-16T12:00:00Z",
         "PG, Gone, channel, US, USD, active, 2025-01-10T12:00:00Z, 2026-02-14T12:00:00Z",
         "PS, To sign, channel, US, USD, active, 2026-03-01T12:00:00Z,",
+        "PN, Paid in another currency, integration, US, USD, active, 2025-01-10T12:00:00Z,",
         "PE, Early, channel, US, USD, active, 2025-07-01T12:00:00Z,",
         "PR, Early and again, channel, US, USD, active, 2025-07-01T12:00:00Z,",
     ),
@@ -51,6 +52,7 @@ COMPANY = {
         "cost_id, month, partner_id, category, amount, currency",
         "CO1, 2026-01-01, unassigned, programme, 100, USD",
         "CO2, 2026-01-01, , programme, 50, USD",
+        "CO3, 2025-12-01, PN, programme, 10, GBP",
     ),
     "deals": table(
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
@@ -59,6 +61,7 @@ COMPANY = {
         *(f"D{n}, C1, won, 1000, USD, 2025-09-01T12:00:00Z, 2025-10-01T12:00:00Z, true" for n in range(2, 6)),
         "D6, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
         "D7, C2, won, 1000, USD, 2025-12-01T12:00:00Z, 2025-12-01T12:00:00Z, true",
+        "D8, C1, won, 1000, GBP, 2025-11-01T12:00:00Z, 2025-11-01T12:00:00Z, true",
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
@@ -79,6 +82,7 @@ COMPANY = {
         "X13, D6, PE, sourced, 0.5",
         "X14, D6, PR, sourced, 0.5",
         "X15, D7, PR, sourced, 1",
+        "X16, D8, PN, sourced, 1",
     ),
     "products": table("product_id, name, family", "subscription, Subscription, software"),
     "invoices": table(
@@ -87,9 +91,10 @@ COMPANY = {
         *(f"I{n}, C1, D{n}, USD, 2025-10-01T12:00:00Z" for n in range(2, 6)),
         "I6, C1, D6, USD, 2025-05-01T12:00:00Z",
         "I7, C2, D7, USD, 2025-12-01T12:00:00Z",
+        "I8, C1, D8, GBP, 2025-11-01T12:00:00Z",
     ),
     "invoice_lines": table(
-        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 8))
+        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 9))
     ),
     "payments": table(
         "payment_id, invoice_id, amount, currency, paid_at",
@@ -97,6 +102,7 @@ COMPANY = {
         *(f"PM{n}, I{n}, 1000.00, USD, 2025-10-02T12:00:00Z" for n in range(2, 6)),
         "PM6, I6, 1000.00, USD, 2025-05-02T12:00:00Z",
         "PM7, I7, 1000.00, USD, 2025-12-28T12:00:00Z",
+        "PM8, I8, 1000.00, GBP, 2025-11-05T12:00:00Z",
     ),
     "refunds": table(
         "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
@@ -272,3 +278,21 @@ def test_what_the_reports_call_nobody_is_nobodys(warehouse: duckdb.DuckDBPyConne
     assert costs.fetchall() == [("unassigned", 150)]
     parts = warehouse.execute("SELECT dimension_value FROM kpi.monthly WHERE dimension = 'partner'").fetchall()
     assert {("none",), ("unassigned",)}.isdisjoint(parts)
+
+
+def test_what_has_no_rate_is_counted_where_it_is_left_out(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """PN was paid in pounds in November, and cost pounds in December: there is no rate for them."""
+    november, december = date(2025, 11, 1), date(2025, 12, 1)
+    returns = "SELECT month, revenue, investment, roi, unconverted_count FROM partners"
+    rows = [(november, 0, 0, None, 1), (december, 0, 0, None, 1)]
+    found = warehouse.execute(f"{returns}.roi_monthly WHERE partner_id = 'PN' ORDER BY month").fetchall()
+    assert found == rows
+    by_type = warehouse.execute(
+        f"{returns}.roi_by_type_monthly WHERE partner_type = 'integration' ORDER BY month"
+    ).fetchall()
+    assert by_type == rows
+    cards = warehouse.execute(
+        "SELECT month, revenue, unconverted_count FROM partners.scorecard_monthly WHERE partner_id = 'PN' "
+        "AND month BETWEEN DATE '2025-11-01' AND DATE '2025-12-01' ORDER BY month"
+    ).fetchall()
+    assert cards == [(november, 0, 1), (december, 0, 0)]

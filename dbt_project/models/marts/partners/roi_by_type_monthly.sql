@@ -42,7 +42,8 @@ summed as (
         sum(revenue) as revenue,
         sum(direct_revenue) as direct_revenue,
         sum(indirect_revenue) as indirect_revenue,
-        sum(investment) as investment
+        sum(investment) as investment,
+        sum(unconverted_count) as unconverted_count
     from typed
     group by all
 
@@ -83,6 +84,7 @@ final as (
             when measured.roi > roi_bands.roi_to then 'above'
             else 'within'
         end as band,
+        cast(measured.unconverted_count as bigint) as unconverted_count,
         measured.is_closed
     from measured
     left join roi_bands

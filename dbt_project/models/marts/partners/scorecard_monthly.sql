@@ -55,6 +55,7 @@ rounded as (
         tiers.next_tier,
         cast(tiers.next_tier_gap as {{ money_total() }}) as next_tier_gap,
         cast(round(partner_months.quality_score, 6) as {{ exact() }}) as quality_score,
+        partner_months.unconverted_count,
         partner_months.is_closed
     from partner_months
     cross join parameters
@@ -99,6 +100,7 @@ final as (
         next_tier_gap,
         tier_currency,
         quality_score,
+        unconverted_count,
         is_closed
     from rounded
 
