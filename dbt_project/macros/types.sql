@@ -36,6 +36,14 @@
 {# A text without the blanks around it; nothing but blanks is null. #}
 {% macro text(column) -%} nullif(trim({{ column }}), '') {%- endmacro %}
 
+{# A partner that a record names. What the reports call nobody is nobody, and no partner has such an id. #}
+{% macro named_partner(column) -%}
+    case
+        when trim({{ column }}) not in ('no_partner', 'unattributed', 'unassigned', 'none', '')
+            then trim({{ column }})
+    end
+{%- endmacro %}
+
 {# A code that is written in capitals, such as a currency. #}
 {% macro code(column) -%} upper(nullif(trim({{ column }}), '')) {%- endmacro %}
 

@@ -54,6 +54,8 @@ PLAN_COLUMNS = (
     "timezone",
     "crediting_model",
 )
+RESERVED = ("none", "unassigned")
+"""What the reports write where there is no programme or tier."""
 RATE_COLUMNS = ("plan_id", "version", "component", "from_value", "to_value", "rate", "fee", "tier")
 BONUS_COLUMNS = ("plan_id", "version", "metric", "threshold", "kind", "value")
 EXCLUSION_COLUMNS = ("plan_id", "version", "product_id")
@@ -294,6 +296,7 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
             findings.add(row, "plan_id", "is empty; every plan needs an id")
         if not row["programme"]:
             findings.add(row, "programme", "is empty; name the partner programme that the plan is of")
+        _not_reserved(row, "programme", findings)
         if row.plan in seen:
             findings.add(
                 row, "version", f"plan {row['plan_id']} version {row['version']} is in row {seen[row.plan].number}"
@@ -353,6 +356,7 @@ def _check_belong(plans: Iterable[Row], rows: Iterable[Row], findings: Findings)
 def _check_rates(plans: Iterable[Row], rates: Iterable[Row], findings: Findings) -> None:
     bands: dict[tuple[str, str, str], list[tuple[Decimal, Decimal | None, Row]]] = defaultdict(list)
     for row in rates:
+        _not_reserved(row, "tier", findings)
         if not _one_of(row, "component", COMPONENTS, findings):
             continue
         start = _number(row, "from_value", findings, decimals=3, required=True)
@@ -479,6 +483,11 @@ def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, 
         return True
     findings.add(row, name, f"{value!r} is not one of {', '.join(allowed)}")
     return False
+
+
+def _not_reserved(row: Row, name: str, findings: Findings) -> None:
+    if row[name] in RESERVED:
+        findings.add(row, name, f"{row[name]!r} is what the reports call things without one; use another name")
 
 
 def _parsed(

@@ -84,6 +84,8 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
             "commission_plans.csv, row 2, field currency: unknown currency 'USX'",
         ),
         ("commission_plans", 2, {"programme": " "}, "row 2, field programme: is empty; name the partner programme"),
+        ("commission_plans", 2, {"programme": "none"}, "row 2, field programme: 'none' is what the reports call"),
+        ("commission_rates", 2, {"tier": "none"}, "row 2, field tier: 'none' is what the reports call"),
         ("commission_plans", 2, {"timezone": "Mars"}, "row 2, field timezone: unknown time zone 'Mars'"),
         ("commission_plans", 2, {"tier_mode": "stepped"}, "row 2, field tier_mode: 'stepped' is not one of marginal"),
         ("commission_plans", 2, {"earn_window": "months:0"}, "row 2, field earn_window: 'months:0' is not first_year"),

@@ -176,6 +176,8 @@ def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Setting
     [
         ("partners", "partner_id", "no_partner"),
         ("partners", "partner_id", "unattributed"),
+        ("partners", "partner_id", "unassigned"),
+        ("partners", "partner_id", "none"),
         ("activities", "activity_id", "no_campaign"),
         ("activities", "activity_id", "unattributed"),
     ],
@@ -190,6 +192,34 @@ def test_nobody_is_called_what_the_reports_call_nobody(
     assert [row[:4] for row in found] == [(f"{name}/a.csv", 2, reserved, key)]
     assert reserved in found[0][4]
     assert "use another id" in found[0][4]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "fine", "reserved", "field"),
+    [
+        (
+            "enrolments",
+            "enrolment_id,partner_id,programme,plan_id,starts_on",
+            "E1,P1,reseller,reseller-standard,2026-01-01",
+            "E2,P1,none,reseller-standard,2026-01-01",
+            "programme",
+        ),
+        (
+            "deal_partners",
+            "deal_partner_id,deal_id,partner_id,role",
+            "X1,D1,P1,sourced",
+            "X2,D1,unassigned,sourced",
+            "partner_id",
+        ),
+    ],
+)
+def test_nobody_is_enrolled_in_or_shares_as_what_the_reports_call_none(
+    settings: Settings, drop: Drop, name: str, columns: str, fine: str, reserved: str, field: str
+) -> None:
+    drop(f"{columns}\n{fine}\n{reserved}\n", object_name=name)
+    assert counts(ingest("files", name, settings)) == (2, 1, 1, 0)
+    (quarantine,) = settings.landing_dir.glob(f"files/{name}/*/quarantine.parquet")
+    assert duckdb.sql(f"SELECT row, field FROM '{quarantine}'").fetchall() == [(2, field)]
 
 
 @pytest.mark.parametrize(

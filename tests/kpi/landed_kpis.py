@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 FX_DAYS = 5
 """A rate is good for its day and four days after."""
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
-STEPS = 5
+STEPS = ("welcome_call", "overview", "training", "resources", "first_project")
 """Steps of an onboarding."""
 Series = dict[date, float | None]
 Event = tuple[Any, int, str, str, Decimal, Decimal, str]
@@ -672,10 +672,10 @@ class Kpis:
             found[month] = ratio(len(before & self.active_at(end)), len(before), 100)
         return found
 
-    def _scores(self, name: str, score: str, instant: str, other: str, version: str) -> pd.DataFrame:
+    def _scores(self, name: str, score: str, instant: str, version: str) -> pd.DataFrame:
         records = self.landed.read("hubspot", name, "id", version)
         records = records[records[score].notna() & records["partner_account_id"].notna()].copy()
-        records["at"] = records[instant].fillna(records[other])
+        records["at"] = records[instant]
         records = records[records["at"] <= self.landed.as_of]
         records["month"] = [month_of(at.date()) for at in records["at"]]
         records["partner"] = [self.landed.salesforce_id(key) for key in records["partner_account_id"]]
@@ -684,8 +684,7 @@ class Kpis:
 
     @cached_property
     def surveys(self) -> pd.DataFrame:
-        stamp = "hs_submission_timestamp"
-        return self._scores("feedback_submissions", "hs_value", stamp, stamp, "hs_lastmodifieddate")
+        return self._scores("feedback_submissions", "hs_value", "hs_submission_timestamp", "hs_lastmodifieddate")
 
     def _means(self, records: pd.DataFrame) -> Series:
         means = records.groupby("month")["score"].mean().to_dict()
@@ -695,9 +694,7 @@ class Kpis:
         return self._means(self.surveys)
 
     def support_satisfaction(self) -> Series:
-        return self._means(
-            self._scores("tickets", "satisfaction_score", "closed_date", "createdate", "hs_lastmodifieddate")
-        )
+        return self._means(self._scores("tickets", "satisfaction_score", "closed_date", "hs_lastmodifieddate"))
 
     def partnership_quality(self) -> Series:
         """The mean of the active partners' composites: marks of 0 to 10, weighted, without what has no data."""
@@ -762,14 +759,14 @@ class Kpis:
 
     def onboarding_time(self) -> Series:
         steps = self.landed.read("files", "onboarding_steps", "step_id", "updated_at").dropna(subset=["completed_at"])
-        steps = steps[steps["completed_at"] <= self.landed.as_of]
+        steps = steps[(steps["completed_at"] <= self.landed.as_of) & steps["step"].isin(STEPS)]
         days: dict[date, list[int]] = defaultdict(list)
         for partner, group in steps.groupby("partner_id"):
             key = self.landed.salesforce_id(partner)
             firsts = group.groupby("step")["completed_at"].min().sort_values()
-            if len(firsts) >= STEPS and key in self.landed.partners.index:
-                done = firsts.iloc[STEPS - 1].date()
-                days[month_of(done)].append((done - self.landed.partners.loc[key, "Signed_At__c"].date()).days)
+            if len(firsts) == len(STEPS) and key in self.landed.partners.index:
+                done, signed = firsts.iloc[-1].date(), self.landed.partners.loc[key, "Signed_At__c"].date()
+                days[month_of(done)].append(max((done - signed).days, 0))
         return {month: ratio(sum(days[month]), len(days[month])) for month in self.months}
 
     def training_completion(self) -> Series:
@@ -784,7 +781,7 @@ class Kpis:
 
     def success_rate(self) -> Series:
         paid = self.landed.revenue[self.landed.revenue["net"] > 0]
-        first = paid.groupby("partner")["day"].min().to_dict()
+        paid_days = paid.groupby("partner")["day"].agg(set).to_dict()
         found: Series = {}
         for month in self.months:
             judged = [
@@ -792,7 +789,11 @@ class Kpis:
                 for partner, signed in self.landed.partners["Signed_At__c"].items()
                 if not pd.isna(signed) and signed.date() + 180 * DAY < self.end(month)
             ]
-            succeeded = [p for p, signed in judged if p in first and first[p] <= signed + 180 * DAY]
+            succeeded = [
+                partner
+                for partner, signed in judged
+                if any(signed <= day <= signed + 180 * DAY for day in paid_days.get(partner, ()))
+            ]
             found[month] = ratio(len(succeeded), len(judged), 100)
         return found
 

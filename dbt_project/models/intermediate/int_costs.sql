@@ -79,7 +79,7 @@ final as (
     left join known_partners on distinct_records.partner_id = known_partners.source_id
     left join activity_references on distinct_records.activity_id = activity_references.reference
     cross join parameters
-    where distinct_records.month <= cast(timezone('UTC', parameters.as_of) as date)
+    where distinct_records.month <= {{ local_day('parameters.as_of', 'parameters.timezone') }}
 
 )
 

@@ -138,13 +138,13 @@ gathered as (
     union all
     select
         'ticket' as measure,
-        {{ report_day('coalesce(closed_at, opened_at)') }} as occurred_on,
+        {{ report_day('closed_at') }} as occurred_on,
         partner_id,
         null as influence,
         ticket_id as entity_id,
         score as amount
     from tickets
-    where score is not null
+    where score is not null and closed_at is not null
     union all
     select
         'onboarding' as measure,

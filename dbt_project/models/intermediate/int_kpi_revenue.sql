@@ -53,7 +53,8 @@ weighted as (
         on
             partners.movement_kind = role_totals.movement_kind
             and partners.movement_id = role_totals.movement_id
-    where partners.role in ('sourced', 'influenced')
+    -- Sourcing partners that share more than the whole are an error of the record: nobody's revenue until it is mended.
+    where role_totals.sourced_share <= 1.0005
 
 ),
 

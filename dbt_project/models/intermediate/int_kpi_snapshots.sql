@@ -77,14 +77,16 @@ active_year_before as (
 
 ),
 
+-- What came before the signature did not come of it.
 first_revenue as (
 
     select
-        partner_id,
-        min(occurred_on) as first_on
+        revenue.partner_id,
+        min(revenue.occurred_on) as first_on
     from revenue
-    where net_collected > 0 and share > 0
-    group by partner_id
+    inner join partners on revenue.partner_id = partners.partner_id
+    where revenue.net_collected > 0 and revenue.share > 0 and revenue.occurred_on >= partners.signed_on
+    group by revenue.partner_id
 
 ),
 

@@ -38,7 +38,7 @@ final as (
         distinct_records._row
     from distinct_records
     cross join parameters
-    where distinct_records.month <= cast(timezone('UTC', parameters.as_of) as date)
+    where distinct_records.month <= {{ local_day('parameters.as_of', 'parameters.timezone') }}
 
 )
 

@@ -49,6 +49,7 @@ facts_by_month as (
         sum(case when measure = 'revenue' then amount else 0 end) as revenue,
         sum(case when measure = 'revenue' and influence = 'direct' then amount else 0 end) as direct_revenue,
         sum(case when measure = 'revenue' and influence = 'indirect' then amount else 0 end) as indirect_revenue,
+        count(case when measure = 'revenue' and amount is null then 1 end) as unconverted_count,
         count(case when measure = 'lead' then 1 end) as leads,
         count(case when measure = 'qualified_lead' then 1 end) as qualified_leads,
         count(case when measure = 'converted_lead' then 1 end) as converted_leads,
@@ -111,6 +112,7 @@ joined as (
         coalesce(facts_by_month.revenue, 0) as revenue,
         coalesce(facts_by_month.direct_revenue, 0) as direct_revenue,
         coalesce(facts_by_month.indirect_revenue, 0) as indirect_revenue,
+        coalesce(facts_by_month.unconverted_count, 0) as unconverted_count,
         coalesce(previous.revenue, 0) as previous_revenue,
         coalesce(facts_by_month.leads, 0) as leads,
         coalesce(facts_by_month.qualified_leads, 0) as qualified_leads,
@@ -227,7 +229,8 @@ final as (
         rated.surveys,
         rated.support_satisfaction,
         rated.tickets,
-        scores.quality_score
+        scores.quality_score,
+        rated.unconverted_count
     from rated
     left join scores
         on

@@ -12,15 +12,17 @@ steps as (
 
 ),
 
--- A step done twice was done when it was done first.
+-- A step done twice was done when it was done first. What else a company asks of its partners is none of the five.
 first_done as (
 
     select
         partner_id,
-        lower(replace(replace(trim(step), ' ', '_'), '-', '_')) as step,
+        step,
         min(completed_at) as completed_at
     from steps
-    where completed_at is not null
+    where
+        completed_at is not null
+        and step in ('welcome_call', 'overview', 'training', 'resources', 'first_project')
     group by all
 
 ),
@@ -81,7 +83,8 @@ final as (
         first_project_on,
         completed_on,
         steps_completed,
-        completed_on - signed_on as days_to_complete
+        -- Who was through before it signed took no days.
+        case when completed_on < signed_on then 0 else completed_on - signed_on end as days_to_complete
     from days
 
 )

@@ -89,7 +89,7 @@ def reason(field: Field, text: str, value: str, *, source: str) -> str:
         outside = quote(f"not between {field.bounds[0]} and {field.bounds[1]}")
         why = f"WHEN {_TYPED[field.type](text, source)} IS NOT NULL THEN {outside} {why}"
     if field.reserved:
-        kept = quote(f"{' and '.join(field.reserved)} are what the reports call things without one; use another id")
+        kept = quote(f"{', '.join(field.reserved)} are what the reports call things without one; use another id")
         why = f"WHEN {_TYPED[field.type](text, source)} IS NOT NULL THEN {kept} {why}"
     return f"CASE {missing}WHEN {value} IS NOT NULL THEN NULL {why} END".replace("{text}", text)
 

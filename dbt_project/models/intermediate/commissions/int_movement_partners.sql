@@ -25,10 +25,7 @@ final as (
         on
             movements.invoice_id = shares.order_id
             and shares.order_kind = 'invoice'
-    where
-        shares.role in ('sourced', 'influenced')
-        -- More than the whole is an error of the record: nobody's revenue until it is mended.
-        and shares.role_share <= 1.0005
+    where shares.role in ('sourced', 'influenced')
 
 )
 

@@ -26,6 +26,12 @@ rates as (
 
 ),
 
+currencies as (
+
+    select * from {{ ref('int_currencies') }}
+
+),
+
 parameters as (
 
     select * from {{ ref('stg_run__parameters') }}
@@ -153,9 +159,12 @@ placed as (
     select
         summed.*,
         cast(
-            case when tier_mode = 'status' then held_fine else basis_fine end as {{ wide_integer() }}
-        ) as position_fine
+            case when summed.tier_mode = 'status' then summed.held_fine else summed.basis_fine end
+            as {{ wide_integer() }}
+        ) as position_fine,
+        {{ mills_per_minor_unit('currencies.minor_unit') }} as minor_mills
     from summed
+    inner join currencies on summed.currency = currencies.currency
 
 ),
 
@@ -171,8 +180,10 @@ final as (
         rates.tier_number,
         rates.tier,
         rates.rate,
-        {{ mills_to_total(round_ratio('cast(placed.basis_fine as ' ~ wide_integer() ~ ')', 10 ** 9)) }}
-            as basis_revenue,
+        {{ mills_to_total(
+            round_ratio('cast(placed.basis_fine as ' ~ wide_integer() ~ ')', '(placed.minor_mills * ' ~ 10 ** 9 ~ ')')
+            ~ ' * placed.minor_mills'
+        ) }} as basis_revenue,
         rates.to_value as next_tier_from,
         next_rates.tier as next_tier
     from placed

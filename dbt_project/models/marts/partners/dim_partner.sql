@@ -6,9 +6,10 @@ partners as (
 
 ),
 
-enrolments as (
+versions as (
 
-    select * from {{ ref('int_enrolments') }}
+    select * from {{ ref('int_partner_versions') }}
+    where is_current
 
 ),
 
@@ -24,12 +25,6 @@ revenue as (
 
 ),
 
-tiers as (
-
-    select * from {{ ref('int_partner_month_tiers') }}
-
-),
-
 roi_bands as (
 
     select * from {{ ref('roi_bands') }}
@@ -39,20 +34,6 @@ roi_bands as (
 parameters as (
 
     select * from {{ ref('int_kpi_parameters') }}
-
-),
-
-current_programmes as (
-
-    select
-        enrolments.partner_id,
-        string_agg(distinct enrolments.programme, ', ' order by enrolments.programme asc) as programmes
-    from enrolments
-    cross join parameters
-    where
-        enrolments.starts_on <= parameters.as_of_on
-        and (enrolments.ends_on is null or enrolments.ends_on > parameters.as_of_on)
-    group by enrolments.partner_id
 
 ),
 
@@ -86,25 +67,24 @@ final as (
         partners.partner_type,
         partners.country,
         partners.currency,
-        partners.status,
-        current_programmes.programmes,
-        tiers.tier,
+        versions.status,
+        versions.programmes,
+        versions.tier,
         {{ report_day('partners.signed_at') }} as signed_on,
-        {{ report_day('partners.terminated_at') }} as terminated_on,
+        case
+            when {{ report_day('partners.terminated_at') }} <= parameters.as_of_on
+                then {{ report_day('partners.terminated_at') }}
+        end as terminated_on,
         first_revenue.first_revenue_on,
         active_partners.partner_id is not null as is_active,
         cast(roi_bands.roi_from as {{ exact() }}) as roi_from,
         cast(roi_bands.roi_to as {{ exact() }}) as roi_to,
         partners.source
     from partners
+    inner join versions on partners.partner_id = versions.partner_id
     cross join parameters
-    left join current_programmes on partners.partner_id = current_programmes.partner_id
     left join active_partners on partners.partner_id = active_partners.partner_id
     left join first_revenue on partners.partner_id = first_revenue.partner_id
-    left join tiers
-        on
-            partners.partner_id = tiers.partner_id
-            and tiers.is_newest
     left join roi_bands
         on
             partners.partner_type = roi_bands.partner_type

@@ -33,7 +33,8 @@ final as (
         cast(onboarding.steps_completed as integer) as steps_completed,
         cast(onboarding.days_to_complete as integer) as days_to_complete,
         case
-            when onboarding.completed_on is null then cast(parameters.as_of_on - onboarding.signed_on as integer)
+            when onboarding.completed_on is null and onboarding.signed_on <= parameters.as_of_on
+                then cast(parameters.as_of_on - onboarding.signed_on as integer)
         end as days_open,
         case
             when onboarding.completed_on is not null then 'completed'

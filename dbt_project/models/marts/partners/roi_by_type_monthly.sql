@@ -24,7 +24,7 @@ typed as (
         roi.*,
         case
             when roi.partner_id = 'unassigned' then 'unassigned'
-            else coalesce(partners.partner_type, 'unknown')
+            else coalesce(nullif(partners.partner_type, 'unassigned'), 'unknown')
         end as partner_type
     from roi
     left join partners on roi.partner_id = partners.partner_id
@@ -42,7 +42,8 @@ summed as (
         sum(revenue) as revenue,
         sum(direct_revenue) as direct_revenue,
         sum(indirect_revenue) as indirect_revenue,
-        sum(investment) as investment
+        sum(investment) as investment,
+        sum(unconverted_count) as unconverted_count
     from typed
     group by all
 
@@ -83,6 +84,7 @@ final as (
             when measured.roi > roi_bands.roi_to then 'above'
             else 'within'
         end as band,
+        cast(measured.unconverted_count as bigint) as unconverted_count,
         measured.is_closed
     from measured
     left join roi_bands

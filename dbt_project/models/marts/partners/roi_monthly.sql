@@ -31,7 +31,8 @@ invested as (
         coalesce(partner_id, 'unassigned') as partner_id,
         sum(case when kind = 'commission' then reporting_amount else 0 end) as commissions,
         sum(case when kind = 'co_marketing' then reporting_amount else 0 end) as co_marketing,
-        sum(case when kind = 'programme' then reporting_amount else 0 end) as programme_costs
+        sum(case when kind = 'programme' then reporting_amount else 0 end) as programme_costs,
+        count(*) - count(reporting_amount) as unconverted_count
     from investments
     group by all
 
@@ -43,7 +44,7 @@ keys as (
         month,
         partner_id
     from partner_months
-    where revenue <> 0
+    where revenue <> 0 or direct_revenue <> 0 or unconverted_count > 0
     union
     select
         month,
@@ -63,7 +64,8 @@ rounded as (
         {{ reporting_money('coalesce(partner_months.revenue, 0)', 'parameters.minor_unit') }} as revenue,
         {{ reporting_money('coalesce(invested.commissions, 0)', 'parameters.minor_unit') }} as commissions,
         {{ reporting_money('coalesce(invested.co_marketing, 0)', 'parameters.minor_unit') }} as co_marketing,
-        {{ reporting_money('coalesce(invested.programme_costs, 0)', 'parameters.minor_unit') }} as programme_costs
+        {{ reporting_money('coalesce(invested.programme_costs, 0)', 'parameters.minor_unit') }} as programme_costs,
+        coalesce(partner_months.unconverted_count, 0) + coalesce(invested.unconverted_count, 0) as unconverted_count
     from keys
     inner join periods
         on
@@ -106,6 +108,7 @@ final as (
         co_marketing,
         programme_costs,
         {{ return_on('revenue', 'investment') }} as roi,
+        cast(unconverted_count as bigint) as unconverted_count,
         is_closed
     from totals
 

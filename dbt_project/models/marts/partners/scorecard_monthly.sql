@@ -51,9 +51,11 @@ rounded as (
         partner_months.tickets,
         tiers.programme,
         tiers.tier,
+        tiers.currency as tier_currency,
         tiers.next_tier,
         cast(tiers.next_tier_gap as {{ money_total() }}) as next_tier_gap,
         cast(round(partner_months.quality_score, 6) as {{ exact() }}) as quality_score,
+        partner_months.unconverted_count,
         partner_months.is_closed
     from partner_months
     cross join parameters
@@ -96,7 +98,9 @@ final as (
         tier,
         next_tier,
         next_tier_gap,
+        tier_currency,
         quality_score,
+        unconverted_count,
         is_closed
     from rounded
 

@@ -11,7 +11,7 @@ typed as (
     select
         {{ text('cost_id') }} as cost_id,
         month,
-        {{ text('partner_id') }} as partner_id,
+        {{ named_partner('partner_id') }} as partner_id,
         {{ text('activity_id') }} as activity_id,
         {{ text('category') }} as category,
         {{ landed_money('amount') }} as amount,

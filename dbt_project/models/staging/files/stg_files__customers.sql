@@ -11,8 +11,8 @@ typed as (
     select
         {{ text('customer_id') }} as customer_id,
         {{ text('name') }} as name,
-        {{ text('country') }} as country,
-        {{ text('segment') }} as segment,
+        {{ code('country') }} as country,
+        {{ word('segment') }} as segment,
         created_at,
         updated_at,
         is_deleted,

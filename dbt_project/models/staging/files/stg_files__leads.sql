@@ -12,7 +12,7 @@ typed as (
         {{ text('lead_id') }} as lead_id,
         {{ text('customer_id') }} as customer_id,
         {{ text('contact_id') }} as contact_id,
-        {{ text('partner_id') }} as partner_id,
+        {{ named_partner('partner_id') }} as partner_id,
         {{ text('source') }} as source,
         {{ text('status') }} as status,
         created_at,

@@ -11,8 +11,8 @@ typed as (
     select
         {{ text('market_size_id') }} as market_size_id,
         month,
-        {{ text('country') }} as country,
-        {{ text('segment') }} as segment,
+        {{ code('country') }} as country,
+        {{ word('segment') }} as segment,
         {{ landed_money('amount') }} as amount,
         {{ code('currency') }} as currency,
         updated_at,

@@ -11,7 +11,7 @@ typed as (
     select
         {{ text('step_id') }} as step_id,
         {{ text('partner_id') }} as partner_id,
-        {{ text('step') }} as step,
+        {{ word('step') }} as step,
         completed_at,
         updated_at,
         is_deleted,

@@ -12,7 +12,7 @@ typed as (
         {{ text('partner_id') }} as partner_id,
         {{ text('name') }} as name,
         {{ word('partner_type') }} as partner_type,
-        {{ text('country') }} as country,
+        {{ code('country') }} as country,
         {{ code('currency') }} as currency,
         {{ word('status') }} as status,
         signed_at,

@@ -10,7 +10,7 @@ typed as (
 
     select
         {{ text('id') }} as deal_id,
-        {{ text('partner_account_id') }} as partner_account_id,
+        {{ named_partner('partner_account_id') }} as partner_account_id,
         {{ text('dealname') }} as name,
         {{ text('dealstage') }} as stage,
         {{ word('partner_role') }} as partner_role,

@@ -15,7 +15,7 @@ typed as (
         {{ website_domain('Website') }} as domain,
         {{ code('BillingCountryCode') }} as country,
         {{ code('CurrencyIsoCode') }} as currency,
-        {{ text('Segment__c') }} as segment,
+        {{ word('Segment__c') }} as segment,
         {{ word('Partner_Type__c') }} as partner_type,
         {{ word('Partner_Status__c') }} as partner_status,
         coalesce(Tax_Form_Received__c, false) as is_tax_form_received,
