@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpcore
 import httpx
 import orjson
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract.raw_json import parse
+from partner_warehouse.settings import load_settings
 
 ATTEMPTS = 8
 """Tries of one call, in all."""
@@ -27,8 +30,8 @@ ATTEMPTS = 8
 LONGEST_WAIT = 60.0
 """Seconds to wait inside a call; when a source asks for more, the task ends and is tried again later."""
 
-LONGEST_CALL = 900.0
-"""Seconds that one call may take with all of its tries: a source that fails slowly is left, and tried again later."""
+TRIES_THAT_TAKE_LONG = 3
+"""For so many tries that get no whole answer the time of a call is enough (`Settings.call_seconds`)."""
 
 _FIRST_WAIT, _LONGEST_BACKOFF = 0.5, 30.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
@@ -87,6 +90,8 @@ class SourceClient:
         self._is_transient = is_transient
         self._sleep = sleep or pause
         self._clock = clock
+        self._longest = load_settings().call_seconds
+        self._ends = threading.local()
         self._http = httpx.Client(
             base_url=base_url, timeout=httpx.Timeout(60.0, connect=10.0), transport=transport, follow_redirects=False
         )
@@ -132,7 +137,7 @@ class SourceClient:
 
         Raises:
             RefusedError: The source refused in a way that stays.
-            TransientError: It failed in a way that passes, `ATTEMPTS` times, or for too long.
+            TransientError: It failed in a way that passes, `ATTEMPTS` times, or for `Settings.call_seconds`.
         """
         if authorised and (not path.startswith("/") or path.startswith("//")):
             # Where the next page is, an answer says; the token goes where the connection says, and nowhere else.
@@ -143,6 +148,8 @@ class SourceClient:
         began = self._clock()
         for attempt in range(1, ATTEMPTS + 1):
             permit = dict(self._authorise(False)) if authorised else {}
+            # Asking for the token was a call of its own: what it had of time is not this one's.
+            self._ends.at = min(began + self._longest, self._clock() + self._longest / TRIES_THAT_TAKE_LONG)
             try:
                 response = self._ask(method, path, as_stored, headers=headers | permit, **kwargs)
             except (httpx.TransportError, httpx.DecodingError) as error:
@@ -156,7 +163,7 @@ class SourceClient:
                     continue
                 fault = self._fault(response, method, path)
             wait = fault.retry_after if fault.retry_after is not None else _jitter(backoff)
-            too_long = self._clock() - began + wait > LONGEST_CALL
+            too_long = self._clock() - began + wait > self._longest
             if attempt == ATTEMPTS or wait > LONGEST_WAIT or too_long:
                 raise TransientError(f"{fault} ({attempt} tries)", retry_after=fault.retry_after)
             self._sleep(wait)
@@ -166,12 +173,31 @@ class SourceClient:
         raise TransientError(f"{self._source}: {method} {path}: the token expired again and again")
 
     def _ask(self, method: str, path: str, as_stored: bool, **kwargs: Any) -> httpx.Response:
+        kwargs["extensions"] = {"trace": self._end_in_time}
         if not as_stored:
             return self._http.request(method, path, **kwargs)
         with self._http.stream(method, path, **kwargs) as answer:
             content = b"".join(answer.iter_raw())
         headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
         return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
+
+    def _end_in_time(self, event: str, told: Mapping[str, Any]) -> None:
+        """Have a new connection read until the end of the try that it serves, and no longer.
+
+        httpx has a limit for each piece of an answer and none for the whole: one that drips would never end.
+        """
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        stream = told["return_value"]
+        read = stream.read
+
+        def read_in_time(max_bytes: int, timeout: float | None = None) -> Any:
+            left = self._ends.at - self._clock()
+            if left <= 0:
+                raise httpcore.ReadTimeout
+            return read(max_bytes, left if timeout is None else min(timeout, left))
+
+        stream.read = read_in_time
 
     def _fault(self, response: httpx.Response, method: str, path: str) -> TransientError:
         """The transient fault of an answer.
