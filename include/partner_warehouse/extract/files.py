@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from partner_warehouse.settings import Settings
 
 SOURCE = "files"
 SUFFIXES = (".csv", ".jsonl", ".parquet")
+TOGETHER_FILES, TOGETHER_BYTES = 500, 16 * 1024 * 1024
+"""How many files, and bytes of them, are landed as one load, which costs about the same for one small file and many.
+A larger file is a load by itself."""
+
 _DATA_BY_ANOTHER_NAME = (".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".ndjson", ".gz", ".zip", ".xml")
 
 
@@ -42,61 +47,151 @@ class _UnreadableError(PartnerWarehouseError):
 def ingest_files(
     object_name: str, settings: Settings, *, connection: duckdb.DuckDBPyConnection | None = None
 ) -> LoadOutcome:
-    """Land the new files of one object, one load per file, in the order of their names.
+    """Land the new files of one object, in the order of their names; small ones that follow each other as one load.
 
     Raises:
         BadInputError: One or more files cannot be taken; the others were.
         PartnerWarehouseError: One or more files cannot be read at all; the others were taken.
     """
     schema = load_catalog(SOURCE).objects[object_name]
-    outcome = LoadOutcome(SOURCE, object_name)
     folder = settings.inbox_dir / object_name
     if not folder.is_dir():
-        return outcome
-    refused: list[str] = []
+        return LoadOutcome(SOURCE, object_name)
     faults: list[str] = []
     with exclusive(settings, SOURCE, object_name) as spool:
-        taken = _read_taken(settings, object_name)
+        intake = _Intake(schema, settings, connection)
         # Without the ending, so that `march.csv` comes before `march-again.csv` and `march (2).csv`.
         for path in sorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix)):
             if path.name.startswith((".", "~$")) or not path.is_file():
                 continue
             if path.suffix.lower() not in SUFFIXES:
                 if path.suffix.lower() in _DATA_BY_ANOTHER_NAME:
-                    refused.append(f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl")
+                    intake.refused.append(
+                        f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl"
+                    )
                 continue
             if path.name != path.name.encode(errors="replace").decode():
-                refused.append(f"{object_name}/{ascii(path.name)[1:-1]}: its name is not UTF-8; rename the file")
+                intake.refused.append(f"{object_name}/{ascii(path.name)[1:-1]}: its name is not UTF-8; rename the file")
                 continue
             seen = _seen(path)
-            if taken.stats.get(path.name) == seen:
+            if intake.knows(path.name, seen):
                 continue
+            name = f"{object_name}/{path.name}"
             try:
-                received = _spool(path, f"{object_name}/{path.name}", schema, spool)
-                if _seen(path) != seen:
-                    warning = f"{object_name}/{path.name}: changed while it was read; the next run takes it"
-                    outcome = replace(outcome, warnings=(*outcome.warnings, warning))
-                    continue
-                is_new = received.sha256 not in taken.by_content
-                loaded = land(schema, [received], settings, connection=connection) if is_new else None
+                received = _spool(path, name, schema, spool / f"{intake.arrived}.ndjson")
             except BadInputError as error:
-                refused.append(str(error))
+                intake.refused.append(str(error))
                 continue
             except _UnreadableError as error:
                 faults.append(str(error))
                 continue
-            if loaded is not None:
-                outcome += loaded
-                taken.loads.update(loaded.load_ids)
-                taken.by_content[received.sha256] = loaded.load_ids[0] if loaded.load_ids else ""
-            received.path.unlink()
-            taken.stats[path.name] = seen or []
-            _write_taken(settings, object_name, taken)
+            if _seen(path) != seen:
+                intake.warn(f"{name}: changed while it was read; the next run takes it")
+                continue
+            intake.add(_Arrived(received, path.name, seen or []))
+        outcome = intake.end()
     if faults:
-        raise PartnerWarehouseError("\n".join(faults + refused))
-    if refused:
-        raise BadInputError("\n".join(refused))
+        raise PartnerWarehouseError("\n".join(faults + intake.refused))
+    if intake.refused:
+        raise BadInputError("\n".join(intake.refused))
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A file that was read: spooled, with its name in its folder and what it looked like."""
+
+    received: ReceivedFile
+    name: str
+    seen: list[int]
+
+
+class _Intake:
+    """Takes the files of one object in their order, small ones together.
+
+    Attributes:
+        arrived: How many files came so far.
+        refused: Why files were refused, each a line.
+    """
+
+    def __init__(self, schema: ObjectSchema, settings: Settings, connection: duckdb.DuckDBPyConnection | None) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._connection = connection
+        self._taken = _read_taken(settings, schema.name)
+        self._waiting: list[_Arrived] = []
+        self._is_noted = True
+        self.arrived = 0
+        self._outcome = LoadOutcome(SOURCE, schema.name)
+        self.refused: list[str] = []
+
+    def knows(self, name: str, seen: list[int] | None) -> bool:
+        """Whether a file was taken as it looks now."""
+        return self._taken.stats.get(name) == seen
+
+    def warn(self, text: str) -> None:
+        """Tell something that a person should look at."""
+        self._outcome = replace(self._outcome, warnings=(*self._outcome.warnings, text))
+
+    def add(self, arrived: _Arrived) -> None:
+        """Take a file, at once or with those that follow."""
+        self.arrived += 1
+        if self._waiting and not self._goes_with_those_waiting(arrived.received):
+            self._land()
+        if arrived.received.sha256 in self._taken.by_content:
+            self._note(arrived, self._taken.by_content[arrived.received.sha256])
+        else:
+            self._waiting.append(arrived)
+
+    def end(self) -> LoadOutcome:
+        """Land what waits, and give the counts of all."""
+        self._land()
+        if not self._is_noted:
+            _write_taken(self._settings, self._schema.name, self._taken)
+        return self._outcome
+
+    def _goes_with_those_waiting(self, received: ReceivedFile) -> bool:
+        others = [arrived.received for arrived in self._waiting]
+        return (
+            len(others) < TOGETHER_FILES
+            and sum(other.bytes for other in others) + received.bytes <= TOGETHER_BYTES
+            and received.header == others[0].header
+            # Whether the content was taken is known when the other file is.
+            and all(received.sha256 != other.sha256 for other in others)
+        )
+
+    def _land(self) -> None:
+        """Land the files that wait. Where one of them keeps the load from being made, each is a load by itself."""
+        together, self._waiting = self._waiting, []
+        if not together:
+            return
+        if not self._landed(together) and len(together) > 1:
+            for arrived in together:
+                self._landed([arrived])
+
+    def _landed(self, files: Sequence[_Arrived]) -> bool:
+        """Whether files could be landed as one load. What is known of them is written when it is visible."""
+        received = [arrived.received for arrived in files]
+        try:
+            loaded = land(self._schema, received, self._settings, connection=self._connection, apart=True)
+        except BadInputError as error:
+            if len(files) == 1:
+                self.refused.append(str(error))
+                received[0].path.unlink()
+            return False
+        self._outcome += loaded
+        self._taken.loads.update(loaded.load_ids)
+        for arrived in files:
+            self._note(arrived, loaded.load_ids[0] if loaded.load_ids else "")
+        _write_taken(self._settings, self._schema.name, self._taken)
+        self._is_noted = True
+        return True
+
+    def _note(self, arrived: _Arrived, load: str) -> None:
+        self._taken.by_content[arrived.received.sha256] = load
+        self._taken.stats[arrived.name] = arrived.seen
+        self._is_noted = False
+        arrived.received.path.unlink(missing_ok=True)
 
 
 def check_inbox(settings: Settings) -> None:
@@ -159,10 +254,9 @@ def _required(schema: ObjectSchema) -> list[str]:
     return [field.name for field in schema.fields if field.required]
 
 
-def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> ReceivedFile:
-    spool = directory / "file.ndjson"
+def _spool(path: Path, name: str, schema: ObjectSchema, spool: Path) -> ReceivedFile:
     header = None
-    numbers = LineNumbers(directory / "file.lines")
+    numbers = LineNumbers(spool.with_suffix(".lines"))
     suffix = path.suffix.lower()
     try:
         if suffix == ".csv":
