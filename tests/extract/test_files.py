@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -382,6 +383,25 @@ def test_the_line_of_a_bad_record_of_json_lines(settings: Settings, drop: Drop, 
     drop(f"not json\n\n\r\n{fine}\n\nno json\n", "a.jsonl")
     assert counts(ingest("files", "payments", settings)) == (3, 1, 2, 0)
     assert [(row["row"], row["raw"]) for row in payments("quarantine")] == [(1, "not json"), (6, "no json")]
+
+
+@pytest.mark.parametrize("control", ["\0", "\x01", "\x02", "\x1f", "\r", "\x0b", "\x08", "\x1c\x01"], ids=ascii)
+def test_a_raw_control_character_sets_its_line_aside_and_no_other(
+    settings: Settings, drop: Drop, payments: Rows, control: str
+) -> None:
+    line = '{"payment_id":"%s","invoice_id":"i1","amount":1,"currency":"USD","paid_at":"2026-01-01T00:00:00Z"}\n'
+    in_a_value, between, bare = line % f"b{control}", line.replace(":1,", f":1,{control}") % "c", f"x{control}y\n"
+    drop(line % "a" + in_a_value + between + bare + "\n" + line.replace(",", ",\t") % "d", "a.jsonl")
+    assert counts(ingest("files", "payments", settings)) == (5, 2, 3, 0)
+    assert [row["payment_id"] for row in payments()] == ["a", "d"]
+    aside = payments("quarantine")
+    assert [(row["file"], row["row"], row["field"]) for row in aside] == [
+        ("payments/a.jsonl", n, None) for n in (2, 3, 4)
+    ]
+    assert {row["reason"] for row in aside} == {
+        "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
+    }
+    assert [json.loads(row["raw"]) for row in aside] == [part.rstrip("\n") for part in (in_a_value, between, bare)]
 
 
 @pytest.mark.parametrize("content", ["", "\n\r\n", "\ufeff"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,9 @@ SUFFIXES = (".csv", ".jsonl", ".parquet")
 TOGETHER_FILES, TOGETHER_BYTES = 500, 16 * 1024 * 1024
 """How many files, and bytes of them, are landed as one load, which costs about the same for one small file and many.
 A larger file is a load by itself."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
+"""What JSON has in escaped form alone. A tab may stand between values."""
 
 _DATA_BY_ANOTHER_NAME = (".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".ndjson", ".gz", ".zip", ".xml")
 
@@ -274,14 +278,19 @@ def _spool(path: Path, name: str, schema: ObjectSchema, spool: Path) -> Received
 def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str], numbers: LineNumbers) -> Fingerprint:
     """Copy newline JSON, checked to be UTF-8.
 
+    A line with a raw control character is no JSON, and might be no one line for the loader: it becomes a JSON text, its
+    characters escaped, which landing sets aside.
+
     Raises:
         BadInputError: Not UTF-8, no record in it, or no record at all has a required field.
     """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle, spool.open("w", encoding="utf-8", newline="") as out:
-        for number, line in enumerate(lines_of(text_of(handle, name, fingerprint)), start=1):
+        for number, line in enumerate(lines_of(text_of(handle, name, fingerprint, refuse_nul=False)), start=1):
             record = line.rstrip("\r\n")
             if record:
+                if not record.isprintable() and _CONTROL.search(record):
+                    record = orjson.dumps(record).decode()
                 fingerprint.records += 1
                 numbers.see(fingerprint.records, number)
                 out.write(f"{record}\n")

@@ -63,6 +63,8 @@ _INCOMING = ".incoming"
 _PLAIN_NAME = re.compile(r"[^@\n\r\t]{1,100}")
 _NO_NAME = "(no plain name)"
 """Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
+_ESCAPED_CONTROL = r"\\(u00[01]|[bfnr])"
+_CONTROL_CHARACTER = "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -603,7 +605,11 @@ class _Load:
     def _no_object(self) -> str:
         header = next((entry.header for entry in self._received if entry.header is not None), None)
         if header is None:
-            return "CASE WHEN json_valid(_raw) THEN 'not a JSON object' ELSE 'not valid JSON' END"
+            return (
+                "CASE WHEN NOT json_valid(_raw) THEN 'not valid JSON' WHEN json_type(_raw) = 'VARCHAR' "
+                f"AND regexp_matches(_raw, {quote(_ESCAPED_CONTROL)}) THEN {quote(_CONTROL_CHARACTER)} "
+                "ELSE 'not a JSON object' END"
+            )
         return f"'the row has ' || json_array_length(_raw) || ' values, the header {len(header)} columns'"
 
     @property
