@@ -71,7 +71,7 @@ class Collector:
     """Files behind HTTP."""
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}"}
+        headers = connection.bearer()
         self._client = SourceClient("events", connection.host, authorise=lambda _: headers, **options)
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -85,6 +86,11 @@ class SourceClient:
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise PermanentError(f"{source}: the connection's host is no URL: write https://…")
+        try:
+            httpx.URL(base_url)
+            _ = urlsplit(base_url).port
+        except (httpx.InvalidURL, ValueError):
+            raise PermanentError(f"{source}: the connection's host is no URL that can be called") from None
         self._source = source
         self._authorise = authorise
         self._is_transient = is_transient

@@ -60,7 +60,7 @@ class HubSpot:
     """
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}"}
+        headers = connection.bearer()
         self._client = SourceClient(
             "hubspot", connection.host, authorise=lambda _: headers, is_transient=is_transient, **options
         )

@@ -19,7 +19,7 @@ import orjson
 
 from partner_warehouse.errors import PartnerWarehouseError, PermanentError, TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
-from partner_warehouse.extract.connections import SourceConnection
+from partner_warehouse.extract.connections import SourceConnection, plain
 from partner_warehouse.extract.http import Onward, RefusedError, SourceClient
 from partner_warehouse.extract.raw_json import elements, members, parse
 from partner_warehouse.landing.catalog import ObjectSchema
@@ -95,6 +95,7 @@ class Salesforce:
                 "client_secret": self._connection.secret(),
             }
             if refresh := self._connection.extra.get("refresh_token"):
+                plain(self._connection.conn_id, "refresh_token of the extra", str(refresh))
                 form |= {"grant_type": "refresh_token", "refresh_token": str(refresh)}
             answer = self._client.post("/services/oauth2/token", holds="access_token", authorised=False, data=form)
             self._token = orjson.loads(answer.content)["access_token"]

@@ -121,7 +121,7 @@ class Stripe:
     """
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}", "Stripe-Version": pinned_version()}
+        headers = connection.bearer() | {"Stripe-Version": pinned_version()}
         self._client = SourceClient(
             "stripe", connection.host, authorise=lambda _: headers, is_transient=is_transient, **options
         )
