@@ -733,3 +733,75 @@ def test_a_server_that_unpacks_the_files_on_the_way_is_understood(settings: Sett
 
     with Events(CONNECTION, **options(unpacked)) as client:
         assert client.ingest(load_catalog("events").objects["events"], settings).landed == 50
+
+
+def spoiled(handler: Handler, member: str, value: Any, calls: range) -> Handler:
+    """The same source, which has another value for the list of some of its pages, counted from 0."""
+    pages = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal pages
+        response = handler(request)
+        document = orjson.loads(response.content) if response.content.startswith(b"{") else {}
+        if member not in document:
+            return response
+        pages += 1
+        return httpx.Response(200, json=document | {member: value}) if pages - 1 in calls else response
+
+    return answer
+
+
+def many_of(source: str) -> tuple[Handler, str, str]:
+    """A source of 250 records or files, the object that has them, and the member that lists them."""
+    if source == "salesforce":
+        org = Org()
+        for number in range(250):
+            org.put(f"01t{number:03d}", stamp(number))
+        return org, "Product2", "records"
+    if source == "hubspot":
+        return Portal(250, lambda n: BASE + n), "companies", "results"
+    if source == "stripe":
+        account = Account()
+        for number in range(250):
+            account.change(f"re_{number}", START + number, "pending", created=True)
+        return account, "refund", "data"
+    collector = Collector()
+    for hour in range(250):
+        collector.put(hour, f"m{hour}")
+    return collector, "events", "files"
+
+
+@pytest.mark.parametrize("source", ["salesforce", "hubspot", "stripe", "events"])
+@pytest.mark.parametrize("value", [None, {}, "x", 0], ids=repr)
+def test_a_page_whose_list_is_none_is_not_whole(settings: Settings, source: str, value: Any) -> None:
+    handler, name, member = many_of(source)
+    schema = load_catalog(source).objects[name]
+    clients: dict[str, Any] = {"salesforce": Salesforce, "hubspot": HubSpot, "stripe": Stripe, "events": Events}
+
+    def pull(calls: range) -> LoadOutcome:
+        with clients[source](CONNECTION, **options(spoiled(handler, member, value, calls))) as client:
+            if source == "events":
+                return client.ingest(schema, settings)
+            return ingest_api(schema, settings, client)
+
+    for calls in (range(1000), range(1, 1000)):
+        with pytest.raises(TransientError, match="without its content"):
+            pull(calls)
+        assert not list(settings.landing_dir.glob(f"{source}/*/*/data.parquet"))
+        assert read_cursor(settings, source, name) is None
+    # What passes is asked for again, the first page as any other.
+    assert pull(range(0, 1000, 2)).landed == 250
+
+
+def test_a_salesforce_page_that_is_not_the_last_names_the_next(settings: Settings) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        response = org(request)
+        return httpx.Response(200, json={"done": False, "records": []}) if "q" in request.url.params else response
+
+    org = Org()
+    schema = load_catalog("salesforce").objects["Product2"]
+    with (
+        Salesforce(CONNECTION, **options(answer)) as client,
+        pytest.raises(TransientError, match="does not say where the next one is"),
+    ):
+        list(client.ids(schema))

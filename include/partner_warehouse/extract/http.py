@@ -126,6 +126,7 @@ class SourceClient:
         path: str,
         *,
         holds: str | None = None,
+        lists: str | None = None,
         as_stored: bool = False,
         authorised: bool = True,
         **kwargs: Any,
@@ -135,8 +136,9 @@ class SourceClient:
         Args:
             method: HTTP method.
             path: Below the base URL, without parameters.
-            holds: What the answer, a JSON object, has as a member. One that has not (a proxy's page, half a body) is a
-                fault that passes.
+            holds: What the answer, a JSON object, has as a member that is not null. One that has not (a proxy's page,
+                half a body) is a fault that passes.
+            lists: The same, of a member that is an array: null is no empty page.
             as_stored: Leave the content as it was sent, whatever compression the answer names.
             authorised: Whether the call needs authorisation (fetching the token itself does not).
             kwargs: As for httpx: `params`, `json`, `data`, `headers`.
@@ -161,7 +163,7 @@ class SourceClient:
             except (httpx.TransportError, httpx.DecodingError) as error:
                 fault = TransientError(f"{self._source}: {method} {path}: {type(error).__name__}")
             else:
-                if response.is_success and (holds is None or _has(response, holds)):
+                if response.is_success and _is_whole(response, holds, lists):
                     return response
                 if response.status_code == httpx.codes.UNAUTHORIZED and authorised and not refreshed:
                     self._authorise(True)
@@ -221,12 +223,17 @@ class SourceClient:
         raise RefusedError(what + hint.get(response.status_code, ""), status=response.status_code, code=code)
 
 
-def _has(response: httpx.Response, member: str) -> bool:
+def _is_whole(response: httpx.Response, holds: str | None, lists: str | None) -> bool:
+    if holds is None and lists is None:
+        return True
     try:
         document = parse(response.content)
     except ValueError:
         return False
-    return isinstance(document, dict) and member in document
+    if not isinstance(document, dict):
+        return False
+    is_held = holds is None or document.get(holds) is not None
+    return is_held and (lists is None or isinstance(document.get(lists), list))
 
 
 class Onward:
