@@ -17,7 +17,8 @@ INTEGER_DIGITS, FRACTION_DIGITS = 15, 18
 """What a decimal may have before and after its point. The landed DECIMAL(38, 18) would hold more before it; the
 warehouse's money, DECIMAL(18, 3), does not, and one such amount would stop every build."""
 
-_OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
+_OFFSET = r"(?:Z|z|[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?))"
+_ANY_OFFSET = r"[+-]\d{2}(?::?\d{2})?"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
 _INSTANT = rf"{_CLOCK}{_OFFSET}"
 _MINUTES_ONLY = r"^(.{16})(Z|z|[+-])"
@@ -180,6 +181,8 @@ _WHY: dict[FieldType, str] = {
         "ELSE 'not a decimal number: write 1234.50'"
     ),
     "instant": (
+        f"WHEN {_matches('trim({text})', f'{_CLOCK}{_ANY_OFFSET}')} AND "
+        f"NOT {_matches('trim({text})', _INSTANT)} THEN 'no such offset: write one from -14:00 to +14:00' "
         f"WHEN {_matches('trim({text})', _CLOCK)} THEN 'instant without an offset: write 2026-04-01T12:00:00Z' "
         f"WHEN {_matches('trim({text})', _DATE)} "
         "THEN 'a date where an instant is expected: write 2026-04-01T12:00:00Z' "
