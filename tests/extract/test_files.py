@@ -560,6 +560,54 @@ def test_an_amount_in_parquet_is_taken_as_it_is_or_its_file_is_refused(
         assert [row["amount"] for row in payments()] == [Decimal(lands)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "ids", "lands"),
+    [
+        (pa.float64(), [88001.0, 2.0**53 - 1, None], ["88001", "9007199254740991", None]),
+        (pa.float64(), [-0.0, 7.0, float("nan")], ["0", "7", None]),
+        (pa.float64(), [1.0, 88001.5], 2),
+        (pa.float64(), [1.0, 2.0, 2.0**53], 3),
+        (pa.float64(), [float("inf")], 1),
+        (pa.float32(), [88001.0], ["88001"]),
+        (pa.float32(), [2.0**24], 1),
+        (pa.float16(), [np.float16(2047)], ["2047"]),
+        (pa.float16(), [np.float16(2048)], 1),
+        (pa.decimal128(38, 2), [Decimal("123456789012345678901.00")], ["123456789012345678901"]),
+        (pa.decimal128(38, 2), [Decimal("1.00"), Decimal("1.50")], 2),
+        (pa.int64(), [88001, 2**62], ["88001", str(2**62)]),
+        (pa.string(), ["88001.0", "007"], ["88001.0", "007"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("column", ["invoice_id", "payment_id"])
+def test_an_id_in_parquet_is_a_whole_number_or_its_file_is_refused(
+    drop: Drop,
+    payments: Rows,
+    settings: Settings,
+    kind: pa.DataType,
+    ids: list[Any],
+    lands: list[str] | int,
+    column: str,
+) -> None:
+    """Of integers with gaps, tables make floats: `88001.0` would be another id than `88001`."""
+    texts = {"payment_id": "p", "invoice_id": "i1", "currency": "USD", "paid_at": "2026-01-01T00:00:00Z", "amount": "1"}
+    columns = {
+        name: pa.array([text if name != "payment_id" else f"p{n}" for n in range(len(ids))])
+        for name, text in texts.items()
+    }
+    pq.write_table(pa.table(columns | {column: pa.array(ids, kind)}), drop(b"", "a.parquet"))
+    if isinstance(lands, int):
+        with pytest.raises(BadInputError, match=rf"payments/a\.parquet, row {lands}: {column} is no whole number"):
+            ingest("files", "payments", settings)
+        assert not payments()
+        return
+    outcome = ingest("files", "payments", settings)
+    # Both are required: a row without one is set aside.
+    assert [row[column] for row in payments()] == [value for value in lands if value is not None]
+    assert outcome.quarantined == lands.count(None)
+    assert {row["reason"] for row in payments("quarantine")} <= {"required value is missing"}
+
+
 def test_a_file_that_cannot_be_named_or_read_keeps_no_other_from_landing(
     drop: Drop, payments: Rows, settings: Settings
 ) -> None:

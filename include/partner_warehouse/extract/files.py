@@ -32,6 +32,10 @@ A larger file is a load by itself."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
 """What JSON has in escaped form alone. A tab may stand between values."""
 
+_EXACT_BELOW = {"FLOAT": 2**24, "DOUBLE": 2**53}
+_EXACT_BELOW_OF_HALF = 2**11
+"""Below these a binary number of its kind is the whole number that was put into it; above, perhaps a neighbour."""
+
 _DATA_BY_ANOTHER_NAME = (".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".ndjson", ".gz", ".zip", ".xml")
 
 
@@ -319,7 +323,8 @@ def _spool_parquet(path: Path, name: str, spool: Path, schema: ObjectSchema) -> 
     """Write a Parquet file as newline JSON of strings: the same rules apply to it as to the other formats.
 
     Raises:
-        BadInputError: Not Parquet, without a required column, or with amounts of a type that does not hold them.
+        BadInputError: Not Parquet, without a required column, with amounts of a type that does not hold them, or with
+            an id that is no whole number, or too large a one for its column to hold as it is.
     """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle:
@@ -347,10 +352,51 @@ def _spool_parquet(path: Path, name: str, spool: Path, schema: ObjectSchema) -> 
                 f"{name}: column {inexact[0]} is of a type that does not hold an amount as it is (a short float, or a "
                 "decimal of more than 38 digits); write it as decimal(38, 18) or shorter, or as text"
             )
-        members = ", ".join(f"{quote(column)}, CAST({identifier(column)} AS VARCHAR)" for column in columns)
+        texts = {column: f"CAST({identifier(column)} AS VARCHAR)" for column in columns}
+        halves = connection.execute(f"SELECT name FROM parquet_schema({place}) WHERE logical_type LIKE '%loat16%'")  # noqa: S608
+        largest = {column: _EXACT_BELOW[kind] for column, kind in kinds.items() if kind in _EXACT_BELOW}
+        largest |= {column: _EXACT_BELOW_OF_HALF for (column,) in halves.fetchall() if column in largest}
+        for field in schema.fields:
+            kind = kinds.get(field.name, "")
+            is_id = field.type == "text" and (field.name == schema.key or field.name.endswith("_id"))
+            if is_id and (field.name in largest or kind.startswith("DECIMAL")):
+                texts[field.name] = _whole_number(connection, table, field.name, largest.get(field.name), name)
+        members = ", ".join(f"{quote(column)}, {text}" for column, text in texts.items())
         written = connection.execute(
             f"COPY (SELECT CAST(json_object({members}) AS VARCHAR) FROM {table}) TO {quote(str(spool))} "  # noqa: S608
             "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
         ).fetchone()
         fingerprint.records = int(written[0]) if written else 0
     return fingerprint
+
+
+def _whole_number(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, exact_below: int | None, name: str
+) -> str:
+    """SQL of the digits of ids that a column holds as numbers with a point: 88001, not 88001.0.
+
+    A table in which some row has no such id makes floats of the others; NaN is how it says none.
+
+    Args:
+        connection: Where the table is read.
+        table: SQL of the file's rows.
+        column: The ids.
+        exact_below: The least number that may be another one; None where numbers are decimal.
+        name: How errors name the file.
+
+    Raises:
+        BadInputError: One is no whole number, or too large.
+    """
+    number = identifier(column)
+    is_none = "false" if exact_below is None else f"isnan({number})"
+    is_exact = "true" if exact_below is None else f"abs({number}) < {exact_below}"
+    odd = f"{number} IS NOT NULL AND NOT {is_none} AND NOT ({number} = trunc({number}) AND {is_exact})"
+    row = connection.execute(
+        f"SELECT min(place) FROM (SELECT row_number() OVER () AS place, {odd} AS is_odd FROM {table}) WHERE is_odd"  # noqa: S608
+    ).fetchone()
+    if row is not None and row[0] is not None:
+        raise BadInputError(
+            f"{name}, row {row[0]}: {column} is no whole number, or too large for a column of floats to hold as it is; "
+            "write ids as text or as integers"
+        )
+    return f"CASE WHEN NOT {is_none} THEN CAST(CAST({number} AS HUGEINT) AS VARCHAR) END"
