@@ -16,7 +16,7 @@ import pytest
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract import events as events_module
-from partner_warehouse.extract.api import ingest_api
+from partner_warehouse.extract.api import ingest_api, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.events import TRIES, Events
 from partner_warehouse.extract.hubspot import SEARCH_LIMIT, HubSpot
@@ -254,6 +254,28 @@ def test_hubspot_search_delivers_every_record_once(settings: Settings, stamp_of:
         outcome = ingest_api(schema, settings, client)
     assert (outcome.received, outcome.duplicates) == (950, 0)
     assert sorted(map(int, landed(settings, "hubspot", "companies", "id"))) == list(range(1, 951))
+
+
+def test_hubspot_s_cursor_never_passes_the_beginning_and_the_overlap_is_read_again(
+    settings: Settings,
+) -> None:
+    """Of what changes meanwhile, is stamped ahead of our clock, or comes late to the index, nothing is missed."""
+    schema = load_catalog("hubspot").objects["companies"]
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    minute = 60_000
+    portal = Portal(4, lambda n: now + (-90, 10, -59, -30)[n - 1] * minute)
+    lagging, portal.records = portal.records[2:], portal.records[:2]
+    began = datetime.now(UTC)
+    write_state(settings, "hubspot", "companies", {"cursor": _iso(now - 120 * minute)})
+    with HubSpot(CONNECTION, **options(portal)) as client:
+        assert ingest_api(schema, settings, client).landed == 2
+        cursor = parse_instant(read_cursor(settings, "hubspot", "companies"))
+        assert cursor is not None
+        assert began <= cursor <= datetime.now(UTC)
+        portal.records += lagging
+        assert ingest_api(schema, settings, client).landed == 2
+        assert not ingest_api(schema, settings, client).is_new
+    assert landed(settings, "hubspot", "companies", "id") == ["1", "2", "3", "4"]
 
 
 def test_hubspot_lists_all_at_first_and_archived_records_always(settings: Settings) -> None:
