@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     reconcile_days: int = Field(
         default=7, ge=0, description="Days between comparisons of ids that find hard deletions; 0: never."
     )
+    call_seconds: float = Field(
+        default=900.0, gt=0, description="How long a call of a source may take with all of its tries, each a third."
+    )
     timezone: str = Field(default="UTC", description="Time zone of the reports; a plan names its own.")
     reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
     fx_lookback_days: int = Field(default=4, ge=0, le=31, description="How old an FX rate may be, in days.")

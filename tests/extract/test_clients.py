@@ -16,7 +16,7 @@ import pytest
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract import events as events_module
-from partner_warehouse.extract.api import ingest_api
+from partner_warehouse.extract.api import ingest_api, parse_instant
 from partner_warehouse.extract.connections import SourceConnection
 from partner_warehouse.extract.events import TRIES, Events
 from partner_warehouse.extract.hubspot import SEARCH_LIMIT, HubSpot
@@ -254,6 +254,28 @@ def test_hubspot_search_delivers_every_record_once(settings: Settings, stamp_of:
         outcome = ingest_api(schema, settings, client)
     assert (outcome.received, outcome.duplicates) == (950, 0)
     assert sorted(map(int, landed(settings, "hubspot", "companies", "id"))) == list(range(1, 951))
+
+
+def test_hubspot_s_cursor_never_passes_the_beginning_and_the_overlap_is_read_again(
+    settings: Settings,
+) -> None:
+    """Of what changes meanwhile, is stamped ahead of our clock, or comes late to the index, nothing is missed."""
+    schema = load_catalog("hubspot").objects["companies"]
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    minute = 60_000
+    portal = Portal(4, lambda n: now + (-90, 10, -59, -30)[n - 1] * minute)
+    lagging, portal.records = portal.records[2:], portal.records[:2]
+    began = datetime.now(UTC)
+    write_state(settings, "hubspot", "companies", {"cursor": _iso(now - 120 * minute)})
+    with HubSpot(CONNECTION, **options(portal)) as client:
+        assert ingest_api(schema, settings, client).landed == 2
+        cursor = parse_instant(read_cursor(settings, "hubspot", "companies"))
+        assert cursor is not None
+        assert began <= cursor <= datetime.now(UTC)
+        portal.records += lagging
+        assert ingest_api(schema, settings, client).landed == 2
+        assert not ingest_api(schema, settings, client).is_new
+    assert landed(settings, "hubspot", "companies", "id") == ["1", "2", "3", "4"]
 
 
 def test_hubspot_lists_all_at_first_and_archived_records_always(settings: Settings) -> None:
@@ -733,3 +755,75 @@ def test_a_server_that_unpacks_the_files_on_the_way_is_understood(settings: Sett
 
     with Events(CONNECTION, **options(unpacked)) as client:
         assert client.ingest(load_catalog("events").objects["events"], settings).landed == 50
+
+
+def spoiled(handler: Handler, member: str, value: Any, calls: range) -> Handler:
+    """The same source, which has another value for the list of some of its pages, counted from 0."""
+    pages = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal pages
+        response = handler(request)
+        document = orjson.loads(response.content) if response.content.startswith(b"{") else {}
+        if member not in document:
+            return response
+        pages += 1
+        return httpx.Response(200, json=document | {member: value}) if pages - 1 in calls else response
+
+    return answer
+
+
+def many_of(source: str) -> tuple[Handler, str, str]:
+    """A source of 250 records or files, the object that has them, and the member that lists them."""
+    if source == "salesforce":
+        org = Org()
+        for number in range(250):
+            org.put(f"01t{number:03d}", stamp(number))
+        return org, "Product2", "records"
+    if source == "hubspot":
+        return Portal(250, lambda n: BASE + n), "companies", "results"
+    if source == "stripe":
+        account = Account()
+        for number in range(250):
+            account.change(f"re_{number}", START + number, "pending", created=True)
+        return account, "refund", "data"
+    collector = Collector()
+    for hour in range(250):
+        collector.put(hour, f"m{hour}")
+    return collector, "events", "files"
+
+
+@pytest.mark.parametrize("source", ["salesforce", "hubspot", "stripe", "events"])
+@pytest.mark.parametrize("value", [None, {}, "x", 0], ids=repr)
+def test_a_page_whose_list_is_none_is_not_whole(settings: Settings, source: str, value: Any) -> None:
+    handler, name, member = many_of(source)
+    schema = load_catalog(source).objects[name]
+    clients: dict[str, Any] = {"salesforce": Salesforce, "hubspot": HubSpot, "stripe": Stripe, "events": Events}
+
+    def pull(calls: range) -> LoadOutcome:
+        with clients[source](CONNECTION, **options(spoiled(handler, member, value, calls))) as client:
+            if source == "events":
+                return client.ingest(schema, settings)
+            return ingest_api(schema, settings, client)
+
+    for calls in (range(1000), range(1, 1000)):
+        with pytest.raises(TransientError, match="without its content"):
+            pull(calls)
+        assert not list(settings.landing_dir.glob(f"{source}/*/*/data.parquet"))
+        assert read_cursor(settings, source, name) is None
+    # What passes is asked for again, the first page as any other.
+    assert pull(range(0, 1000, 2)).landed == 250
+
+
+def test_a_salesforce_page_that_is_not_the_last_names_the_next(settings: Settings) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        response = org(request)
+        return httpx.Response(200, json={"done": False, "records": []}) if "q" in request.url.params else response
+
+    org = Org()
+    schema = load_catalog("salesforce").objects["Product2"]
+    with (
+        Salesforce(CONNECTION, **options(answer)) as client,
+        pytest.raises(TransientError, match="does not say where the next one is"),
+    ):
+        list(client.ids(schema))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
-from partner_warehouse.extract import csv_records, state
+from partner_warehouse.extract import csv_records, files, state
 from partner_warehouse.extract.ingest import ingest, ingest_source
 from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.manifest import manifests
@@ -113,21 +114,158 @@ def test_a_removed_load_is_taken_again(settings: Settings, drop: Drop) -> None:
     assert ingest("files", "payments", settings).landed == 1
 
 
-def test_files_land_in_the_order_of_their_names(settings: Settings, drop: Drop) -> None:
+def landed_files(settings: Settings) -> list[list[str]]:
+    """The files of each load of payments, the oldest load first."""
+    newest_first = [manifest.files for manifest in manifests(settings.landing_dir, "files", "payments")]
+    return [[file.name.removeprefix("payments/") for file in files] for files in newest_first[::-1]]
+
+
+def test_files_land_in_the_order_of_their_names(settings: Settings, drop: Drop, payments: Rows) -> None:
     drop(HEADER + ROW, "b.csv")
     drop(HEADER + ROW.replace("p1", "p2"), "a.csv")
     ingest("files", "payments", settings)
-    newest_first = [manifest.files[0].name for manifest in manifests(settings.landing_dir, "files", "payments")]
-    assert newest_first == ["payments/b.csv", "payments/a.csv"]
+    assert landed_files(settings) == [["a.csv", "b.csv"]]
+    assert [(row["_file"], row["payment_id"]) for row in payments()] == [
+        ("payments/a.csv", "p2"),
+        ("payments/b.csv", "p1"),
+    ]
 
 
-def test_a_further_file_comes_after_the_one_that_it_is_named_after(settings: Settings, drop: Drop) -> None:
+def test_a_further_file_comes_after_the_one_that_it_is_named_after(
+    settings: Settings, drop: Drop, payments: Rows
+) -> None:
     names = ["march.csv", "march (2).csv", "march-again.csv", "march_b.csv"]
     for number, name in enumerate(names):
         drop(HEADER + ROW.replace("p1", f"p{number}"), name)
     ingest("files", "payments", settings)
-    newest_first = [manifest.files[0].name for manifest in manifests(settings.landing_dir, "files", "payments")]
-    assert newest_first[::-1] == [f"payments/{name}" for name in names]
+    assert landed_files(settings) == [names]
+    assert [row["_file"] for row in payments()] == [f"payments/{name}" for name in names]
+
+
+def test_small_files_cost_what_one_file_costs(
+    settings: Settings, drop: Drop, payments: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loads and writes of the state, for as many files as come together."""
+    real, writes = files.write_state, []
+
+    def counted(*arguments: Any) -> None:
+        writes.append(arguments)
+        real(*arguments)
+
+    monkeypatch.setattr(files, "write_state", counted)
+    for number in range(120):
+        drop(HEADER + ROW.replace("p1", f"p{number:03d}"), f"{number:03d}.csv")
+    outcome = ingest("files", "payments", settings)
+    assert (outcome.landed, len(outcome.load_ids), len(writes)) == (120, 1, 1)
+    assert [(row["payment_id"], row["_row"]) for row in payments()] == [(f"p{n:03d}", n + 1) for n in range(120)]
+    drop(HEADER + ROW.replace("p1", "more"), "120.csv")
+    assert ingest("files", "payments", settings).landed == 1
+    assert len(writes) == 2
+    assert not ingest("files", "payments", settings).is_new
+    assert len(writes) == 2
+
+
+def test_files_with_another_header_and_large_ones_are_loads_of_their_own(
+    settings: Settings, drop: Drop, payments: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "TOGETHER_FILES", 3)
+    monkeypatch.setattr(files, "TOGETHER_BYTES", 1000)
+    for name in "abcd":
+        drop(HEADER + ROW.replace("p1", name), f"{name}.csv")
+    drop(HEADER.replace("\n", ",note\n") + ROW.replace("\n", ",x\n") + ROW, "e.csv")
+    drop(HEADER + ROW + ROW.replace("\n", ",y\n"), "f.csv")
+    drop(HEADER + "".join(ROW.replace("p1", f"p{number}") for number in range(50)), "g.csv")
+    drop(HEADER + ROW.replace("p1", "h"), "h.csv")
+    assert ingest("files", "payments", settings).quarantined == 2
+    assert landed_files(settings) == [
+        ["a.csv", "b.csv", "c.csv"],
+        ["d.csv"],
+        ["e.csv"],
+        ["f.csv"],
+        ["g.csv"],
+        ["h.csv"],
+    ]
+    assert [(row["file"], row["row"], row["reason"]) for row in payments("quarantine")] == [
+        ("payments/e.csv", 2, "the row has 5 values, the header 6 columns"),
+        ("payments/f.csv", 2, "the row has 6 values, the header 5 columns"),
+    ]
+
+
+def test_each_file_is_a_delivery_of_its_own(settings: Settings, drop: Drop, payments: Rows) -> None:
+    """Landed together: what two of them say alike is said twice, and so the first amount stays the first."""
+    other = ROW.replace("100.50", "99.00")
+    for name, row in (("a.csv", ROW + ROW), ("b.csv", other), ("c.csv", ROW + "\n")):
+        drop(HEADER + row, name)
+    drop(HEADER + ROW, "d, with a's content.csv")
+    assert counts(ingest("files", "payments", settings)) == (5, 4, 0, 1)
+    assert [(row["_file"][-5], row["amount"], row["_row"]) for row in payments()] == [
+        ("a", Decimal("100.5"), 2),
+        ("b", Decimal(99), 3),
+        ("c", Decimal("100.5"), 4),
+        ("t", Decimal("100.5"), 5),
+    ]
+
+
+def test_bad_rows_of_files_that_land_together_have_their_own_lines(
+    settings: Settings, drop: Drop, payments: Rows
+) -> None:
+    bad, fine = ROW.replace("100.50", "x"), ROW.replace("i1", '"i\n1"')
+    drop(HEADER + fine + bad, "a.csv")
+    drop(HEADER + bad + bad, "b.csv")
+    drop(HEADER + "\n" + bad + fine + fine.replace("p1", "p2") + bad.replace("p1", "p3"), "c.csv")
+    assert counts(ingest("files", "payments", settings)) == (8, 3, 4, 1)
+    assert landed_files(settings) == [["a.csv", "b.csv", "c.csv"]]
+    # The warehouse adds the header's line.
+    assert [(row["file"][-5], row["row"] + 1, row["record_key"]) for row in payments("quarantine", "*")] == [
+        ("b", 3, "p1"),
+        ("c", 3, "p1"),
+        ("a", 4, "p1"),
+        ("c", 8, "p3"),
+    ]
+
+
+def test_a_file_that_no_load_can_be_made_of_keeps_no_other_from_landing(
+    settings: Settings, drop: Drop, payments: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from partner_warehouse.landing import layout, store
+
+    for module in (store, layout):
+        monkeypatch.setattr(module, "MAX_RECORD_BYTES", 1 << 16)
+    drop(HEADER + ROW, "a.csv")
+    drop(HEADER + ROW.replace("i1", "x" * (1 << 18)), "b.csv")
+    drop(HEADER + ROW.replace("p1", "p3"), "c.csv")
+    for landed in (["p1", "p3"], ["p1", "p3"]):
+        with pytest.raises(BadInputError, match=r"^payments/b.csv: cannot be read line by line") as refused:
+            ingest("files", "payments", settings)
+        assert len(str(refused.value).splitlines()) == 1
+        assert [row["payment_id"] for row in payments()] == landed
+    assert landed_files(settings) == [["a.csv"], ["c.csv"]]
+
+
+@pytest.mark.parametrize("moment", ["before the load", "after the load"])
+def test_a_kill_among_many_files_loses_none_and_counts_none_twice(
+    settings: Settings, drop: Drop, payments: Rows, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(files, "TOGETHER_FILES", 3)
+    for number in range(8):
+        drop(HEADER + ROW.replace("p1", f"p{number}"), f"{number}.csv")
+    step = "land" if moment == "before the load" else "write_state"
+    real, calls = getattr(files, step), []
+
+    def killed(*arguments: Any, **options: Any) -> Any:
+        calls.append(step)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            ingest("files", "payments", settings)
+    outcome = ingest("files", "payments", settings)
+    assert outcome.landed == (5 if moment == "before the load" else 2)
+    assert [row["payment_id"] for row in payments()] == [f"p{number}" for number in range(8)]
+    assert not ingest("files", "payments", settings).is_new
 
 
 def test_csv_as_spreadsheets_write_it(settings: Settings, drop: Drop, payments: Rows) -> None:
@@ -275,6 +413,25 @@ def test_the_line_of_a_bad_record_of_json_lines(settings: Settings, drop: Drop, 
     drop(f"not json\n\n\r\n{fine}\n\nno json\n", "a.jsonl")
     assert counts(ingest("files", "payments", settings)) == (3, 1, 2, 0)
     assert [(row["row"], row["raw"]) for row in payments("quarantine")] == [(1, "not json"), (6, "no json")]
+
+
+@pytest.mark.parametrize("control", ["\0", "\x01", "\x02", "\x1f", "\r", "\x0b", "\x08", "\x1c\x01"], ids=ascii)
+def test_a_raw_control_character_sets_its_line_aside_and_no_other(
+    settings: Settings, drop: Drop, payments: Rows, control: str
+) -> None:
+    line = '{"payment_id":"%s","invoice_id":"i1","amount":1,"currency":"USD","paid_at":"2026-01-01T00:00:00Z"}\n'
+    in_a_value, between, bare = line % f"b{control}", line.replace(":1,", f":1,{control}") % "c", f"x{control}y\n"
+    drop(line % "a" + in_a_value + between + bare + "\n" + line.replace(",", ",\t") % "d", "a.jsonl")
+    assert counts(ingest("files", "payments", settings)) == (5, 2, 3, 0)
+    assert [row["payment_id"] for row in payments()] == ["a", "d"]
+    aside = payments("quarantine")
+    assert [(row["file"], row["row"], row["field"]) for row in aside] == [
+        ("payments/a.jsonl", n, None) for n in (2, 3, 4)
+    ]
+    assert {row["reason"] for row in aside} == {
+        "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
+    }
+    assert [json.loads(row["raw"]) for row in aside] == [part.rstrip("\n") for part in (in_a_value, between, bare)]
 
 
 @pytest.mark.parametrize("content", ["", "\n\r\n", "\ufeff"])
@@ -431,6 +588,54 @@ def test_an_amount_in_parquet_is_taken_as_it_is_or_its_file_is_refused(
     else:
         ingest("files", "payments", settings)
         assert [row["amount"] for row in payments()] == [Decimal(lands)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "ids", "lands"),
+    [
+        (pa.float64(), [88001.0, 2.0**53 - 1, None], ["88001", "9007199254740991", None]),
+        (pa.float64(), [-0.0, 7.0, float("nan")], ["0", "7", None]),
+        (pa.float64(), [1.0, 88001.5], 2),
+        (pa.float64(), [1.0, 2.0, 2.0**53], 3),
+        (pa.float64(), [float("inf")], 1),
+        (pa.float32(), [88001.0], ["88001"]),
+        (pa.float32(), [2.0**24], 1),
+        (pa.float16(), [np.float16(2047)], ["2047"]),
+        (pa.float16(), [np.float16(2048)], 1),
+        (pa.decimal128(38, 2), [Decimal("123456789012345678901.00")], ["123456789012345678901"]),
+        (pa.decimal128(38, 2), [Decimal("1.00"), Decimal("1.50")], 2),
+        (pa.int64(), [88001, 2**62], ["88001", str(2**62)]),
+        (pa.string(), ["88001.0", "007"], ["88001.0", "007"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("column", ["invoice_id", "payment_id"])
+def test_an_id_in_parquet_is_a_whole_number_or_its_file_is_refused(
+    drop: Drop,
+    payments: Rows,
+    settings: Settings,
+    kind: pa.DataType,
+    ids: list[Any],
+    lands: list[str] | int,
+    column: str,
+) -> None:
+    """Of integers with gaps, tables make floats: `88001.0` would be another id than `88001`."""
+    texts = {"payment_id": "p", "invoice_id": "i1", "currency": "USD", "paid_at": "2026-01-01T00:00:00Z", "amount": "1"}
+    columns = {
+        name: pa.array([text if name != "payment_id" else f"p{n}" for n in range(len(ids))])
+        for name, text in texts.items()
+    }
+    pq.write_table(pa.table(columns | {column: pa.array(ids, kind)}), drop(b"", "a.parquet"))
+    if isinstance(lands, int):
+        with pytest.raises(BadInputError, match=rf"payments/a\.parquet, row {lands}: {column} is no whole number"):
+            ingest("files", "payments", settings)
+        assert not payments()
+        return
+    outcome = ingest("files", "payments", settings)
+    # Both are required: a row without one is set aside.
+    assert [row[column] for row in payments()] == [value for value in lands if value is not None]
+    assert outcome.quarantined == lands.count(None)
+    assert {row["reason"] for row in payments("quarantine")} <= {"required value is missing"}
 
 
 def test_a_file_that_cannot_be_named_or_read_keeps_no_other_from_landing(

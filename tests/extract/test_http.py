@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract import hubspot, salesforce, stripe
-from partner_warehouse.extract.http import ATTEMPTS, LONGEST_CALL, RefusedError, SourceClient
+from partner_warehouse.extract.http import ATTEMPTS, RefusedError, SourceClient
+from partner_warehouse.settings import load_settings
 
 SECRET = "marked-secret"
 Answers = list[httpx.Response | Exception]
@@ -127,7 +132,7 @@ def test_a_source_that_fails_slowly_is_left_before_its_tries_are_up() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         nonlocal calls
         calls += 1
-        now[0] += LONGEST_CALL / 2.5
+        now[0] += load_settings().call_seconds / 2.5
         return httpx.Response(503)
 
     client = SourceClient(
@@ -149,3 +154,84 @@ def test_the_token_goes_to_no_place_that_an_answer_names(place: str) -> None:
     with pytest.raises(PermanentError, match="another place"):
         source.client.get(place)
     assert source.calls == 0
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+DRIPPING = {
+    "headers": (b"", HEAD + b"X-Long: " + b"x" * 10_000),
+    "body": (HEAD + b"Content-Length: 10000\r\n\r\n", b"x" * 10_000),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 2_000),
+}
+"""What a server sends at once, and what it sends by the byte."""
+
+
+@contextmanager
+def dripping_server(at_once: bytes, by_the_byte: bytes, *, times: int) -> Iterator[tuple[str, list[str]]]:
+    """A server that answers at once, but for its first few answers to `/slow`, which come by the byte.
+
+    Yields:
+        Its address, and the paths that it was asked for.
+    """
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path == "/slow" and asked.count("/slow") <= times:
+                with suppress(OSError):
+                    self.wfile.write(at_once)
+                    for byte in by_the_byte:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(0.02)
+                self.close_connection = True
+                return
+            self.wfile.write(HEAD + b"Content-Length: 2\r\n\r\nok")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("as_stored", [False, True])
+@pytest.mark.parametrize("part", DRIPPING)
+def test_an_answer_that_drips_is_left_in_time(
+    home: object, monkeypatch: pytest.MonkeyPatch, part: str, as_stored: bool
+) -> None:
+    """Each byte comes long before a read times out; all of them would take minutes."""
+    monkeypatch.setenv("PARTNER_WAREHOUSE_CALL_SECONDS", "1.2")
+    with (
+        dripping_server(*DRIPPING[part], times=100) as (address, asked),
+        SourceClient("slow", address, authorise=lambda _: {}, sleep=lambda _: None) as client,
+    ):
+        # The connection is kept, and has the limits of each call that it serves.
+        assert client.get("/quick").text == "ok"
+        time.sleep(0.5)
+        assert client.get("/quick").text == "ok"
+        began = time.monotonic()
+        with pytest.raises(TransientError, match=r"GET /slow: ReadTimeout"):
+            client.get("/slow", as_stored=as_stored)
+        assert time.monotonic() - began < 2.4
+        assert asked.count("/slow") >= 2
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("part", DRIPPING)
+def test_an_answer_that_dripped_is_asked_for_again(home: object, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    monkeypatch.setenv("PARTNER_WAREHOUSE_CALL_SECONDS", "3")
+    with (
+        dripping_server(*DRIPPING[part], times=1) as (address, asked),
+        SourceClient("slow", address, authorise=lambda _: {}, sleep=lambda _: None) as client,
+    ):
+        assert client.get("/slow").text == "ok"
+        assert asked == ["/slow", "/slow"]

@@ -21,11 +21,12 @@ from partner_warehouse.settings import Settings
 @pytest.fixture
 def load(settings: Settings) -> Path:
     """The directory of one landed load, beside another one that stays whole."""
+    loads: list[str] = []
     for name, product in (("a", "P1"), ("b", "P2")):
         target = settings.inbox_dir / "products" / f"{name}.csv"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"product_id,name\n{product},x\n", encoding="utf-8")
-    loads = ingest("files", "products", settings).load_ids
+        loads.extend(ingest("files", "products", settings).load_ids)
     assert len(loads) == 2
     return settings.landing_dir / "files" / "products" / loads[0]
 

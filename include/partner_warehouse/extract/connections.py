@@ -31,6 +31,9 @@ class SourceConnection:
         login: Client id or user, if any.
         password: Client secret, token or key, if any.
         extra: What else the source needs.
+
+    Raises:
+        BadInputError: Login or password has characters that none has, such as a line break.
     """
 
     conn_id: str
@@ -38,6 +41,10 @@ class SourceConnection:
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        plain(self.conn_id, "login", self.login)
+        plain(self.conn_id, "password", self.password)
 
     def secret(self) -> str:
         """The password.
@@ -48,6 +55,39 @@ class SourceConnection:
         if not self.password:
             raise BadInputError(f"connection {self.conn_id} has no password: put the source's secret or token there")
         return self.password
+
+    def bearer(self) -> dict[str, str]:
+        """The header that shows the password as a token.
+
+        Raises:
+            BadInputError: The connection has none, or one that is no token.
+        """
+        token = self.secret()
+        if not token.isascii() or " " in token:
+            raise BadInputError(
+                f"connection {self.conn_id}: the password is no token or key, which has letters from A to Z, digits "
+                "and signs alone; copy it from the source again"
+            )
+        return {"Authorization": f"Bearer {token}"}
+
+
+def plain(conn_id: str, what: str, value: str | None) -> str | None:
+    """A part of a connection, which is of characters that can be sent.
+
+    Args:
+        conn_id: The connection, for the message.
+        what: Which part.
+        value: Its text; None where there is none.
+
+    Raises:
+        BadInputError: It has a line break, another character that does not print, or bytes that are not UTF-8.
+    """
+    if value is not None and not value.isprintable():
+        raise BadInputError(
+            f"connection {conn_id}: the {what} has a line break or another character that cannot be seen; put it there "
+            "again, without what came along when it was copied"
+        )
+    return value
 
 
 def get_connection(conn_id: str) -> SourceConnection:
@@ -157,6 +197,8 @@ def _database_url(
     from sqlalchemy import URL
 
     kind = (conn_type or "").split("+")[0]
+    plain(conn_id, "login", login)
+    plain(conn_id, "password", password)
     if kind in {"postgres", "postgresql"}:
         return URL.create("postgresql+psycopg", login, password, host, int(port) if port else None, schema)
     if kind == "sqlite" and (host or schema):
@@ -185,8 +227,11 @@ def _from_json(conn_id: str, variable: str, value: str) -> SourceConnection:
         extra = json.loads(extra) if isinstance(extra, str) else extra
     except ValueError:
         raise BadInputError(f"{variable} is not valid JSON") from None
-    host = _base_url(document.get("host") or "", document.get("schema"), document.get("port"))
-    return SourceConnection(conn_id, host, document.get("login"), document.get("password"), extra)
+    if not isinstance(extra, dict):
+        raise BadInputError(f"{variable}: its extra is no JSON object")
+    host = _base_url(str(document.get("host") or ""), document.get("schema"), document.get("port"))
+    login, password = (None if document.get(one) is None else str(document[one]) for one in ("login", "password"))
+    return SourceConnection(conn_id, host, login, password, extra)
 
 
 def _from_uri(conn_id: str, value: str) -> SourceConnection:
@@ -194,11 +239,11 @@ def _from_uri(conn_id: str, value: str) -> SourceConnection:
     try:
         parts = urlsplit(value)
         port = parts.port
+        extra = dict(parse_qsl(parts.query))
+        if "__extra__" in extra:
+            extra = json.loads(extra["__extra__"])
     except ValueError:
         raise BadInputError(f"AIRFLOW_CONN_{conn_id.upper()} is not a valid URI") from None
-    extra = dict(parse_qsl(parts.query))
-    if "__extra__" in extra:
-        extra = json.loads(extra["__extra__"])
     login = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     schema = parts.path.strip("/") or (parts.scheme if parts.scheme in ("http", "https") else None)
@@ -210,6 +255,8 @@ def _base_url(host: str, schema: str | None, port: int | str | None) -> str:
     host = host.strip().rstrip("/")
     if host and "://" not in host:
         host = f"{schema if schema in ('http', 'https') else 'https'}://{host}"
-    if port and host and urlsplit(host).port is None:
-        host = f"{host}:{port}"
-    return host
+    try:
+        has_port = urlsplit(host).port is not None
+    except ValueError:
+        return host  # whoever calls it says that it is no URL
+    return f"{host}:{port}" if port and host and not has_port else host

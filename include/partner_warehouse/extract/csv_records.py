@@ -73,16 +73,17 @@ class LineNumbers:
         return self._path
 
 
-def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint) -> Iterator[str]:
+def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint, *, refuse_nul: bool = True) -> Iterator[str]:
     """The file's text in pieces, checked to be UTF-8, a leading byte order mark left out.
 
     Args:
         handle: The open file.
         name: How errors name it.
         fingerprint: Filled on the way.
+        refuse_nul: Whether a NUL character refuses the file.
 
     Raises:
-        BadInputError: Not UTF-8; the message has the line.
+        BadInputError: Not UTF-8, or a NUL character; the message has the line.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")("strict")
     lines = 1
@@ -99,7 +100,7 @@ def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint) -> Iterator[s
             raise BadInputError(
                 f"{name}, line {line}: not UTF-8 (perhaps Windows-1252); save the file as UTF-8"
             ) from None
-        if "\0" in text:
+        if refuse_nul and "\0" in text:
             line = lines + text[: text.index("\0")].count("\n")
             raise BadInputError(f"{name}, line {line}: a NUL character; this is no text file")
         if text:

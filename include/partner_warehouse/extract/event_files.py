@@ -71,7 +71,7 @@ class Collector:
     """Files behind HTTP."""
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}"}
+        headers = connection.bearer()
         self._client = SourceClient("events", connection.host, authorise=lambda _: headers, **options)
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class Collector:
         while True:
             parameters = {"after": onward.to(after), "limit": str(LIST_LIMIT)}
             page: Mapping[str, Any] = orjson.loads(
-                self._client.get("/v1/files", holds="files", params=parameters).content
+                self._client.get("/v1/files", lists="files", params=parameters).content
             )
             for entry in page["files"]:
                 yield Listed(entry["name"], int(entry["bytes"]), str(entry.get("etag", "")))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,17 @@ from partner_warehouse.settings import Settings
 
 SOURCE = "files"
 SUFFIXES = (".csv", ".jsonl", ".parquet")
+TOGETHER_FILES, TOGETHER_BYTES = 500, 16 * 1024 * 1024
+"""How many files, and bytes of them, are landed as one load, which costs about the same for one small file and many.
+A larger file is a load by itself."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
+"""What JSON has in escaped form alone. A tab may stand between values."""
+
+_EXACT_BELOW = {"FLOAT": 2**24, "DOUBLE": 2**53}
+_EXACT_BELOW_OF_HALF = 2**11
+"""Below these a binary number of its kind is the whole number that was put into it; above, perhaps a neighbour."""
+
 _DATA_BY_ANOTHER_NAME = (".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".ndjson", ".gz", ".zip", ".xml")
 
 
@@ -42,61 +55,151 @@ class _UnreadableError(PartnerWarehouseError):
 def ingest_files(
     object_name: str, settings: Settings, *, connection: duckdb.DuckDBPyConnection | None = None
 ) -> LoadOutcome:
-    """Land the new files of one object, one load per file, in the order of their names.
+    """Land the new files of one object, in the order of their names; small ones that follow each other as one load.
 
     Raises:
         BadInputError: One or more files cannot be taken; the others were.
         PartnerWarehouseError: One or more files cannot be read at all; the others were taken.
     """
     schema = load_catalog(SOURCE).objects[object_name]
-    outcome = LoadOutcome(SOURCE, object_name)
     folder = settings.inbox_dir / object_name
     if not folder.is_dir():
-        return outcome
-    refused: list[str] = []
+        return LoadOutcome(SOURCE, object_name)
     faults: list[str] = []
     with exclusive(settings, SOURCE, object_name) as spool:
-        taken = _read_taken(settings, object_name)
+        intake = _Intake(schema, settings, connection)
         # Without the ending, so that `march.csv` comes before `march-again.csv` and `march (2).csv`.
         for path in sorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix)):
             if path.name.startswith((".", "~$")) or not path.is_file():
                 continue
             if path.suffix.lower() not in SUFFIXES:
                 if path.suffix.lower() in _DATA_BY_ANOTHER_NAME:
-                    refused.append(f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl")
+                    intake.refused.append(
+                        f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl"
+                    )
                 continue
             if path.name != path.name.encode(errors="replace").decode():
-                refused.append(f"{object_name}/{ascii(path.name)[1:-1]}: its name is not UTF-8; rename the file")
+                intake.refused.append(f"{object_name}/{ascii(path.name)[1:-1]}: its name is not UTF-8; rename the file")
                 continue
             seen = _seen(path)
-            if taken.stats.get(path.name) == seen:
+            if intake.knows(path.name, seen):
                 continue
+            name = f"{object_name}/{path.name}"
             try:
-                received = _spool(path, f"{object_name}/{path.name}", schema, spool)
-                if _seen(path) != seen:
-                    warning = f"{object_name}/{path.name}: changed while it was read; the next run takes it"
-                    outcome = replace(outcome, warnings=(*outcome.warnings, warning))
-                    continue
-                is_new = received.sha256 not in taken.by_content
-                loaded = land(schema, [received], settings, connection=connection) if is_new else None
+                received = _spool(path, name, schema, spool / f"{intake.arrived}.ndjson")
             except BadInputError as error:
-                refused.append(str(error))
+                intake.refused.append(str(error))
                 continue
             except _UnreadableError as error:
                 faults.append(str(error))
                 continue
-            if loaded is not None:
-                outcome += loaded
-                taken.loads.update(loaded.load_ids)
-                taken.by_content[received.sha256] = loaded.load_ids[0] if loaded.load_ids else ""
-            received.path.unlink()
-            taken.stats[path.name] = seen or []
-            _write_taken(settings, object_name, taken)
+            if _seen(path) != seen:
+                intake.warn(f"{name}: changed while it was read; the next run takes it")
+                continue
+            intake.add(_Arrived(received, path.name, seen or []))
+        outcome = intake.end()
     if faults:
-        raise PartnerWarehouseError("\n".join(faults + refused))
-    if refused:
-        raise BadInputError("\n".join(refused))
+        raise PartnerWarehouseError("\n".join(faults + intake.refused))
+    if intake.refused:
+        raise BadInputError("\n".join(intake.refused))
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A file that was read: spooled, with its name in its folder and what it looked like."""
+
+    received: ReceivedFile
+    name: str
+    seen: list[int]
+
+
+class _Intake:
+    """Takes the files of one object in their order, small ones together.
+
+    Attributes:
+        arrived: How many files came so far.
+        refused: Why files were refused, each a line.
+    """
+
+    def __init__(self, schema: ObjectSchema, settings: Settings, connection: duckdb.DuckDBPyConnection | None) -> None:
+        self._schema = schema
+        self._settings = settings
+        self._connection = connection
+        self._taken = _read_taken(settings, schema.name)
+        self._waiting: list[_Arrived] = []
+        self._is_noted = True
+        self.arrived = 0
+        self._outcome = LoadOutcome(SOURCE, schema.name)
+        self.refused: list[str] = []
+
+    def knows(self, name: str, seen: list[int] | None) -> bool:
+        """Whether a file was taken as it looks now."""
+        return self._taken.stats.get(name) == seen
+
+    def warn(self, text: str) -> None:
+        """Tell something that a person should look at."""
+        self._outcome = replace(self._outcome, warnings=(*self._outcome.warnings, text))
+
+    def add(self, arrived: _Arrived) -> None:
+        """Take a file, at once or with those that follow."""
+        self.arrived += 1
+        if self._waiting and not self._goes_with_those_waiting(arrived.received):
+            self._land()
+        if arrived.received.sha256 in self._taken.by_content:
+            self._note(arrived, self._taken.by_content[arrived.received.sha256])
+        else:
+            self._waiting.append(arrived)
+
+    def end(self) -> LoadOutcome:
+        """Land what waits, and give the counts of all."""
+        self._land()
+        if not self._is_noted:
+            _write_taken(self._settings, self._schema.name, self._taken)
+        return self._outcome
+
+    def _goes_with_those_waiting(self, received: ReceivedFile) -> bool:
+        others = [arrived.received for arrived in self._waiting]
+        return (
+            len(others) < TOGETHER_FILES
+            and sum(other.bytes for other in others) + received.bytes <= TOGETHER_BYTES
+            and received.header == others[0].header
+            # Whether the content was taken is known when the other file is.
+            and all(received.sha256 != other.sha256 for other in others)
+        )
+
+    def _land(self) -> None:
+        """Land the files that wait. Where one of them keeps the load from being made, each is a load by itself."""
+        together, self._waiting = self._waiting, []
+        if not together:
+            return
+        if not self._landed(together) and len(together) > 1:
+            for arrived in together:
+                self._landed([arrived])
+
+    def _landed(self, files: Sequence[_Arrived]) -> bool:
+        """Whether files could be landed as one load. What is known of them is written when it is visible."""
+        received = [arrived.received for arrived in files]
+        try:
+            loaded = land(self._schema, received, self._settings, connection=self._connection, apart=True)
+        except BadInputError as error:
+            if len(files) == 1:
+                self.refused.append(str(error))
+                received[0].path.unlink()
+            return False
+        self._outcome += loaded
+        self._taken.loads.update(loaded.load_ids)
+        for arrived in files:
+            self._note(arrived, loaded.load_ids[0] if loaded.load_ids else "")
+        _write_taken(self._settings, self._schema.name, self._taken)
+        self._is_noted = True
+        return True
+
+    def _note(self, arrived: _Arrived, load: str) -> None:
+        self._taken.by_content[arrived.received.sha256] = load
+        self._taken.stats[arrived.name] = arrived.seen
+        self._is_noted = False
+        arrived.received.path.unlink(missing_ok=True)
 
 
 def check_inbox(settings: Settings) -> None:
@@ -159,10 +262,9 @@ def _required(schema: ObjectSchema) -> list[str]:
     return [field.name for field in schema.fields if field.required]
 
 
-def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> ReceivedFile:
-    spool = directory / "file.ndjson"
+def _spool(path: Path, name: str, schema: ObjectSchema, spool: Path) -> ReceivedFile:
     header = None
-    numbers = LineNumbers(directory / "file.lines")
+    numbers = LineNumbers(spool.with_suffix(".lines"))
     suffix = path.suffix.lower()
     try:
         if suffix == ".csv":
@@ -180,14 +282,19 @@ def _spool(path: Path, name: str, schema: ObjectSchema, directory: Path) -> Rece
 def _spool_jsonl(path: Path, name: str, spool: Path, required: list[str], numbers: LineNumbers) -> Fingerprint:
     """Copy newline JSON, checked to be UTF-8.
 
+    A line with a raw control character is no JSON, and might be no one line for the loader: it becomes a JSON text, its
+    characters escaped, which landing sets aside.
+
     Raises:
         BadInputError: Not UTF-8, no record in it, or no record at all has a required field.
     """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle, spool.open("w", encoding="utf-8", newline="") as out:
-        for number, line in enumerate(lines_of(text_of(handle, name, fingerprint)), start=1):
+        for number, line in enumerate(lines_of(text_of(handle, name, fingerprint, refuse_nul=False)), start=1):
             record = line.rstrip("\r\n")
             if record:
+                if not record.isprintable() and _CONTROL.search(record):
+                    record = orjson.dumps(record).decode()
                 fingerprint.records += 1
                 numbers.see(fingerprint.records, number)
                 out.write(f"{record}\n")
@@ -216,7 +323,8 @@ def _spool_parquet(path: Path, name: str, spool: Path, schema: ObjectSchema) -> 
     """Write a Parquet file as newline JSON of strings: the same rules apply to it as to the other formats.
 
     Raises:
-        BadInputError: Not Parquet, without a required column, or with amounts of a type that does not hold them.
+        BadInputError: Not Parquet, without a required column, with amounts of a type that does not hold them, or with
+            an id that is no whole number, or too large a one for its column to hold as it is.
     """
     fingerprint = Fingerprint(hashlib.sha256())
     with path.open("rb") as handle:
@@ -244,10 +352,51 @@ def _spool_parquet(path: Path, name: str, spool: Path, schema: ObjectSchema) -> 
                 f"{name}: column {inexact[0]} is of a type that does not hold an amount as it is (a short float, or a "
                 "decimal of more than 38 digits); write it as decimal(38, 18) or shorter, or as text"
             )
-        members = ", ".join(f"{quote(column)}, CAST({identifier(column)} AS VARCHAR)" for column in columns)
+        texts = {column: f"CAST({identifier(column)} AS VARCHAR)" for column in columns}
+        halves = connection.execute(f"SELECT name FROM parquet_schema({place}) WHERE logical_type LIKE '%loat16%'")  # noqa: S608
+        largest = {column: _EXACT_BELOW[kind] for column, kind in kinds.items() if kind in _EXACT_BELOW}
+        largest |= {column: _EXACT_BELOW_OF_HALF for (column,) in halves.fetchall() if column in largest}
+        for field in schema.fields:
+            kind = kinds.get(field.name, "")
+            is_id = field.type == "text" and (field.name == schema.key or field.name.endswith("_id"))
+            if is_id and (field.name in largest or kind.startswith("DECIMAL")):
+                texts[field.name] = _whole_number(connection, table, field.name, largest.get(field.name), name)
+        members = ", ".join(f"{quote(column)}, {text}" for column, text in texts.items())
         written = connection.execute(
             f"COPY (SELECT CAST(json_object({members}) AS VARCHAR) FROM {table}) TO {quote(str(spool))} "  # noqa: S608
             "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
         ).fetchone()
         fingerprint.records = int(written[0]) if written else 0
     return fingerprint
+
+
+def _whole_number(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, exact_below: int | None, name: str
+) -> str:
+    """SQL of the digits of ids that a column holds as numbers with a point: 88001, not 88001.0.
+
+    A table in which some row has no such id makes floats of the others; NaN is how it says none.
+
+    Args:
+        connection: Where the table is read.
+        table: SQL of the file's rows.
+        column: The ids.
+        exact_below: The least number that may be another one; None where numbers are decimal.
+        name: How errors name the file.
+
+    Raises:
+        BadInputError: One is no whole number, or too large.
+    """
+    number = identifier(column)
+    is_none = "false" if exact_below is None else f"isnan({number})"
+    is_exact = "true" if exact_below is None else f"abs({number}) < {exact_below}"
+    odd = f"{number} IS NOT NULL AND NOT {is_none} AND NOT ({number} = trunc({number}) AND {is_exact})"
+    row = connection.execute(
+        f"SELECT min(place) FROM (SELECT row_number() OVER () AS place, {odd} AS is_odd FROM {table}) WHERE is_odd"  # noqa: S608
+    ).fetchone()
+    if row is not None and row[0] is not None:
+        raise BadInputError(
+            f"{name}, row {row[0]}: {column} is no whole number, or too large for a column of floats to hold as it is; "
+            "write ids as text or as integers"
+        )
+    return f"CASE WHEN NOT {is_none} THEN CAST(CAST({number} AS HUGEINT) AS VARCHAR) END"

@@ -9,17 +9,21 @@ from __future__ import annotations
 import math
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 import orjson
 
 from partner_warehouse.errors import PermanentError, TransientError
 from partner_warehouse.extract.raw_json import parse
+from partner_warehouse.settings import load_settings
 
 ATTEMPTS = 8
 """Tries of one call, in all."""
@@ -27,8 +31,8 @@ ATTEMPTS = 8
 LONGEST_WAIT = 60.0
 """Seconds to wait inside a call; when a source asks for more, the task ends and is tried again later."""
 
-LONGEST_CALL = 900.0
-"""Seconds that one call may take with all of its tries: a source that fails slowly is left, and tried again later."""
+TRIES_THAT_TAKE_LONG = 3
+"""For so many tries that get no whole answer the time of a call is enough (`Settings.call_seconds`)."""
 
 _FIRST_WAIT, _LONGEST_BACKOFF = 0.5, 30.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
@@ -82,11 +86,18 @@ class SourceClient:
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise PermanentError(f"{source}: the connection's host is no URL: write https://…")
+        try:
+            httpx.URL(base_url)
+            _ = urlsplit(base_url).port
+        except (httpx.InvalidURL, ValueError):
+            raise PermanentError(f"{source}: the connection's host is no URL that can be called") from None
         self._source = source
         self._authorise = authorise
         self._is_transient = is_transient
         self._sleep = sleep or pause
         self._clock = clock
+        self._longest = load_settings().call_seconds
+        self._ends = threading.local()
         self._http = httpx.Client(
             base_url=base_url, timeout=httpx.Timeout(60.0, connect=10.0), transport=transport, follow_redirects=False
         )
@@ -115,6 +126,7 @@ class SourceClient:
         path: str,
         *,
         holds: str | None = None,
+        lists: str | None = None,
         as_stored: bool = False,
         authorised: bool = True,
         **kwargs: Any,
@@ -124,15 +136,16 @@ class SourceClient:
         Args:
             method: HTTP method.
             path: Below the base URL, without parameters.
-            holds: What the answer, a JSON object, has as a member. One that has not (a proxy's page, half a body) is a
-                fault that passes.
+            holds: What the answer, a JSON object, has as a member that is not null. One that has not (a proxy's page,
+                half a body) is a fault that passes.
+            lists: The same, of a member that is an array: null is no empty page.
             as_stored: Leave the content as it was sent, whatever compression the answer names.
             authorised: Whether the call needs authorisation (fetching the token itself does not).
             kwargs: As for httpx: `params`, `json`, `data`, `headers`.
 
         Raises:
             RefusedError: The source refused in a way that stays.
-            TransientError: It failed in a way that passes, `ATTEMPTS` times, or for too long.
+            TransientError: It failed in a way that passes, `ATTEMPTS` times, or for `Settings.call_seconds`.
         """
         if authorised and (not path.startswith("/") or path.startswith("//")):
             # Where the next page is, an answer says; the token goes where the connection says, and nowhere else.
@@ -143,12 +156,14 @@ class SourceClient:
         began = self._clock()
         for attempt in range(1, ATTEMPTS + 1):
             permit = dict(self._authorise(False)) if authorised else {}
+            # Asking for the token was a call of its own: what it had of time is not this one's.
+            self._ends.at = min(began + self._longest, self._clock() + self._longest / TRIES_THAT_TAKE_LONG)
             try:
                 response = self._ask(method, path, as_stored, headers=headers | permit, **kwargs)
             except (httpx.TransportError, httpx.DecodingError) as error:
                 fault = TransientError(f"{self._source}: {method} {path}: {type(error).__name__}")
             else:
-                if response.is_success and (holds is None or _has(response, holds)):
+                if response.is_success and _is_whole(response, holds, lists):
                     return response
                 if response.status_code == httpx.codes.UNAUTHORIZED and authorised and not refreshed:
                     self._authorise(True)
@@ -156,7 +171,7 @@ class SourceClient:
                     continue
                 fault = self._fault(response, method, path)
             wait = fault.retry_after if fault.retry_after is not None else _jitter(backoff)
-            too_long = self._clock() - began + wait > LONGEST_CALL
+            too_long = self._clock() - began + wait > self._longest
             if attempt == ATTEMPTS or wait > LONGEST_WAIT or too_long:
                 raise TransientError(f"{fault} ({attempt} tries)", retry_after=fault.retry_after)
             self._sleep(wait)
@@ -166,12 +181,31 @@ class SourceClient:
         raise TransientError(f"{self._source}: {method} {path}: the token expired again and again")
 
     def _ask(self, method: str, path: str, as_stored: bool, **kwargs: Any) -> httpx.Response:
+        kwargs["extensions"] = {"trace": self._end_in_time}
         if not as_stored:
             return self._http.request(method, path, **kwargs)
         with self._http.stream(method, path, **kwargs) as answer:
             content = b"".join(answer.iter_raw())
         headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
         return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
+
+    def _end_in_time(self, event: str, told: Mapping[str, Any]) -> None:
+        """Have a new connection read until the end of the try that it serves, and no longer.
+
+        httpx has a limit for each piece of an answer and none for the whole: one that drips would never end.
+        """
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        stream = told["return_value"]
+        read = stream.read
+
+        def read_in_time(max_bytes: int, timeout: float | None = None) -> Any:
+            left = self._ends.at - self._clock()
+            if left <= 0:
+                raise httpcore.ReadTimeout
+            return read(max_bytes, left if timeout is None else min(timeout, left))
+
+        stream.read = read_in_time
 
     def _fault(self, response: httpx.Response, method: str, path: str) -> TransientError:
         """The transient fault of an answer.
@@ -189,12 +223,17 @@ class SourceClient:
         raise RefusedError(what + hint.get(response.status_code, ""), status=response.status_code, code=code)
 
 
-def _has(response: httpx.Response, member: str) -> bool:
+def _is_whole(response: httpx.Response, holds: str | None, lists: str | None) -> bool:
+    if holds is None and lists is None:
+        return True
     try:
         document = parse(response.content)
     except ValueError:
         return False
-    return isinstance(document, dict) and member in document
+    if not isinstance(document, dict):
+        return False
+    is_held = holds is None or document.get(holds) is not None
+    return is_held and (lists is None or isinstance(document.get(lists), list))
 
 
 class Onward:

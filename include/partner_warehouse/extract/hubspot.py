@@ -60,7 +60,7 @@ class HubSpot:
     """
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}"}
+        headers = connection.bearer()
         self._client = SourceClient(
             "hubspot", connection.host, authorise=lambda _: headers, is_transient=is_transient, **options
         )
@@ -82,7 +82,7 @@ class HubSpot:
         wanted = _properties(schema)
         for start in range(0, len(keys), LIST_LIMIT):
             body = {"properties": wanted, "inputs": [{"id": key} for key in keys[start : start + LIST_LIMIT]]}
-            answer = self._client.post(f"/crm/v3/objects/{schema.name}/batch/read", holds="results", json=body)
+            answer = self._client.post(f"/crm/v3/objects/{schema.name}/batch/read", lists="results", json=body)
             for raw in elements(members(answer.content.decode())["results"]):
                 yield raw, _stamp(raw, schema.name)
 
@@ -142,7 +142,7 @@ class HubSpot:
         onward = Onward(f"hubspot: GET {path}")
         paging: dict[str, str] = {}
         while True:
-            page = members(self._client.get(path, holds="results", params={**parameters, **paging}).content.decode())
+            page = members(self._client.get(path, lists="results", params={**parameters, **paging}).content.decode())
             yield from elements(page["results"])
             after = _next(page)
             if after is None:
@@ -160,7 +160,7 @@ class HubSpot:
     def _pipelines(self) -> Iterator[str]:
         """The pipelines of each object that has them; a ticket's and a deal's may have the same id."""
         for name in PIPELINED:
-            answer = members(self._client.get(f"/crm/v3/pipelines/{name}", holds="results").content.decode())
+            answer = members(self._client.get(f"/crm/v3/pipelines/{name}", lists="results").content.decode())
             for raw in elements(answer["results"]):
                 pipeline = members(raw)
                 key = f"{name}:{orjson.loads(pipeline['id'])}"
@@ -225,7 +225,7 @@ class HubSpot:
             "properties": list(properties),
             "limit": SEARCH_LIMIT,
         }
-        page = members(self._client.post(f"/crm/v3/objects/{name}/search", holds="results", json=body).content.decode())
+        page = members(self._client.post(f"/crm/v3/objects/{name}/search", lists="results", json=body).content.decode())
         return elements(page["results"]), _next(page) is None
 
     def _all_associations(self, name: str) -> Iterator[str]:
@@ -249,7 +249,7 @@ class HubSpot:
         inputs = [{"id": key} for key in keys]
         while inputs:
             path = f"/crm/v4/associations/{left}/{right}/batch/read"
-            answer = self._client.post(path, holds="results", json={"inputs": inputs})
+            answer = self._client.post(path, lists="results", json={"inputs": inputs})
             document = orjson.loads(answer.content)
             for error in document.get("errors") or ():
                 if error.get("subCategory") != _NOT_ASSOCIATED:

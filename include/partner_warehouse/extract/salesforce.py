@@ -19,7 +19,7 @@ import orjson
 
 from partner_warehouse.errors import PartnerWarehouseError, PermanentError, TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
-from partner_warehouse.extract.connections import SourceConnection
+from partner_warehouse.extract.connections import SourceConnection, plain
 from partner_warehouse.extract.http import Onward, RefusedError, SourceClient
 from partner_warehouse.extract.raw_json import elements, members, parse
 from partner_warehouse.landing.catalog import ObjectSchema
@@ -95,6 +95,7 @@ class Salesforce:
                 "client_secret": self._connection.secret(),
             }
             if refresh := self._connection.extra.get("refresh_token"):
+                plain(self._connection.conn_id, "refresh_token of the extra", str(refresh))
                 form |= {"grant_type": "refresh_token", "refresh_token": str(refresh)}
             answer = self._client.post("/services/oauth2/token", holds="access_token", authorised=False, data=form)
             self._token = orjson.loads(answer.content)["access_token"]
@@ -110,7 +111,7 @@ class Salesforce:
             after = f" WHERE Id > '{last}'" if last else ""
             query = f"SELECT Id FROM {name}{after} ORDER BY Id"  # noqa: S608
             try:
-                for raw in self._records(self._client.get(f"{self._api}/query", holds="records", params={"q": query})):
+                for raw in self._records(self._client.get(f"{self._api}/query", lists="records", params={"q": query})):
                     last = parse(raw)["Id"]
                     yield last
                 return
@@ -126,7 +127,7 @@ class Salesforce:
         for start in range(0, len(keys), _IDS):
             listed = ", ".join(f"'{key}'" for key in keys[start : start + _IDS])
             query = f"SELECT {fields} FROM {schema.name} WHERE Id IN ({listed})"  # noqa: S608
-            for raw in self._records(self._client.get(f"{self._api}/query", holds="records", params={"q": query})):
+            for raw in self._records(self._client.get(f"{self._api}/query", lists="records", params={"q": query})):
                 yield raw, parse_instant(parse(raw).get(STAMP))
 
     def tombstone(self, schema: ObjectSchema, key: str, at: datetime) -> str:
@@ -175,7 +176,7 @@ class Salesforce:
     def _fields(self, name: str) -> dict[str, str]:
         """The fields of an object that the connection's user may read, and their types in Salesforce's words."""
         try:
-            answer = self._client.get(f"{self._api}/sobjects/{name}/describe", holds="fields")
+            answer = self._client.get(f"{self._api}/sobjects/{name}/describe", lists="fields")
         except RefusedError as error:
             if error.status != httpx.codes.NOT_FOUND:
                 raise
@@ -187,7 +188,7 @@ class Salesforce:
 
     def _query(self, name: str, fields: list[str], low: datetime | None, until: datetime | None) -> Iterator[str]:
         query = f"{_select(', '.join(fields), name, low, until)} ORDER BY {STAMP}, Id"
-        yield from self._records(self._client.get(f"{self._api}/queryAll", holds="records", params={"q": query}))
+        yield from self._records(self._client.get(f"{self._api}/queryAll", lists="records", params={"q": query}))
 
     def _count(self, name: str, low: datetime | None, until: datetime | None) -> int:
         query = _select("COUNT()", name, low, until)
@@ -278,8 +279,10 @@ class Salesforce:
             yield from elements(page["records"])
             following = orjson.loads(page.get("nextRecordsUrl", "null"))
             if not following:
+                if page.get("done") == "false":
+                    raise TransientError("salesforce: a page that is not the last does not say where the next one is")
                 return
-            answer = self._client.get(onward.to(following), holds="records")
+            answer = self._client.get(onward.to(following), lists="records")
 
 
 def _select(what: str, name: str, low: datetime | None, until: datetime | None) -> str:

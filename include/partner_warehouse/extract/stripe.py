@@ -121,7 +121,7 @@ class Stripe:
     """
 
     def __init__(self, connection: SourceConnection, **options: Any) -> None:
-        headers = {"Authorization": f"Bearer {connection.secret()}", "Stripe-Version": pinned_version()}
+        headers = connection.bearer() | {"Stripe-Version": pinned_version()}
         self._client = SourceClient(
             "stripe", connection.host, authorise=lambda _: headers, is_transient=is_transient, **options
         )
@@ -337,10 +337,11 @@ class Stripe:
                 raise TransientError(f"stripe: GET {path}: a page does not say whether another one follows")
             after = {"starting_after": onward.to(last["id"])}
 
-    def _get(self, path: str, parameters: Mapping[str, str], *, holds: str = "data") -> httpx.Response:
+    def _get(self, path: str, parameters: Mapping[str, str], *, holds: str | None = None) -> httpx.Response:
         """Ask for a list, or what holds something else, and say what helps against a refusal."""
         try:
-            return self._client.get(path, holds=holds, params=dict(parameters))
+            lists = "data" if holds is None else None
+            return self._client.get(path, holds=holds, lists=lists, params=dict(parameters))
         except RefusedError as error:
             if error.status not in _REMEDIES:
                 raise

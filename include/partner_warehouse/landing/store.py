@@ -63,6 +63,8 @@ _INCOMING = ".incoming"
 _PLAIN_NAME = re.compile(r"[^@\n\r\t]{1,100}")
 _NO_NAME = "(no plain name)"
 """Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
+_ESCAPED_CONTROL = r"\\(u00[01]|[bfnr])"
+_CONTROL_CHARACTER = "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -204,6 +206,7 @@ def land(
     cursor_field: str | None = None,
     missing: Sequence[str] = (),
     warnings: Sequence[str] = (),
+    apart: bool = False,
 ) -> LoadOutcome:
     """Land spooled records as one load.
 
@@ -218,6 +221,8 @@ def land(
         cursor_field: Take `cursor_to` from the largest landed value of this field (an instant) instead.
         missing: Declared fields that the source lacks, for the manifest.
         warnings: What a person should look at, for the manifest.
+        apart: Each file is a delivery of its own: what it says stands although another one says the same to the
+            letter, and quarantine numbers its rows by file. Their headers, if they have any, are the same.
 
     Returns:
         The counts; without a load id when no record was received.
@@ -231,7 +236,7 @@ def land(
     with nullcontext(connection) if connection is not None else connect(settings) as session:
         incoming = incoming_dir(settings, schema.source, schema.name) / load_id
         incoming.mkdir(parents=True)
-        work = _Load(session, schema, received, incoming, load_id, loaded_at)
+        work = _Load(session, schema, received, incoming, load_id, loaded_at, apart=apart)
         try:
             counts = work.write()
         except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
@@ -327,6 +332,8 @@ class _Load:
         directory: Path,
         load_id: str,
         loaded_at: datetime,
+        *,
+        apart: bool,
     ) -> None:
         self._connection = connection
         self._schema = schema
@@ -334,6 +341,7 @@ class _Load:
         self._directory = directory
         self._load_id = load_id
         self._loaded_at = loaded_at
+        self._apart = apart
         self._data = directory / "data.parquet"
         self._quarantine = directory / "quarantine.parquet"
 
@@ -364,7 +372,7 @@ class _Load:
         if written != received and (self._schema.keeps_files or not numbered):
             written = self._write_data(checked=True, numbered=True)
         landed = self._drop_duplicates(written)
-        quarantined, duplicates = self._write_quarantine(any_broken=written < received)
+        quarantined, duplicates = self._write_quarantine(records, any_broken=written < received)
         duplicates += written - landed
         if received != landed + quarantined + duplicates:
             raise PartnerWarehouseError(
@@ -522,8 +530,8 @@ class _Load:
         suspects = f"SELECT {key} FROM {data} GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE dropped AS SELECT _row FROM ("  # noqa: S608
-            "SELECT _row, row_number() OVER (PARTITION BY raw ORDER BY _row DESC) AS nth "
-            f"FROM (SELECT row_number() OVER () AS _row, raw FROM ({self._lines})) "
+            f"SELECT _row, row_number() OVER (PARTITION BY raw{', filename' * self._apart} ORDER BY _row DESC) AS nth "
+            f"FROM (SELECT row_number() OVER () AS _row, raw, filename FROM ({self._lines})) "
             f"WHERE _row IN (SELECT _row FROM {data} WHERE {key} IN ({suspects}))) WHERE nth > 1"
         )
         unique = self._data.with_name("unique.parquet")
@@ -531,15 +539,20 @@ class _Load:
         os.replace(unique, self._data)
         return landed
 
-    def _write_quarantine(self, *, any_broken: bool) -> tuple[int, int]:
-        """Write the broken fields; returns the records set aside and the exact duplicates among them."""
+    def _write_quarantine(self, records: Mapping[str, int], *, any_broken: bool) -> tuple[int, int]:
+        """Write the broken fields; returns the records set aside and the exact duplicates among them.
+
+        Args:
+            records: How many records each file has, by its path.
+            any_broken: Whether there are any such fields.
+        """
         if not any_broken:
             nulls = ", ".join(f"CAST(NULL AS {t}) AS {identifier(name)}" for name, t in QUARANTINE_COLUMNS.items())
             self._copy(f"SELECT {nulls} LIMIT 0", self._quarantine)
             return 0, 0
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE broken AS "  # noqa: S608
-            "SELECT *, row_number() OVER (PARTITION BY _raw ORDER BY _row DESC) AS nth "
+            f"SELECT *, row_number() OVER (PARTITION BY _raw{', _file' * self._apart} ORDER BY _row DESC) AS nth "
             f"FROM ({self._typed(self._parsed_lines(checked=True, numbered=True))}) WHERE NOT ({self._is_fine})"
         )
         source = self._schema.source
@@ -552,12 +565,13 @@ class _Load:
         self._copy(
             f"""
             SELECT {quote(source)} AS source, {quote(self._schema.name)} AS object, {quote(self._load_id)} AS load_id,
-                {self._loaded_at_sql} AS loaded_at, _file AS file, {self._place} AS "row", t1 AS record_key,
+                {self._loaded_at_sql} AS loaded_at, _file AS file,
+                _row - places.before + coalesce(moves.moved, 0) AS "row", t1 AS record_key,
                 broken.field AS field, broken.reason AS reason, _raw AS raw
             FROM (
                 SELECT *, unnest(CASE WHEN {is_object} THEN [{reasons}] ELSE {whole} END) AS broken
                 FROM broken WHERE nth = 1
-            ){self._moved}
+            ) JOIN {self._places(records)}
             WHERE broken.reason IS NOT NULL ORDER BY _row""",  # noqa: S608
             self._quarantine,
         )
@@ -567,24 +581,35 @@ class _Load:
         self._connection.execute("DROP TABLE broken")
         return row if row is not None else (0, 0)
 
-    @property
-    def _moved(self) -> str:
-        """Joins the lines that a record lies further down than its number says, where its file has such a list."""
-        lines = self._received[0].lines if len(self._received) == 1 else None
-        if lines is None:
-            return ""
-        columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
-        return f" ASOF LEFT JOIN read_csv({quote(str(lines))}, {columns}) AS moves ON _row >= moves.record"
+    def _places(self, records: Mapping[str, int]) -> str:
+        """Joins how many records come before a record's file, and the lines that it lies further down than its number.
 
-    @property
-    def _place(self) -> str:
-        return "_row + coalesce(moves.moved, 0)" if self._moved else "_row"
+        Args:
+            records: How many records each file has, by its path.
+        """
+        places, before = [], 0
+        for entry in self._received:
+            listed = "NULL" if entry.lines is None else quote(str(entry.lines))
+            places.append(f"({quote(entry.name)}, {before}, {listed})")
+            before += records.get(str(entry.path), 0) * self._apart
+        moves = "(SELECT NULL::VARCHAR AS listed, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
+        if paths := ", ".join(quote(str(entry.lines)) for entry in self._received if entry.lines is not None):
+            columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
+            moves = f"read_csv([{paths}], {columns}, filename = 'listed')"
+        return (
+            f"(VALUES {', '.join(places)}) AS places (name, before, lines) ON _file = places.name "
+            f"ASOF LEFT JOIN {moves} AS moves ON places.lines = moves.listed AND _row - places.before >= moves.record"
+        )
 
     @property
     def _no_object(self) -> str:
         header = next((entry.header for entry in self._received if entry.header is not None), None)
         if header is None:
-            return "CASE WHEN json_valid(_raw) THEN 'not a JSON object' ELSE 'not valid JSON' END"
+            return (
+                "CASE WHEN NOT json_valid(_raw) THEN 'not valid JSON' WHEN json_type(_raw) = 'VARCHAR' "
+                f"AND regexp_matches(_raw, {quote(_ESCAPED_CONTROL)}) THEN {quote(_CONTROL_CHARACTER)} "
+                "ELSE 'not a JSON object' END"
+            )
         return f"'the row has ' || json_array_length(_raw) || ' values, the header {len(header)} columns'"
 
     @property

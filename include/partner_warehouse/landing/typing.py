@@ -18,7 +18,8 @@ INTEGER_DIGITS, FRACTION_DIGITS = 13, 18
 warehouse's money, DECIMAL(18, 3), holds a hundred of the largest together, so that an invoice of several lines with
 their tax stays money. A larger amount would stop every build."""
 
-_OFFSET = r"(?:Z|z|[+-]\d{2}(?::?\d{2})?)"
+_OFFSET = r"(?:Z|z|[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?))"
+_ANY_OFFSET = r"[+-]\d{2}(?::?\d{2})?"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
 _INSTANT = rf"{_CLOCK}{_OFFSET}"
 _MINUTES_ONLY = r"^(.{16})(Z|z|[+-])"
@@ -181,6 +182,8 @@ _WHY: dict[FieldType, str] = {
         "ELSE 'not a decimal number: write 1234.50'"
     ),
     "instant": (
+        f"WHEN {_matches('trim({text})', f'{_CLOCK}{_ANY_OFFSET}')} AND "
+        f"NOT {_matches('trim({text})', _INSTANT)} THEN 'no such offset: write one from -14:00 to +14:00' "
         f"WHEN {_matches('trim({text})', _CLOCK)} THEN 'instant without an offset: write 2026-04-01T12:00:00Z' "
         f"WHEN {_matches('trim({text})', _DATE)} "
         "THEN 'a date where an instant is expected: write 2026-04-01T12:00:00Z' "

@@ -28,7 +28,8 @@ final as (
         cast(undeclared as varchar) as undeclared,
         bytes,
         coalesce(missing, []) as missing,
-        coalesce(len(warnings), 0) as warnings
+        coalesce(len(warnings), 0) as warnings,
+        files
     from manifests
     where loaded_at <= (select parameters.known_at from parameters)
 
