@@ -14,7 +14,7 @@ help: ## Show the commands
 
 setup: $(STAMP) ## Install the pinned packages into .venv
 
-$(STAMP): requirements/bootstrap.txt requirements/lock.txt pyproject.toml
+$(STAMP): requirements/bootstrap.txt requirements/lock.txt requirements/compose.txt pyproject.toml scripts/setup scripts/link_project.py
 	@scripts/setup $(PYTHON) $(VENV)
 	@touch $@
 

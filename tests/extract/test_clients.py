@@ -512,6 +512,22 @@ class Collector:
         return httpx.Response(200, content=self.files[name])
 
 
+@pytest.mark.parametrize("page", [{"files": [], "has_more": True}, {"files": []}, {"files": [], "has_more": None}])
+def test_the_listing_of_event_files_ends_where_it_says_so(settings: Settings, page: dict[str, Any]) -> None:
+    collector = Collector()
+    for hour in range(120):
+        collector.put(hour, f"m{hour}")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_later = request.url.path == "/v1/files" and request.url.params["after"]
+        return httpx.Response(200, json=page) if is_later else collector(request)
+
+    schema = load_catalog("events").objects["events"]
+    with Events(CONNECTION, **options(answer)) as client, pytest.raises(TransientError, match="has_more"):
+        client.ingest(schema, settings)
+    assert pull_events(settings, collector).landed == 120
+
+
 def pull_events(settings: Settings, collector: Collector, **kwargs: Any) -> LoadOutcome:
     schema = load_catalog("events").objects["events"]
     with Events(CONNECTION, **options(collector)) as client:

@@ -64,6 +64,13 @@ def test_a_number_is_never_read_as_binary(settings: Settings, landed: Landed, nu
         assert landed()[0]["amount"] == Decimal(number)
 
 
+def test_a_line_with_the_character_between_columns_is_set_aside_alone(settings: Settings, landed: Landed) -> None:
+    odd = '{"id": "b", "note": "x\x01y"}'
+    outcome = land_records(settings, THING, [FINE, odd, FINE | {"id": "c"}])
+    assert (outcome.landed, outcome.quarantined) == (2, 1)
+    assert [(row["row"], row["reason"], row["raw"]) for row in landed("quarantine")] == [(2, "not valid JSON", odd)]
+
+
 def test_broken_fields_go_to_quarantine_with_their_reasons(settings: Settings, landed: Landed) -> None:
     broken = {"id": "b", "amount": "1,5", "properties": {"size": "x"}}
     outcome = land_records(settings, THING, [FINE, broken, "[1]", "{", FINE | {"id": ""}])

@@ -88,8 +88,10 @@ class Collector:
             )
             for entry in page["files"]:
                 yield Listed(entry["name"], int(entry["bytes"]), str(entry.get("etag", "")))
-            if not page.get("has_more") or not page["files"]:
+            if page.get("has_more") is False:
                 return
+            if page.get("has_more") is not True or not page["files"]:
+                raise TransientError("events: GET /v1/files answered without `has_more`, or with more behind no file")
             after = page["files"][-1]["name"]
 
     def save(self, name: str, target: Path) -> None:

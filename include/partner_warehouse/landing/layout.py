@@ -73,15 +73,18 @@ def received_name(index: int, path: Path) -> str:
 def lines(paths: Sequence[Path]) -> str:
     """SQL of files of newline JSON as lines, `raw`, each with its file's path, `filename`; empty lines are none.
 
-    No character of a valid JSON text is the delimiter, and so a line is one column.
+    No character of a valid JSON text is the delimiter, and so a line is one column. In one that is no JSON text it may
+    stand; the columns behind the second are lost then, and what is left is still no JSON text.
 
     Args:
         paths: The files, gzipped where the name ends in `.gz`.
     """
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     return (
-        f"SELECT raw, filename FROM read_csv([{listed}], delim = '\x01', quote = '', escape = '', header = false, "  # noqa: S608
-        "columns = {'raw': 'VARCHAR'}, auto_detect = false, filename = true, "
+        "SELECT CASE WHEN rest IS NULL THEN raw ELSE raw || chr(1) || rest END AS raw, filename "  # noqa: S608
+        f"FROM read_csv([{listed}], delim = '\x01', quote = '', escape = '', header = false, "
+        "columns = {'raw': 'VARCHAR', 'rest': 'VARCHAR'}, null_padding = true, strict_mode = false, "
+        "auto_detect = false, filename = true, "
         f"max_line_size = {MAX_RECORD_BYTES}, buffer_size = {2 * MAX_RECORD_BYTES}) WHERE raw IS NOT NULL"
     )
 
