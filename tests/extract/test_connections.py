@@ -147,3 +147,13 @@ def test_a_number_is_a_secret_and_a_database_has_one_too(home: object, monkeypat
 def test_a_host_that_cannot_be_called_says_so(host: str) -> None:
     with pytest.raises(PermanentError, match="stripe: the connection's host is no URL that can be called"):
         Stripe(SourceConnection("stripe_default", host, None, "s"))
+
+
+@pytest.mark.parametrize("given", ["many", "", -1, 1.5])
+def test_a_number_that_is_none_is_named_with_its_connection(given):
+    connection = SourceConnection("salesforce_default", URL, "id", "s3cret", {"bulk_above": given})
+    with pytest.raises(
+        BadInputError, match="salesforce_default: bulk_above in the extra is no whole number"
+    ) as refused:
+        Salesforce(connection)
+    assert "s3cret" not in str(refused.value)

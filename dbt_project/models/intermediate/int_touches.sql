@@ -174,8 +174,7 @@ counted as (
             touch_sources.channel,
             'unknown'
         ) as known_channel,
-        case when gathered.partner_id not in ('no_partner', 'unattributed') then gathered.partner_id end
-            as known_partner_id
+        {{ named_partner('gathered.partner_id') }} as known_partner_id
     from gathered
     inner join touch_sources
         on

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import orjson
 
-from partner_warehouse.errors import PartnerWarehouseError, PermanentError, TransientError
+from partner_warehouse.errors import BadInputError, PartnerWarehouseError, PermanentError, TransientError
 from partner_warehouse.extract.api import OVERLAP, Fetched, Newest, Spool, instant_text, parse_instant
 from partner_warehouse.extract.connections import SourceConnection, plain
 from partner_warehouse.extract.http import Onward, RefusedError, SourceClient
@@ -62,6 +62,18 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _NUMERIC = frozenset({"double", "int", "long", "currency", "percent"})
 
 
+def _whole_number(connection: SourceConnection, name: str, default: int) -> int:
+    """A member of the connection's extra.
+
+    Raises:
+        BadInputError: It is no whole number.
+    """
+    given = connection.extra.get(name, default)
+    if not str(given).isdecimal():
+        raise BadInputError(f"connection {connection.conn_id}: {name} in the extra is no whole number")
+    return int(given)
+
+
 class Salesforce:
     """One org.
 
@@ -77,7 +89,7 @@ class Salesforce:
             "salesforce", connection.host, authorise=self._authorise, is_transient=is_transient, **options
         )
         version = str(connection.extra.get("api_version", VERSION))
-        self._bulk_above = int(connection.extra.get("bulk_above", BULK_ABOVE))
+        self._bulk_above = _whole_number(connection, "bulk_above", BULK_ABOVE)
         self._api = f"/services/data/{version if version.startswith('v') else f'v{version}'}"
 
     def __enter__(self) -> Salesforce:
