@@ -23,7 +23,7 @@ valued as (
 
     select
         tiers.*,
-        cast(tiers.basis_revenue as {{ exact() }}) * rates.rate as reporting_revenue
+        {{ converted('tiers.basis_revenue', 'rates.rate') }} as reporting_revenue
     from tiers
     cross join parameters
     left join rates
