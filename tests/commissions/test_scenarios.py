@@ -134,7 +134,7 @@ def test_the_view_explains_as_the_command_does(company: Company, published: duck
 _MULTIPLIED = re.compile(
     r"^(?P<amount>-?[\d.]+) \w{3} to .*: base (?P<base>-?[\d.]+) \w{3}(?: \(a share of [\d.]+ of the movement\))?"
     r" x rate (?P<rate>-?[\d.]+)(?: \(tier [^)]*\))?(?: x FX (?P<fx>[\d.]+) of [\d-]+)?"
-    r"(?: = (?P<exact>-?[\d.]+), rounded by (?P<rounding>-?[\d.]+))?; earned"
+    r"(?: = (?P<exact>-?[\d.]+), rounded (?:with its base )?by (?P<rounding>-?[\d.]+))?; earned"
 )
 
 

@@ -264,6 +264,52 @@ def test_what_no_bank_was_asked_to_pay_is_not_booked_as_paid_unless_it_is_said_h
     assert approved.verify() == []
 
 
+def test_that_no_bank_could_be_asked_is_known_without_the_vault(approved, vault_path, directory, monkeypatch):
+    """The DAG has the vault, the shell that books the payment has not: nothing was ordered all the same."""
+    bank_vault.fill(vault_path, monkeypatch, [])
+    assert approved.export("2026-03", "dora").exceptions == 6
+    monkeypatch.delenv("AIRFLOW_CONN_BANK_VAULT_DEFAULT")
+    with pytest.raises(NotAllowedError, match=r"6 payouts are in no bank file"):
+        approved.paid("2026-03", "dora")
+    approved.paid("2026-03", "dora", "cheques", by_hand=True)
+    assert {row["reason"] for row in rows(directory / "exceptions.csv")} == {"paid_by_hand"}
+    assert approved.verify() == []
+
+
+def test_a_bank_file_that_was_handed_over_is_not_needed_to_book_it(approved, vault_path, directory, monkeypatch):
+    approved.export("2026-03", "dora")
+    (directory / "pain.001.xml").rename(directory / "handed-over.xml")
+    monkeypatch.delenv("AIRFLOW_CONN_BANK_VAULT_DEFAULT")
+    with pytest.raises(PartnerWarehouseError, match="no bank vault is configured"):
+        approved.export("2026-03", "dora")
+    assert approved.paid("2026-03", "dora").status == "paid"
+    assert approved.export("2026-03", "dora").exceptions == 0
+    assert not (directory / "pain.001.xml").exists()
+
+
+def test_what_never_left_the_house_is_not_booked(approved, vault_path, directory, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "release", lambda _: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            approved.export("2026-03", "dora")
+    assert approved.state("2026-03").status == "exported"
+    with pytest.raises(NotAllowedError, match=r"cut off before nacha.txt, pain.001.xml had a name"):
+        approved.paid("2026-03", "dora", "bank statement 17", by_hand=True)
+    approved.export("2026-03", "dora")
+    assert approved.paid("2026-03", "dora").status == "paid"
+
+
+def test_nothing_is_ordered_again_after_a_payment_was_taken_away(approved, vault_path, installation):
+    approved.export("2026-03", "dora")
+    with sqlite3.connect(installation.home / "ledger.sqlite") as tampering:
+        for table in ("payments", "payment_files"):
+            tampering.execute(f"DROP TRIGGER {table}_no_delete")
+            tampering.execute(f"DELETE FROM {table}")
+    for action in (approved.export, approved.paid):
+        with pytest.raises(NotAllowedError, match="what was ordered from banks is not what was logged"):
+            action("2026-03", "dora")
+
+
 def test_a_vault_that_came_after_the_export_orders_before_anything_is_paid(
     approved, directory, vault_path, monkeypatch
 ):

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from ledger_publication import line, publish
 
+from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.ledger import landing
 from partner_warehouse.ledger.landing import land_ledger
 
@@ -31,6 +32,27 @@ def test_amounts_days_and_instants_arrive_as_posted(settings, service, posted):
     files = str(settings.landing_dir / "ledger" / "payout_events" / "*" / "data.parquet")
     landed = duckdb.sql(f"SELECT epoch_us(\"at\"), hash FROM '{files}' ORDER BY event_id").fetchall()
     assert landed == [(int(entry.at.timestamp() * 1_000_000), entry.hash) for entry in service.log()]
+
+
+def test_sums_that_are_larger_than_an_amount_may_be_arrive(settings, service, approve):
+    """What is posted is sums of amounts: it must come back, or nothing could be published any more."""
+    large = "99999999999999.000"
+    lines = [
+        line("a", large, "2026-03-05"),
+        line("b", "5.00", "2026-03-06", component="bonus", base_amount="300000000000000.000"),
+    ]
+    publish(settings, lines)
+    approve("2026-03")
+    assert land_ledger(settings) == {"payout_events": 3, "payouts": 1, "payout_lines": 2}
+    files = str(settings.landing_dir / "ledger" / "payout_lines" / "*" / "data.parquet")
+    found = duckdb.sql(f"SELECT amount, base_amount FROM read_parquet('{files}') ORDER BY line_id").fetchall()
+    assert found == [(Decimal(large), None), (Decimal("5.00"), Decimal("300000000000000.000"))]
+
+
+def test_what_cannot_be_landed_is_said_at_once(settings, posted, monkeypatch):
+    monkeypatch.setattr(landing, "_as_received", lambda name, kind: f"'odd' AS \"{name}\"")
+    with pytest.raises(PartnerWarehouseError, match=r"posted rows could not be landed; .*quarantine.parquet says why"):
+        land_ledger(settings)
 
 
 def test_only_what_is_new_is_landed(settings, posted, approve):

@@ -26,7 +26,7 @@ from partner_warehouse.exports.files import digest, read_if_there, stage, staged
 from partner_warehouse.exports.payments import Order, Payment, banking_day_after, in_files
 from partner_warehouse.exports.texts import reference
 from partner_warehouse.exports.vault import ACH, REASONS, Vault
-from partner_warehouse.ledger import schema
+from partner_warehouse.ledger import evidence, schema
 from partner_warehouse.settings import Settings
 
 _FORMATS: dict[str, tuple[ModuleType, str, str, str]] = {
@@ -60,7 +60,6 @@ class Ordered:
         exceptions: payout_id, partner_id, currency, amount, reason, remedy.
         staged: Files that are written aside and wait for their names.
         has_vault: Whether bank files are asked for at all.
-        is_new: Whether payouts were ordered that were not before.
     """
 
     files: Sequence[Mapping[str, Any]]
@@ -68,7 +67,6 @@ class Ordered:
     exceptions: Sequence[Mapping[str, Any]]
     staged: Sequence[Path]
     has_vault: bool
-    is_new: bool
 
 
 def order(
@@ -89,19 +87,19 @@ def order(
         PartnerWarehouseError: A file does not validate; a file is gone, and cannot be made again as it was.
     """
     ordered = _ordered(connection, approval.period)
-    # What is paid needs no account any more, unless a file of it is gone.
+    # What is paid needs no account any more, nor a file that is gone: the bank has executed it.
     found = None if is_paid else _read_vault(approval)
     waiting = [row for row in approval.payable if row["payout_id"] not in ordered]
     exceptions: list[dict[str, Any]] = []
     new: list[Payment] = []
-    has_vault = found is not None or bool(ordered)
+    has_vault = found is not None or bool(ordered) or evidence.makes_bank_files(connection, approval.period)
     for row in waiting if has_vault else ():
         payment = "paid_by_hand" if is_paid else _payment(row, found)
         if isinstance(payment, Payment):
             new.append(payment)
         else:
             exceptions.append(_exception(row, payment))
-    staged_files = _keep_whole(connection, approval, directory)
+    staged_files = [] if is_paid else _keep_whole(connection, approval, directory)
     if new:
         staged_files += _place(connection, approval, directory, settings, new, now)
     return Ordered(
@@ -110,7 +108,6 @@ def order(
         exceptions=exceptions,
         staged=staged_files,
         has_vault=has_vault,
-        is_new=bool(new),
     )
 
 
@@ -120,12 +117,18 @@ def count_unordered(connection: Connection, period: str) -> int:
     Bank files are made where there is a vault, or was one when the period was exported.
     """
     ordered = _ordered(connection, period)
-    if not ordered and not vault.is_configured():
+    if not vault.is_configured() and not ordered and not evidence.makes_bank_files(connection, period):
         return 0
     table = schema.payouts
     payable = select(table.c.payout_id).where((table.c.period == period) & (table.c.payable > Decimal(0)))
     ids: set[str] = set(connection.execute(payable).scalars())
     return len(ids - ordered)
+
+
+def unreleased(connection: Connection, period: str, directory: Path) -> list[str]:
+    """Names of bank files that were never given out: the export was cut off after it had ordered them."""
+    targets = [directory / row["file_name"] for row in _files(connection, period)]
+    return [target.name for target in targets if staged(target).exists() and not target.exists()]
 
 
 def _read_vault(approval: Approval) -> Vault | None:
@@ -235,9 +238,10 @@ def _keep_whole(connection: Connection, approval: Approval, directory: Path) -> 
         if not _has(staged(target), row["sha256"]):
             content = _again(connection, approval, row, _read_vault(approval))
             if content is None or digest(content) != row["sha256"]:
+                why = "the bank vault has changed since" if vault.is_configured() else "no bank vault is configured"
                 raise PartnerWarehouseError(
-                    f"{approval.period}: {target.name} is gone or was changed, and cannot be made again as it was: the "
-                    "bank vault has changed since\nrestore the file from a backup, or the vault as it was then"
+                    f"{approval.period}: {target.name} is gone or was changed, and cannot be made again as it was: "
+                    f"{why}\nrestore the file from a backup, or the vault as it was then"
                 )
             stage(target, content)
         missing.append(target)

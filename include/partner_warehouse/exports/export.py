@@ -55,14 +55,12 @@ class Export:
         directory: `HOME/exports/<period>`.
         exceptions: How many payouts wait for a bank file, which they are not in although bank files are made.
         has_bank_files: Whether bank files are made: not without a vault.
-        is_ordered_anew: Whether payouts were ordered from banks that were not before.
     """
 
     directory: Path
     targets: tuple[Path, ...]
     exceptions: int
     has_bank_files: bool
-    is_ordered_anew: bool
 
     def release(self) -> None:
         """Give every file its name, the control file last: where it is, the others are whole."""
@@ -119,7 +117,7 @@ def prepare(connection: Connection, settings: Settings, approved: Event, now: da
         stage(directory / name, content)
     targets = (*ordered.staged, *(directory / name for name in contents))
     waiting = 0 if is_paid else len(ordered.exceptions)
-    return Export(directory, targets, waiting, ordered.has_vault, ordered.is_new)
+    return Export(directory, targets, waiting, ordered.has_vault)
 
 
 def _rows(connection: Connection, table: Any, period: str, *order: str) -> list[dict[str, Any]]:

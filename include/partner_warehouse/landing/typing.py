@@ -18,6 +18,8 @@ INTEGER_DIGITS, FRACTION_DIGITS = 13, 18
 warehouse's money, DECIMAL(18, 3), holds a hundred of the largest together, so that an invoice of several lines with
 their tax stays money. A larger amount would stop every build."""
 
+_LEDGER_DIGITS = 15
+
 _OFFSET = r"(?:Z|z|[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?))"
 _ANY_OFFSET = r"[+-]\d{2}(?::?\d{2})?"
 _CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
@@ -30,7 +32,12 @@ _LAST_SECOND = 253402300799
 """9999-12-31T23:59:59Z, which stands for "never" in records that exist. Beyond it no tool reads an instant."""
 _INTEGER = r"[+-]?\d{1,19}(?:\.0*)?"
 _DATE = r"\d{4}-\d{2}-\d{2}"
-_PLAIN_DECIMAL = rf"[+-]?(?:0*\d{{1,{INTEGER_DIGITS}}}(?:\.\d{{0,{FRACTION_DIGITS}}}0*)?|\.\d{{1,{FRACTION_DIGITS}}}0*)"
+
+
+def _plain_decimal(digits: int) -> str:
+    return rf"[+-]?(?:0*\d{{1,{digits}}}(?:\.\d{{0,{FRACTION_DIGITS}}}0*)?|\.\d{{1,{FRACTION_DIGITS}}}0*)"
+
+
 _SCIENTIFIC = r"[+-]?\d+(?:\.\d*)?[eE][+-]?\d{1,3}"
 _ANY_DECIMAL = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 
@@ -114,15 +121,20 @@ def _integer(text: str, source: str) -> str:
     return f"CASE WHEN {_matches(f'trim({text})', _INTEGER)} THEN TRY_CAST(trim({text}) AS BIGINT) END"
 
 
+def _digits(source: str) -> int:
+    """What the ledger posts are sums of amounts, and as large as its money is."""
+    return _LEDGER_DIGITS if source == "ledger" else INTEGER_DIGITS
+
+
 def _decimal(text: str, source: str) -> str:
-    number = f"trim({text})"
-    within = f"TRY_CAST({number} AS DECIMAL({INTEGER_DIGITS + FRACTION_DIGITS}, {FRACTION_DIGITS}))"
+    number, digits = f"trim({text})", _digits(source)
+    within = f"TRY_CAST({number} AS DECIMAL({digits + FRACTION_DIGITS}, {FRACTION_DIGITS}))"
     cast = f"CAST({within} AS DECIMAL(38, {FRACTION_DIGITS}))"
     # A scientific number is exact when its mantissa's digits after the point, less the exponent, still fit.
     fraction = f"length(rtrim(regexp_extract({number}, '\\.(\\d*)', 1), '0'))"
     exponent = f"CAST(regexp_extract({number}, '[eE]([+-]?\\d+)$', 1) AS INTEGER)"
     return (
-        f"CASE WHEN {_matches(number, _PLAIN_DECIMAL)} THEN {cast} "
+        f"CASE WHEN {_matches(number, _plain_decimal(digits))} THEN {cast} "
         f"WHEN {_matches(number, _SCIENTIFIC)} THEN "
         f"CASE WHEN {fraction} - {exponent} <= {FRACTION_DIGITS} THEN {cast} END END"
     )

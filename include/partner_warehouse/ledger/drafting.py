@@ -449,7 +449,7 @@ def content(duck: duckdb.DuckDBPyConnection, period: str, *, lines: str = "lines
     payout_hashes, payout_count = _digest(duck, payouts, PAYOUT_COLUMNS, "payout_id")
     whole = hashlib.sha256(f"{period}\n{line_count} {line_hashes}\n{payout_count} {payout_hashes}".encode()).hexdigest()
     totals = duck.execute(
-        "SELECT currency, count(*) FILTER (payable > 0), CAST(sum(payable) AS DECIMAL(18, 3)) "  # noqa: S608
+        "SELECT currency, count(*) FILTER (payable > 0), CAST(sum(payable) AS DECIMAL(28, 3)) "  # noqa: S608
         f"FROM {payouts} GROUP BY currency ORDER BY currency"
     ).fetchall()
     return Content(whole, line_count, payout_count, tuple(CurrencyTotal(*row) for row in totals))

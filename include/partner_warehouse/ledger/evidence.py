@@ -27,15 +27,37 @@ def of_draft(connection: Connection, period: str, version: int) -> str:
     return _digest(connection, (schema.drafts, schema.draft_pins), given)
 
 
-def of_orders(connection: Connection, period: str) -> str:
-    """SHA-256 of the bank files of a period, with the hash of each, and of the payments in them."""
-    return _digest(connection, (schema.payment_files, schema.payments), {"period": period})
+def of_orders(connection: Connection, period: str, *, has_bank_files: bool) -> str:
+    """SHA-256 of the bank files of a period, with the hash of each, and of the payments in them.
+
+    Args:
+        connection: The ledger.
+        period: `YYYY-MM`.
+        has_bank_files: Whether bank files are made at all. It is part of the hash: that nothing could be ordered is
+            another thing than that nothing was to be.
+    """
+    tables = (schema.payment_files, schema.payments)
+    return _digest(connection, tables, {"period": period}, has_bank_files=has_bank_files)
+
+
+def makes_bank_files(connection: Connection, period: str) -> bool:
+    """Whether the log has the bank files of a period as they are; perhaps no payout could be ordered."""
+    return _newest_export(connection, period) == of_orders(connection, period, has_bank_files=True)
+
+
+def is_changed(connection: Connection, period: str) -> bool:
+    """Whether what was ordered is not what was logged: a payment that is gone would be ordered again."""
+    logged = _newest_export(connection, period)
+    return logged is not None and all(
+        logged != of_orders(connection, period, has_bank_files=either) for either in (True, False)
+    )
 
 
 def broken(connection: Connection, log: Sequence[Event]) -> list[str]:
     """What is no longer as the log has it, one line each.
 
-    Drafts and exports that were logged before the log had such a hash are not held against anything.
+    Drafts and exports that were logged before the log had such a hash are not held against anything. Each export counts
+    what was ordered before it, so the newest of a period is held against all.
     """
     faults = [
         f"{entry.period}: what draft {entry.version} was computed from is not what was logged"
@@ -43,17 +65,28 @@ def broken(connection: Connection, log: Sequence[Event]) -> list[str]:
         if entry.action == "draft"
         and entry.evidence_hash not in {None, of_draft(connection, entry.period, entry.version)}
     ]
-    # Each export counts what was ordered before it, so the newest of a period is held against all.
-    exports = {entry.period: entry for entry in log if entry.action == "export"}
+    exported = dict.fromkeys(entry.period for entry in log if entry.action == "export")
     return faults + [
         f"{period}: what was ordered from banks is not what was logged"
-        for period, entry in exports.items()
-        if entry.evidence_hash not in {None, of_orders(connection, period)}
+        for period in exported
+        if is_changed(connection, period)
     ]
 
 
-def _digest(connection: Connection, tables: Sequence[Table], given: dict[str, Any]) -> str:
-    rows = {}
+def _newest_export(connection: Connection, period: str) -> str | None:
+    events = schema.events.c
+    newest = (
+        select(events.evidence_hash)
+        .where((events.period == period) & (events.action == "export"))
+        .order_by(events.event_id.desc())
+        .limit(1)
+    )
+    found: str | None = connection.execute(newest).scalar()
+    return found
+
+
+def _digest(connection: Connection, tables: Sequence[Table], given: dict[str, Any], **said: Any) -> str:
+    rows: dict[str, Any] = dict(said)
     for table in tables:
         wanted = select(table).where(*(table.c[name] == value for name, value in given.items()))
         found = connection.execute(wanted.order_by(*table.primary_key)).mappings()

@@ -103,7 +103,13 @@ def _land(
     with target.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     received = ReceivedFile(target, declared.name, digest, target.stat().st_size)
-    return land(declared, [received], settings).landed
+    outcome = land(declared, [received], settings)
+    if outcome.landed < count:
+        raise PartnerWarehouseError(
+            f"ledger {declared.name}: {count - outcome.landed} of {count} posted rows could not be landed; "
+            f"{directory / outcome.load_ids[0] / 'quarantine.parquet'} says why"
+        )
+    return outcome.landed
 
 
 def _as_received(name: str, kind: str) -> str:

@@ -195,27 +195,32 @@ class PayoutService:
 
         Raises:
             BadInputError: Not a period, no user, nothing is drafted, or the vault cannot be read.
-            NotAllowedError: The period is not approved.
+            NotAllowedError: The period is not approved, or what was ordered before is not what was logged.
             PartnerWarehouseError: The files do not tie with what was approved, or do not validate; none is released.
         """
-        from partner_warehouse.exports.export import prepare
+        from partner_warehouse.exports.export import directory_of, prepare
+        from partner_warehouse.exports.files import one_at_a_time
 
         month, actor = Period.parse(period), _person(user)
-        with self._store.writing() as connection:
-            last = _newest(connection, month)
-            if last.to_status not in CLOSED:
-                _refuse_unless(last, "approved", "exported")
-            now = self._clock()
-            prepared = prepare(connection, self._settings, last, now)
-            # What was mended in the vault is ordered later than the rest, and logged as what it is: a further export.
-            if last.to_status == "approved" or prepared.is_ordered_anew:
-                ordered = evidence.of_orders(connection, str(month))
-                last = self._follow(
-                    connection, last, "export", "exported", actor, reason, at=now, evidence_hash=ordered
-                )
-            state = self._state(connection, last, f"{month}: exported to {prepared.directory}")
-        # Only now does the ledger know what was ordered: a file that it does not know must not reach a bank.
-        prepared.release()
+        with one_at_a_time(directory_of(self._settings, str(month)).parent):
+            with self._store.writing() as connection:
+                last = _newest(connection, month)
+                if last.to_status not in CLOSED:
+                    _refuse_unless(last, "approved", "exported")
+                _refuse_changed_orders(connection, month)
+                now = self._clock()
+                prepared = prepare(connection, self._settings, last, now)
+                # What was mended in the vault is ordered later than the rest, and logged as what it is: a further
+                # export. So is that there are bank files now, although no payout could be ordered.
+                is_new = prepared.has_bank_files and not evidence.makes_bank_files(connection, str(month))
+                if last.to_status == "approved" or (last.to_status == "exported" and is_new):
+                    ordered = evidence.of_orders(connection, str(month), has_bank_files=prepared.has_bank_files)
+                    last = self._follow(
+                        connection, last, "export", "exported", actor, reason, at=now, evidence_hash=ordered
+                    )
+                state = self._state(connection, last, f"{month}: exported to {prepared.directory}")
+            # Only now does the ledger know what was ordered: a file that it does not know must not reach a bank.
+            prepared.release()
         return replace(state, exceptions=prepared.exceptions, has_bank_files=prepared.has_bank_files)
 
     def paid(self, period: str, user: str, reason: str = "", *, by_hand: bool = False) -> PayoutState:
@@ -232,31 +237,40 @@ class PayoutService:
 
         Raises:
             BadInputError: Not a period, no user, nothing is drafted, or `by_hand` without a reason.
-            NotAllowedError: The period is not exported, or has payouts that are in no bank file and not `by_hand`.
+            NotAllowedError: The period is not exported, has payouts that are in no bank file and not `by_hand`, has
+                bank files that were never given out, or what was ordered is not what was logged.
         """
         from partner_warehouse.exports import bank_files
-        from partner_warehouse.exports.export import prepare
+        from partner_warehouse.exports.export import directory_of, prepare
+        from partner_warehouse.exports.files import one_at_a_time
 
         month, actor = Period.parse(period), _person(user)
         if by_hand and not reason.strip():
             raise BadInputError("--by-hand: say in --reason how the payouts without a bank file were paid")
-        with self._store.writing() as connection:
-            last = _newest(connection, month)
-            _refuse_unless(last, "exported", "paid")
-            unordered = bank_files.count_unordered(connection, str(month))
-            if unordered and not by_hand:
-                raise NotAllowedError(
-                    f"{month}: {unordered} payouts are in no bank file, so no bank has paid them\n"
-                    "mend the bank vault and export again; where they were paid otherwise, "
-                    "`--by-hand --reason` says how"
-                )
-            now = self._clock()
-            journal.post_payment(connection, _payouts(connection, last), now)
-            added = self._follow(connection, last, "pay", "paid", actor, reason, at=now)
-            prepared = prepare(connection, self._settings, added, now)
-            otherwise = f", {unordered} payouts by hand" if unordered else ""
-            state = self._state(connection, added, f"{month}: paid{otherwise}")
-        prepared.release()
+        with one_at_a_time(directory_of(self._settings, str(month)).parent):
+            with self._store.writing() as connection:
+                last = _newest(connection, month)
+                _refuse_unless(last, "exported", "paid")
+                _refuse_changed_orders(connection, month)
+                if waiting := bank_files.unreleased(connection, str(month), directory_of(self._settings, str(month))):
+                    raise NotAllowedError(
+                        f"{month}: its export was cut off before {', '.join(waiting)} had a name\n"
+                        "export again: no bank can have paid what is in it"
+                    )
+                unordered = bank_files.count_unordered(connection, str(month))
+                if unordered and not by_hand:
+                    raise NotAllowedError(
+                        f"{month}: {unordered} payouts are in no bank file, so no bank has paid them\n"
+                        "mend the bank vault and export again; where they were paid otherwise, "
+                        "`--by-hand --reason` says how"
+                    )
+                now = self._clock()
+                journal.post_payment(connection, _payouts(connection, last), now)
+                added = self._follow(connection, last, "pay", "paid", actor, reason, at=now)
+                prepared = prepare(connection, self._settings, added, now)
+                otherwise = f", {unordered} payouts by hand" if unordered else ""
+                state = self._state(connection, added, f"{month}: paid{otherwise}")
+            prepared.release()
         return replace(state, exceptions=prepared.exceptions, has_bank_files=prepared.has_bank_files)
 
     def state(self, period: str) -> PayoutState | None:
@@ -589,6 +603,14 @@ def _refuse_unless(last: Event, status: str, wanted: str) -> None:
     if last.to_status in CLOSED and status in {"draft", "submitted"}:
         raise NotAllowedError(f"{last.period} is {last.to_status}: the period is closed")
     raise NotAllowedError(f"{last.period} is {last.to_status}: only what is {status} can be {wanted}")
+
+
+def _refuse_changed_orders(connection: Connection, month: Period) -> None:
+    if evidence.is_changed(connection, str(month)):
+        raise NotAllowedError(
+            f"{month}: what was ordered from banks is not what was logged\n"
+            "someone has changed the ledger past its triggers; find out who before anything is ordered or booked"
+        )
 
 
 def _since_draft(connection: Connection, last: Event) -> list[Event]:

@@ -27,13 +27,13 @@ PAYOUT = """concat(
 
 # DuckDB keeps the product of two decimals of 18 digits within 18 digits.
 _IN_BASE = "cast(base_amount as decimal(20, 3)) * rate"
-_EARNED = f"cast({_IN_BASE} as decimal(27, 9))"
+_EARNED = f"cast({_IN_BASE} as decimal(27, 11))"
 
 # A rate of exchange has more digits than a product of 38 has room for, so its whole and its fraction are apart.
 _PRODUCT = f"""cast(case
   when base_currency = currency then {_IN_BASE}
   else {_EARNED} * cast(floor(fx_rate) as decimal(9, 0))
-    + cast({_EARNED} * cast(fx_rate - floor(fx_rate) as decimal(11, 10)) as decimal(28, 9))
+    + cast({_EARNED} * cast(fx_rate - floor(fx_rate) as decimal(11, 10)) as decimal(28, 11))
 end as decimal(28, 4))"""
 
 _SHARE = f"case when split_share <> 1 then ' (a share of ' || {_plain('split_share')} || ' of the movement)' end"
@@ -43,7 +43,9 @@ _BY_RATE = f"""concat(
   case when base_currency <> currency then ' x FX ' || {_plain("fx_rate")} || ' of ' || cast(fx_date as varchar) end,
   case
     when not starts_with(line_id, 'ADJ-') and amount <> {_PRODUCT} then concat(
-      ' = ', {_plain(_PRODUCT)}, ', rounded by ', {_plain(f"(amount - {_PRODUCT})")}
+      ' = ', {_plain(_PRODUCT)},
+      case when split_share <> 1 then ', rounded with its base by ' else ', rounded by ' end,
+      {_plain(f"(amount - {_PRODUCT})")}
     )
   end
 )"""
