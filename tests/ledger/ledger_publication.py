@@ -83,8 +83,13 @@ def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str =
 
 
 def plans(directory: Path, **minimums: str) -> Path:
-    """A plan file with a plan for each keyword, its value the smallest payout."""
+    """A plan file with a plan for each keyword, its value the smallest payout in each currency of the tests."""
     directory.mkdir(parents=True, exist_ok=True)
-    rows = [f"{plan_id},1,2020-01-01,{minimum}" for plan_id, minimum in minimums.items()]
-    (directory / "commission_plans.csv").write_text("\n".join(["plan_id,version,effective_from,min_payout", *rows, ""]))
+    rows = [
+        f"{plan_id},{version},2020-01-01,{currency},{minimum}"
+        for plan_id, minimum in minimums.items()
+        for version, currency in enumerate(("USD", "EUR", "GBP", "JPY", "KWD"), start=1)
+    ]
+    header = "plan_id,version,effective_from,currency,min_payout"
+    (directory / "commission_plans.csv").write_text("\n".join([header, *rows, ""]))
     return directory

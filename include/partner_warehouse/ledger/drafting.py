@@ -328,7 +328,8 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, plans: Path, periods: Sequenc
     """`minimums`: per month (its first day), partner and currency, the largest minimum among the plans of the lines.
 
     A plan's version that is in force on the month's last day decides; after its last version that one, before its
-    first version that one.
+    first version that one. Of a plan that changed its currency, each currency has the versions in it: a minimum is
+    never held against another money.
 
     Args:
         duck: Where `live`, the entitlement, is.
@@ -348,6 +349,7 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, plans: Path, periods: Sequenc
             WITH plans AS (
                 SELECT
                     trim(plan_id) AS plan_id,
+                    upper(trim(currency)) AS currency,
                     CAST(effective_from AS DATE) AS effective_from,
                     CAST(nullif(trim(min_payout), '') AS DECIMAL(18, 3)) AS min_payout
                 FROM {AS_TEXT}
@@ -356,11 +358,11 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, plans: Path, periods: Sequenc
                 SELECT unnest(CAST(? AS DATE[])) AS month
             ),
             in_force AS (
-                SELECT months.month, plans.plan_id, plans.min_payout
+                SELECT months.month, plans.plan_id, plans.currency, plans.min_payout
                 FROM months
                 CROSS JOIN plans
                 QUALIFY row_number() OVER (
-                    PARTITION BY months.month, plans.plan_id
+                    PARTITION BY months.month, plans.plan_id, plans.currency
                     ORDER BY
                         CASE WHEN plans.effective_from <= last_day(months.month) THEN plans.effective_from END
                             DESC NULLS LAST,
@@ -376,7 +378,7 @@ def read_minimums(duck: duckdb.DuckDBPyConnection, plans: Path, periods: Sequenc
                 enrolled.currency,
                 max(coalesce(in_force.min_payout, 0)) AS min_payout
             FROM enrolled
-            INNER JOIN in_force USING (plan_id)
+            INNER JOIN in_force USING (plan_id, currency)
             GROUP BY ALL
             """,  # noqa: S608
             [str(path), [period.first_day for period in periods]],

@@ -27,9 +27,11 @@ rates as (
 versions as (
 
     select distinct
-        plan_id,
-        plan_version
+        rates.plan_id,
+        rates.plan_version,
+        plans.tier_mode
     from rates
+    inner join plans using (plan_id, plan_version)
 
 ),
 
@@ -301,6 +303,7 @@ version_states as (
     select
         bounded.*,
         versions.plan_version as priced_version,
+        versions.tier_mode as priced_mode,
         case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end as version_fine,
         cast(
             sum(case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end) over (
@@ -311,7 +314,7 @@ version_states as (
         ) as version_revenue
     from bounded
     inner join versions on bounded.plan_id = versions.plan_id
-    where bounded.is_versioned and bounded.pricing in ('stacked', 'whole')
+    where bounded.is_versioned
 
 ),
 
@@ -357,7 +360,7 @@ stacked_slices as (
         on
             stacked.plan_id = rates.plan_id
             and stacked.priced_version = rates.plan_version
-    where stacked.pricing = 'stacked'
+    where stacked.priced_mode = 'marginal'
 
 ),
 
@@ -429,7 +432,7 @@ earned_before as (
         low,
         direction * version_revenue as slice_fine
     from stacked
-    where pricing = 'whole' and priced_version <> plan_version
+    where priced_mode = 'whole' and priced_version <> plan_version
 
 ),
 
