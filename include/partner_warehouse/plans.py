@@ -232,6 +232,8 @@ def _read(
             return _rows(path.name, csv.reader(file, strict=True), columns, findings)
     except UnicodeDecodeError as error:
         findings.messages.append(f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV in UTF-8")
+    except OSError as error:
+        findings.messages.append(f"{path.name}: cannot be read ({error.strerror}); it must be a file, and readable")
     except csv.Error as error:
         findings.messages.append(f"{path.name}: not CSV ({error}); look for a quote that is not closed, or not doubled")
     return []

@@ -134,6 +134,12 @@ def test_a_missing_file_and_a_missing_column(plans: Path) -> None:
     assert "commission_rates.csv: the file is missing" in complaints(plans)
 
 
+def test_a_file_that_cannot_be_read_is_told(plans: Path) -> None:
+    (plans / "commission_rates.csv").unlink()
+    (plans / "commission_rates.csv").mkdir()
+    assert "commission_rates.csv: cannot be read (Is a directory)" in complaints(plans)
+
+
 def test_a_directory_may_have_no_bonuses_and_no_exclusions(plans: Path) -> None:
     (plans / "commission_bonuses.csv").unlink()
     (plans / "commission_exclusions.csv").unlink()

@@ -11,7 +11,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from commission_cases import SCENARIOS, build_commissions, lay_out
+from commission_cases import (
+    SCENARIOS,
+    approve,
+    build_commissions,
+    installation,
+    lay_out,
+    publish,
+    publish_postings,
+)
 
 from partner_warehouse import cli
 from partner_warehouse.errors import BadInputError
@@ -108,3 +116,31 @@ def test_months_in_the_wrong_order_are_bad_usage(company: Settings) -> None:
     assert company.plans is not None
     with pytest.raises(BadInputError, match="is after"):
         replay(company, company.plans, "2026-05", "2026-04")
+
+
+def test_a_hold_after_the_payout_is_no_effect_of_the_plans(tmp_path: Path) -> None:
+    company = lay_out([SCENARIOS / PARTS], tmp_path / "home")
+    partner = "v05-invoice-in-parts-P1"
+    with installation(company):
+        build_commissions(company)
+        publish(company, company.published_path)
+        approve("2026-01")
+        approve("2026-02")
+        publish_postings(company)
+    holds = company.inbox_dir / "holds" / "holds.csv"
+    holds.parent.mkdir()
+    holds.write_text(
+        f"hold_id,partner_id,movement_id,reason,placed_at,released_at\nh,{partner},,fraud_flag,2026-04-01T00:00:00Z,\n",
+        encoding="utf-8",
+    )
+    build_commissions(company)
+    assert company.plans is not None
+    plans = tmp_path / "plans"
+    shutil.copytree(company.plans, plans)
+    rates = plans / "commission_rates.csv"
+    rates.write_text(rates.read_text(encoding="utf-8").replace("0.125", "0.15"), encoding="utf-8")
+    # March was not posted before the hold: it is held under both plans.
+    assert [(row.period, row.current_earned, row.simulated_earned) for row in replay(company, plans)] == [
+        ("2026-01", Decimal("41.67"), Decimal("50.00")),
+        ("2026-02", Decimal("41.66"), Decimal("50.00")),
+    ]

@@ -2,7 +2,8 @@
 
 The warehouse is copied into a temporary home and only what hangs on the plans is built again there; nothing of the
 installation is touched. Both sides are replayed with what is known now, month by month, with the carry and the
-minimum that payouts have: so a difference comes from the plans alone, and not from what was late when it was paid.
+minimum that payouts have: so a difference comes from the plans alone, and not from what was late when it was paid, nor
+from what is held since.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Difference:
     """One partner's month in one currency (major units), under the plans in force and under the changed ones.
 
     Attributes:
-        earned: What becomes due in the month: the lines that are earned and payable by its end, held ones left out.
+        earned: What becomes due in the month: the lines that are earned and payable by its end, without what is held
+            under the plans in force.
         payable: What would be paid: the balance, once it reaches the minimum.
     """
 
@@ -85,10 +87,13 @@ def simulate(
         with duckdb.connect() as duck:
             duck.execute("SET TimeZone = 'UTC'")
             files = PlanFiles(settings, _plans_hash(duck, changed))
-            _replay(duck, changed.warehouse_path, files.directory(), "current", last)
+            _read_lines(duck, changed.warehouse_path)
+            _find_held(duck)
+            _replay(duck, files.directory(), "current", last)
             progress("build what hangs on the plans")
             runner.rebuild_commissions(changed)
-            _replay(duck, changed.warehouse_path, plans, "simulated", last)
+            _read_lines(duck, changed.warehouse_path)
+            _replay(duck, plans, "simulated", last)
             return _compare(duck, first)
 
 
@@ -99,16 +104,8 @@ def _plans_hash(duck: duckdb.DuckDBPyConnection, settings: Settings) -> str:
     return str(rows[0][0])
 
 
-def _replay(duck: duckdb.DuckDBPyConnection, warehouse: Path, plans: Path, side: str, last: Period) -> None:
-    """A table named as the side: period, partner_id, currency, earned, payable; from the first line to the last month.
-
-    Args:
-        duck: Where the table is made.
-        warehouse: The file with `finance.commission_lines`.
-        plans: The plan files that hold the minimums.
-        side: The table's name.
-        last: The last month that is replayed.
-    """
+def _read_lines(duck: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    """`live`: every line of a warehouse's `finance.commission_lines`."""
     # Its views name their tables in a database of this name.
     duck.execute(f"ATTACH {literal(str(warehouse))} AS warehouse (READ_ONLY)")
     try:
@@ -117,6 +114,33 @@ def _replay(duck: duckdb.DuckDBPyConnection, warehouse: Path, plans: Path, side:
         raise BadInputError("no commissions are built yet: `partner-warehouse run` builds them") from error
     finally:
         duck.execute("DETACH warehouse")
+
+
+def _find_held(duck: duckdb.DuckDBPyConnection) -> None:
+    """`movements`: a row per partner and movement of `live`, and whether all of it is held.
+
+    Only a line with the very amount that was posted is posted, so under other plans a hold would reach it again.
+    """
+    duck.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE movements AS
+        SELECT partner_id, movement_kind, movement_id, bool_and(status = 'held') AS is_held
+        FROM live
+        WHERE amount IS NOT NULL
+        GROUP BY ALL
+        """
+    )
+
+
+def _replay(duck: duckdb.DuckDBPyConnection, plans: Path, side: str, last: Period) -> None:
+    """A table named as the side: period, partner_id, currency, earned, payable; from the first line to the last month.
+
+    Args:
+        duck: Where the table is made, and where `live` and `movements` are.
+        plans: The plan files that hold the minimums.
+        side: The table's name.
+        last: The last month that is replayed.
+    """
     read_minimums(duck, plans, _months(duck, last))
     duck.execute(
         f"""
@@ -128,7 +152,10 @@ def _replay(duck: duckdb.DuckDBPyConnection, warehouse: Path, plans: Path, side:
                 currency,
                 sum(amount) AS earned
             FROM live
-            WHERE amount IS NOT NULL AND status <> 'held' AND greatest(earned_on, payable_on) <= $last_day
+            LEFT JOIN movements USING (partner_id, movement_kind, movement_id)
+            WHERE amount IS NOT NULL
+                AND NOT coalesce(movements.is_held, status = 'held')
+                AND greatest(earned_on, payable_on) <= $last_day
             GROUP BY ALL
         ),
         owners AS (

@@ -5,7 +5,6 @@ with
 commission_lines as (
 
     select * from {{ ref('commission_lines') }}
-    where amount is not null
 
 ),
 
@@ -18,6 +17,31 @@ approved_payout_lines as (
 parameters as (
 
     select * from {{ ref('stg_run__parameters') }}
+
+),
+
+held_movements as (
+
+    select distinct
+        partner_id,
+        plan_id,
+        component,
+        movement_kind,
+        movement_id
+    from commission_lines
+    where status = 'held'
+
+),
+
+-- What was posted of a movement that is held now stands, in whichever tier it was posted; a line that still is as it
+-- was posted is not held.
+standing as (
+
+    select approved_payout_lines.line_id
+    from approved_payout_lines
+    inner join held_movements using (partner_id, plan_id, component, movement_kind, movement_id)
+    left join commission_lines on approved_payout_lines.commission_line_id = commission_lines.line_id
+    where coalesce(commission_lines.status, 'held') = 'held'
 
 ),
 
@@ -35,6 +59,7 @@ changes as (
         amount as becomes_waiting,
         0 as becomes_held
     from commission_lines
+    where amount is not null
     union all
     select
         cast(date_trunc('month', payable_on) as date) as month,
@@ -47,18 +72,20 @@ changes as (
         -amount as becomes_waiting,
         case when status = 'held' then amount else 0 end as becomes_held
     from commission_lines
+    where amount is not null
     union all
     select
-        cast(concat(period, '-01') as date) as month,
-        plan_id,
-        coalesce(programme, 'unassigned') as programme,
-        currency,
+        cast(concat(approved_payout_lines.period, '-01') as date) as month,
+        approved_payout_lines.plan_id,
+        coalesce(approved_payout_lines.programme, 'unassigned') as programme,
+        approved_payout_lines.currency,
         0 as earned,
         0 as adjustments,
-        amount as released,
+        approved_payout_lines.amount as released,
         0 as becomes_waiting,
-        0 as becomes_held
+        case when standing.line_id is null then 0 else -approved_payout_lines.amount end as becomes_held
     from approved_payout_lines
+    left join standing using (line_id)
 
 ),
 
