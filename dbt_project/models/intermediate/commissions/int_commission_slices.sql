@@ -89,7 +89,6 @@ basis_totals as (
 
 ),
 
--- Of a plan with one version, its version's total is the plan's.
 version_totals as (
 
     select
@@ -408,8 +407,7 @@ single as (
 
 ),
 
--- All revenue of the period is at the tier reached: what the version had earned before, and what the plan's other
--- versions have, each at its own rates.
+-- All of the period is at the tier reached: the version's revenue before, and the other versions' at their own rates.
 earned_before as (
 
     select
