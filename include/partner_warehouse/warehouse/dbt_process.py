@@ -10,11 +10,11 @@ from pathlib import Path
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import write_manifest
 
 from partner_warehouse.settings import DBT_PROJECT
 
 RESULTS = "run_results.json"
-MANIFEST = "manifest.json"
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     looks once more when it ends, also where that was disabled: for a second, unless nothing is left to look at.
 
     dbt writes all that it knows of the project before and after each command: a second of each, which most commands do
-    not need. Here the results are written always, the manifest where it is asked for.
+    not need. Here the results are written always, its manifest and that of the metrics where they are asked for.
 
     NumPy's linear algebra has one thread: DuckDB has the cores, and a second thread waits for the first by counting.
 
@@ -55,7 +55,7 @@ def _run(target: str, *command: str) -> int:
     if not isinstance(done.result, RunExecutionResult):
         return _could_not_start(done.exception)
     if is_described:
-        parsed.result.write(str(Path(target) / MANIFEST))  # type: ignore[no-untyped-call]
+        write_manifest(parsed.result, target)
     # Last: whoever finds the results finds the manifest.
     done.result.write(str(Path(target) / RESULTS))
     return 0 if done.success else 1
