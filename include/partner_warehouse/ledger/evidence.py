@@ -89,8 +89,11 @@ def _digest(connection: Connection, tables: Sequence[Table], given: dict[str, An
     rows: dict[str, Any] = dict(said)
     for table in tables:
         wanted = select(table).where(*(table.c[name] == value for name, value in given.items()))
-        found = connection.execute(wanted.order_by(*table.primary_key)).mappings()
-        rows[table.name] = [{name: _text(value) for name, value in row.items()} for row in found]
+        found = connection.execute(wanted).mappings()
+        # Not in the database's order: that of texts is another one after a move to another locale.
+        key = [column.name for column in table.primary_key]
+        ordered = sorted(found, key=lambda row: tuple(row[name] for name in key))
+        rows[table.name] = [{name: _text(value) for name, value in row.items()} for row in ordered]
     text = json.dumps(rows, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
