@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -253,7 +254,12 @@ def test_a_font_that_cannot_be_embedded_is_named(month, installation, tmp_path):
 def test_a_fee_and_a_flat_bonus_are_not_told_as_a_product():
     row = {"base_amount": Decimal(12000), "base_currency": "USD", "currency": "USD", "split_share": Decimal(1)}
     row |= {"rate": Decimal("1.2"), "fx_rate": None, "amount": Decimal("600.00"), "line_id": "x"}
-    assert derivation(row | {"component": "fixed_fee"}) == "12,000.00 USD, scale 1.2"
+    fee = row | {"component": "fixed_fee"}
+    assert derivation(fee) == "the fee for a deal of 12,000.00 USD \N{MULTIPLICATION SIGN} scale 1.2"
+    shared = fee | {"rate": Decimal(1), "split_share": Decimal("0.3"), "currency": "EUR"}
+    assert derivation(shared | {"fx_rate": Decimal("0.9000000000"), "fx_date": date(2026, 3, 20)}) == (
+        "the fee for a deal of 12,000.00 USD at 0.9 EUR per USD of 20 Mar 2026 \N{MULTIPLICATION SIGN} share of 30 %"
+    )
     assert derivation(row | {"component": "bonus", "rate": None}).startswith("flat")
 
 

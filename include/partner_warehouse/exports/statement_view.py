@@ -77,7 +77,6 @@ _COMPONENTS = {
     "cap": "above the cap",
 }
 _TIMES = " \N{MULTIPLICATION SIGN} "
-_BY_RATE = {"percentage", "re_rate"}
 
 
 def view(statement: Statement, issuer: str) -> View:
@@ -177,18 +176,25 @@ def derivation(row: Row) -> str:
         return ""
     base_currency = row["base_currency"] or row["currency"]
     text = f"{money(row['base_amount'], base_currency)} {base_currency}"
-    share = row["split_share"]
-    if share is not None and share != 1:
-        text += f" (share of {_percent(share)})"
-    by_rate = row["component"] in _BY_RATE or (row["component"] == "bonus" and row["rate"] is not None)
-    if row["rate"] is not None:
-        text += f"{_TIMES}{_percent(row['rate'])}" if by_rate else f", scale {_plain(row['rate'])}"
+    share, rate = row["split_share"], row["rate"]
     converts = row["fx_rate"] is not None and base_currency != row["currency"]
+    quote = (
+        f"{_plain(row['fx_rate'])} {row['currency']} per {base_currency} of {_day(row['fx_date'])}" if converts else ""
+    )
+    if row["component"] == "fixed_fee":
+        # The deal's amount finds the fee, and is no factor of it.
+        text = f"the fee for a deal of {text}" + (f" at {quote}" if converts else "")
+        text += "" if share in {None, 1} else f"{_TIMES}share of {_percent(share)}"
+        return text + ("" if rate in {None, 1} else f"{_TIMES}scale {_plain(rate)}")
+    if share not in {None, 1}:
+        text += f" (share of {_percent(share)})"
+    if rate is not None:
+        text += f"{_TIMES}{_percent(rate)}"
     if converts:
-        text += f"{_TIMES}{_plain(row['fx_rate'])} {row['currency']} per {base_currency} of {_day(row['fx_date'])}"
-    if not by_rate or row["rate"] is None or row["amount"] is None or str(row.get("line_id", "")).startswith("ADJ-"):
+        text += f"{_TIMES}{quote}"
+    if rate is None or row["amount"] is None or str(row.get("line_id", "")).startswith("ADJ-"):
         return text
-    exact = row["base_amount"] * row["rate"] * (row["fx_rate"] if converts else Decimal(1))
+    exact = row["base_amount"] * rate * (row["fx_rate"] if converts else Decimal(1))
     rounding = row["amount"] - exact
     if rounding == 0:
         return text
