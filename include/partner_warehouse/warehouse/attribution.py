@@ -12,6 +12,8 @@ Removing a unit (a channel, a partner) means that a journey which reaches it nev
 last touch is the unit, f = s N[:, G] N[G, G]^-1 is where a journey meets the unit first, and f h[G] the conversions
 that meet it at all; the removal effect is that part of all: R = f h[G] / (s h). With a single state k in G this is
 N[s, k] / N[k, k] * h[k] / h[s].
+
+SciPy is imported by the functions that need it, a third of a second: where nobody converts, nothing is solved.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array  # type: ignore[import-untyped]
-from scipy.sparse.linalg import LinearOperator, gmres  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -117,6 +121,8 @@ def build_chain(transitions: Transitions, order: int, units: int) -> Chain:
     Raises:
         ValueError: The order is not 1, 2 or 3, or there is no transition.
     """
+    from scipy.sparse import csr_array
+
     if order not in (1, 2, 3):
         raise ValueError(f"the order of a chain is 1, 2 or 3, not {order}")
     if not transitions.count.size:
@@ -158,6 +164,8 @@ def without_self_loops(chain: Chain) -> Chain:
 
     A long run of the same touches would else make the series below converge slowly.
     """
+    from scipy.sparse import csr_array, diags_array
+
     staying = chain.moves.diagonal()
     leaving = 1.0 / (1.0 - staying)
     moves = diags_array(leaving) @ (chain.moves - diags_array(staying))
@@ -235,6 +243,8 @@ def _rest_of_the_series(chain: Chain, removed: Integers, term: Floats) -> Floats
     A loop that is left once in a million touches makes a million terms that are all alike. They span a small space,
     in which an iterative solver finds their sum at once.
     """
+    from scipy.sparse.linalg import LinearOperator, gmres  # type: ignore[import-untyped]
+
     rest = np.zeros_like(term)
     for column, unit in enumerate(removed):
         kept = (chain.last_unit != unit).astype(np.float64)
