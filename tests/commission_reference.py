@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -207,6 +207,10 @@ class _Part:
     paid_on: date
 
 
+_Order = tuple[str, Version]
+"""An invoice, and the version of the plan that prices it."""
+
+
 def entitlement(plan: Plan, facts: Facts) -> dict[Key, Line]:
     """What every movement and deal is worth to every partner."""
     return _Reading(plan, facts).lines()
@@ -231,8 +235,10 @@ class _Reading:
     def lines(self) -> dict[Key, Line]:
         """All of it."""
         parts = self._parts()
-        exact = _price(self.plan, parts)
-        self._round(parts, exact)
+        if self.plan.mode == "whole" and self.plan.basis != "trailing_12_months":
+            self._earn_whole(parts)
+        else:
+            self._round(parts, _price(self.plan, parts))
         self._fees()
         self._bonuses(parts)
         self._caps()
@@ -330,6 +336,46 @@ class _Reading:
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, version)
                 if partner in touched:
                     self._count(movement, partner, part.paid_on, amount)
+
+    def _earn_whole(self, parts: list[_Part]) -> None:
+        """Each invoice's revenue at the tier that its partner's period reaches, rounded invoice by invoice.
+
+        A tier is a partner's: of an invoice that partners share, what changes by it is rounded for each of them apart.
+        """
+        sharers: dict[_Order, set[str]] = defaultdict(set)
+        for part in parts:
+            sharers[part.movement.invoice, part.version].add(part.partner)
+        revenue: dict[tuple, dict[_Order, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        sold: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        re_rated: dict[tuple[_Order, str], Fraction] = defaultdict(Fraction)
+        given: dict[tuple[_Order, str], int] = defaultdict(int)
+        for group in _by_movement(parts):
+            movement, touched, changed = parts[group[0]].movement, {}, set()
+            for part in (parts[index] for index in group):
+                order = (movement.invoice, part.version)
+                period = revenue[part.partner, _period(self.plan.basis, part.paid_on)]
+                before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
+                reached = max(sum(period.values(), ZERO), sum(period.values(), part.fine))
+                period[order] += part.fine
+                own = part.fine * _of(part.version.rates, reached)
+                sold[order][part.partner] += own
+                for one, net in period.items():
+                    after = net * _of(one[1].rates, sum(period.values(), ZERO))
+                    re_rated[one, part.partner] += after - before.get(one, ZERO) - (own if one == order else ZERO)
+                    changed.add((one, part.partner))
+                touched[part.partner] = part
+            amounts: dict[str, int] = defaultdict(int)
+            for order, partner in sorted(changed, key=lambda one: (one[0][0], one[0][1].number, one[1])):
+                if len(sharers[order]) > 1:
+                    count = _shared(self.plan, sold[order])[partner] + _counted(self.plan, re_rated[order, partner])
+                else:
+                    count = _counted(self.plan, sold[order][partner] + re_rated[order, partner])
+                amounts[partner] += count - given[order, partner]
+                given[order, partner] = count
+            for partner, part in touched.items():
+                amount = Decimal(amounts[partner]) / self.plan.minor
+                self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, part.version)
+                self._count(movement, partner, part.paid_on, amount)
 
     def _count(self, movement: Movement, partner: str, paid_on: date, amount: Decimal) -> None:
         at = self._effective(movement)
@@ -444,13 +490,12 @@ def _price(plan: Plan, parts: list[_Part]) -> list[Fraction]:
 def _by_running(plan: Plan, parts: list[_Part]) -> list[Fraction]:
     """From one state of the basis period to another: what each version of the plan has brought in it."""
     revenue: dict[tuple, dict[Version, Fraction]] = defaultdict(lambda: dict.fromkeys(plan.versions, ZERO))
-    worth: Callable[[dict[Version, Fraction]], Fraction] = _whole if plan.mode == "whole" else _stacked
     earned: list[Fraction] = []
     for part in parts:
         state = revenue[part.partner, _period(plan.basis, part.paid_on)]
-        before = worth(state)
+        before = _stacked(state)
         state[part.version] += part.fine
-        earned.append(worth(state) - before)
+        earned.append(_stacked(state) - before)
     return earned
 
 
@@ -502,12 +547,6 @@ def _of(bands: tuple[Band, ...], position: Fraction) -> Fraction:
     return max(reached, key=lambda one: one.start).value if reached else ZERO
 
 
-def _whole(revenue: dict[Version, Fraction]) -> Fraction:
-    """All of the period at the tier that it reaches, each version's at its own rates."""
-    reached = sum(revenue.values(), ZERO)
-    return sum((part * _of(version.rates, reached) for version, part in revenue.items()), ZERO)
-
-
 def _stacked(revenue: dict[Version, Fraction]) -> Fraction:
     """Each slice at its own tier; the versions stand on one another, the earliest lowest."""
     total = bottom = ZERO
@@ -556,6 +595,11 @@ def _shared(plan: Plan, parts: dict[str, Fraction]) -> dict[str, int]:
     for name in sorted(stated, key=lambda one: (counts[one] - stated[one], one))[:left]:
         counts[name] += 1
     return counts
+
+
+def _counted(plan: Plan, amount: Fraction) -> int:
+    """An amount in the plan's smallest unit, rounded."""
+    return _rounded(plan, _stated(amount) * plan.minor)
 
 
 def _rounded(plan: Plan, amount: Fraction) -> int:

@@ -35,3 +35,12 @@
         else date '0001-01-01'
     end
 {%- endmacro %}
+
+{# The first day of the basis period that a day is in: its month, its year, or all time. #}
+{% macro basis_period(tier_basis, day) -%}
+    case {{ tier_basis }}
+        when 'month' then cast(date_trunc('month', {{ day }}) as date)
+        when 'calendar_year' then cast(date_trunc('year', {{ day }}) as date)
+        else date '0001-01-01'
+    end
+{%- endmacro %}

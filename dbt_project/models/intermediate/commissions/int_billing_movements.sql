@@ -255,7 +255,6 @@ running as (
     select
         movement_key,
         first_value(movement_key) over invoice_so_far as invoice_key,
-        row_number() over invoice_so_far as invoice_sequence,
         sum(cash) over invoice_so_far as cash_so_far,
         sum(noted) over invoice_so_far as noted_so_far,
         sum(credit) over invoice_so_far as credit_so_far
@@ -338,7 +337,6 @@ states as (
         values_of_invoices.net as invoice_net,
         values_of_invoices.gross as invoice_gross,
         running.invoice_key,
-        running.invoice_sequence,
         running.cash_so_far,
         greatest(values_of_invoices.gross - running.noted_so_far - running.credit_so_far, 0) as owed_in_cash,
         greatest(
@@ -436,7 +434,6 @@ final as (
         cast(net.owed_in_cash as {{ money() }}) as owed_in_cash,
         net.effective_at,
         net.kind_rank,
-        net.invoice_sequence,
         net.order_key
     from net
     left join orders using (order_key)

@@ -8,7 +8,6 @@ movements as (
         invoice_key,
         movement_kind,
         payment_id,
-        invoice_sequence,
         effective_at,
         cash,
         credit,
@@ -51,8 +50,7 @@ payments as (
         movement_key as payment_key,
         payment_id,
         invoice_key,
-        effective_at as paid_at,
-        invoice_sequence
+        effective_at as paid_at
     from revised_movements
     where movement_kind = 'payment'
 
@@ -65,7 +63,6 @@ grid as (
         revised_movements.movement_key,
         revised_movements.movement_kind,
         revised_movements.invoice_key,
-        revised_movements.invoice_sequence,
         revised_movements.effective_at,
         revised_movements.owed_in_cash,
         payments.payment_key,
@@ -82,7 +79,7 @@ grid as (
     inner join payments
         on
             revised_movements.invoice_key = payments.invoice_key
-            and revised_movements.invoice_sequence >= payments.invoice_sequence
+            and revised_movements.movement_key >= payments.payment_key
 
 ),
 
@@ -131,8 +128,7 @@ final as (
         paid_at,
         movement_kind,
         effective_at,
-        invoice_key,
-        invoice_sequence
+        invoice_key
     from changes
     where collected <> 0
     union all
@@ -146,8 +142,7 @@ final as (
         effective_at as paid_at,
         movement_kind,
         effective_at,
-        invoice_key,
-        invoice_sequence
+        invoice_key
     from plain_payments
     where collected <> 0
 

@@ -164,7 +164,6 @@ dated as (
         parts.movement_key,
         parts.payment_key,
         parts.part_number,
-        parts.invoice_sequence,
         parts.movement_kind,
         parts.effective_at,
         parts.paid_at,
@@ -294,8 +293,7 @@ final as (
         {{ round_ratio('base_fine_so_far * fx_units', 10 ** 10) }} as plan_fine_so_far,
         moved_on,
         paid_on,
-        first_paid_on,
-        invoice_sequence
+        first_paid_on
     from shared
 
 )

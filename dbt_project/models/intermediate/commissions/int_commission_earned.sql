@@ -6,6 +6,12 @@ slices as (
 
 ),
 
+re_rates as (
+
+    select * from {{ ref('int_commission_re_rates') }}
+
+),
+
 bases as (
 
     select * from {{ ref('int_commission_bases') }}
@@ -41,7 +47,7 @@ leaves as (
         slices.base_key,
         bases.movement_key,
         bases.invoice_key as order_key,
-        bases.invoice_sequence as sequence,
+        false as is_re_rate,
         bases.part_number,
         bases.partner_id,
         plans.plan_key,
@@ -58,12 +64,38 @@ leaves as (
     from slices
     inner join bases using (base_key)
     inner join plans using (plan_id, plan_version)
+    where slices.re_rated_version is null
+    union all
+    -- A tier that is reached or lost is a matter of the invoices that it re-rates.
+    select
+        re_rates.base_key,
+        re_rates.movement_key,
+        re_rates.invoice_key as order_key,
+        true as is_re_rate,
+        re_rates.part_number,
+        re_rates.partner_id,
+        plans.plan_key,
+        re_rates.plan_id,
+        re_rates.plan_version,
+        're_rate' as component,
+        re_rates.slice,
+        re_rates.tier_number,
+        re_rates.tier,
+        re_rates.rate,
+        0 as slice_fine,
+        re_rates.priced_fine,
+        re_rates.exact_e20
+    from re_rates
+    inner join plans
+        on
+            re_rates.plan_id = plans.plan_id
+            and re_rates.re_rated_version = plans.plan_version
     union all
     select
         fees.fee_key as base_key,
         fees.deal_key as movement_key,
         fees.deal_key as order_key,
-        1 as sequence,
+        false as is_re_rate,
         1 as part_number,
         fees.partner_id,
         plans.plan_key,
@@ -89,12 +121,12 @@ deltas as (
         order_key,
         plan_key,
         partner_id,
-        sequence,
         movement_key,
+        is_re_rate,
         cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
         count(*) as slice_count
     from leaves
-    group by order_key, plan_key, partner_id, sequence, movement_key
+    group by order_key, plan_key, partner_id, movement_key, is_re_rate
 
 ),
 
@@ -132,12 +164,25 @@ alone as (
         cast(
             sum(exact_e20) over (
                 partition by order_key, plan_key
-                order by sequence
+                order by movement_key, is_re_rate
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as exact_e20_so_far
     from placed
     where not is_shared
+    union all
+    -- A tier is one partner's: what it re-rates of a shared order is rounded apart, and moves nobody else's cents.
+    select
+        placed.*,
+        cast(
+            sum(exact_e20) over (
+                partition by order_key, plan_key, partner_id
+                order by movement_key
+                rows between unbounded preceding and current row
+            ) as {{ wide_integer() }}
+        ) as exact_e20_so_far
+    from placed
+    where is_shared and is_re_rate
 
 ),
 
@@ -156,6 +201,8 @@ alone_shares as (
     select
         movement_key,
         partner_id,
+        order_key,
+        is_re_rate,
         slice_count,
         minor_unit,
         minor_exact,
@@ -168,7 +215,7 @@ alone_shares as (
 together as (
 
     select * from placed
-    where is_shared
+    where is_shared and not is_re_rate
 
 ),
 
@@ -178,7 +225,6 @@ steps as (
         order_key,
         plan_key,
         rounding,
-        sequence,
         movement_key,
         minor_unit,
         minor_exact
@@ -206,13 +252,13 @@ running as (
         cast(
             sum(coalesce(together.exact_e20, 0)) over (
                 partition by steps.order_key, steps.plan_key, sharers.partner_id
-                order by steps.sequence
+                order by steps.movement_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as exact_e20
     from steps
     inner join sharers using (order_key, plan_key)
-    left join together using (order_key, plan_key, sequence, partner_id)
+    left join together using (order_key, plan_key, movement_key, partner_id)
 
 ),
 
@@ -242,11 +288,11 @@ ranked as (
         cast(sum(exact_units) over step as {{ wide_integer() }}) as total_units,
         cast(sum(floor_count) over step as {{ wide_integer() }}) as floor_total,
         row_number() over (
-            partition by order_key, plan_key, sequence
+            partition by order_key, plan_key, movement_key
             order by exact_units - floor_count * minor_exact desc, partner_id
         ) as remainder_rank
     from floored
-    window step as (partition by order_key, plan_key, sequence)
+    window step as (partition by order_key, plan_key, movement_key)
 
 ),
 
@@ -268,6 +314,8 @@ shares as (
     select
         movement_key,
         partner_id,
+        order_key,
+        is_re_rate,
         slice_count,
         minor_unit,
         minor_exact,
@@ -277,11 +325,13 @@ shares as (
     select
         counted.movement_key,
         counted.partner_id,
+        counted.order_key,
+        false as is_re_rate,
         counted.slice_count,
         counted.minor_unit,
         counted.minor_exact,
         counted.count_so_far - lag(counted.count_so_far, 1, 0) over (
-            partition by order_key, plan_key, partner_id order by sequence
+            partition by order_key, plan_key, partner_id order by movement_key
         ) as unit_count
     from counted
 
@@ -297,6 +347,17 @@ slice_counts as (
         shares.unit_count
     from leaves
     inner join shares using (movement_key, partner_id)
+    where not leaves.is_re_rate and not shares.is_re_rate
+    union all
+    select
+        leaves.*,
+        shares.slice_count,
+        shares.minor_unit,
+        shares.minor_exact,
+        shares.unit_count
+    from leaves
+    inner join shares using (movement_key, partner_id, order_key)
+    where leaves.is_re_rate and shares.is_re_rate
 
 ),
 
@@ -318,7 +379,7 @@ slices_left_over as (
         slices_floored.*,
         unit_count - cast(sum(whole_count) over partner_movement as {{ wide_integer() }}) as left_over
     from slices_floored
-    window partner_movement as (partition by movement_key, partner_id)
+    window partner_movement as (partition by movement_key, partner_id, order_key, is_re_rate)
 
 ),
 
@@ -328,7 +389,7 @@ slices_ranked as (
         slices_left_over.*,
         case when left_over < 0 then -1 else 1 end as direction,
         row_number() over (
-            partition by movement_key, partner_id
+            partition by movement_key, partner_id, order_key, is_re_rate
             order by
                 (exact_e20 - whole_count * minor_e20) * case when left_over < 0 then -1 else 1 end desc,
                 component,
@@ -351,6 +412,19 @@ parted as (
 
 ),
 
+counted_slices as (
+
+    select
+        * exclude (unit_count),
+        unit_count as part_count
+    from slice_counts
+    where slice_count = 1
+    union all
+    select * exclude (unit_count, minor_e20, whole_count, left_over, direction, remainder_rank)
+    from parted
+
+),
+
 {% set columns %}
         base_key,
         movement_key,
@@ -363,23 +437,29 @@ parted as (
         tier,
         rate,
         slice_fine,
-        priced_fine,
-        exact_e20,
-        slice_count,
 {%- endset -%}
 
 final as (
 
     select
         {{- columns }}
-        {{ minor_units_to_money('unit_count', 'minor_unit') }} as amount
-    from slice_counts
-    where slice_count = 1
+        priced_fine,
+        exact_e20,
+        slice_count,
+        {{ minor_units_to_money('part_count', 'minor_unit') }} as amount
+    from counted_slices
+    where not is_re_rate
     union all
+    -- A slice that re-rates is one line, whatever the invoices.
     select
         {{- columns }}
-        {{ minor_units_to_money('part_count', 'minor_unit') }} as amount
-    from parted
+        cast(sum(priced_fine) as {{ wide_integer() }}) as priced_fine,
+        cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
+        1 as slice_count,
+        {{ minor_units_to_money('cast(sum(part_count) as ' ~ wide_integer() ~ ')', 'max(minor_unit)') }} as amount
+    from counted_slices
+    where is_re_rate
+    group by all
 
 )
 

@@ -63,11 +63,7 @@ periods as (
         plans.tier_basis,
         plans.tier_mode,
         plans.basis_key,
-        case plans.tier_basis
-            when 'month' then cast(date_trunc('month', bases.paid_on) as date)
-            when 'calendar_year' then cast(date_trunc('year', bases.paid_on) as date)
-            else date '0001-01-01'
-        end as basis_period
+        {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period
     from bases
     inner join plans using (plan_id, plan_version)
 
@@ -353,7 +349,8 @@ stacked_slices as (
             - greatest(stacked.top_before - stacked.version_revenue + stacked.version_fine, rates.from_fine),
             0
         ) as slice_fine,
-        rates.rate_units
+        rates.rate_units,
+        null as re_rated_version
     from stacked
     inner join rates
         on
@@ -373,7 +370,8 @@ marginal as (
         rates.tier,
         rates.rate,
         bounded.direction * (least(bounded.high, rates.to_fine) - greatest(bounded.low, rates.from_fine)) as slice_fine,
-        rates.rate_units
+        rates.rate_units,
+        cast(null as integer) as re_rated_version
     from bounded
     inner join rates
         on
@@ -395,7 +393,8 @@ single as (
         rates.tier,
         rates.rate,
         bounded.plan_fine as slice_fine,
-        rates.rate_units
+        rates.rate_units,
+        null as re_rated_version
     from bounded
     inner join rates
         on
@@ -446,7 +445,8 @@ re_rated as (
         high_rates.tier,
         high_rates.rate - low_rates.rate as rate,
         earned_before.slice_fine,
-        high_rates.rate_units - low_rates.rate_units as rate_units
+        high_rates.rate_units - low_rates.rate_units as rate_units,
+        earned_before.plan_version as re_rated_version
     from earned_before
     inner join rates as high_rates
         on
