@@ -81,7 +81,8 @@ class ReceivedFile:
         header: For a spooled CSV file, its columns; a row that does not fit them arrives as a JSON array.
         records: How many were spooled, where that was counted: landing must find as many.
         lines: Of a file that a person may open, how far records lie from where their numbers put them: `record,lines`,
-            an entry from each record on where that changes. Quarantine shows the line; None where they are the same.
+            an entry from each record on where that changes. Quarantine shows the line, and the load keeps the entries;
+            None where they are the same.
     """
 
     path: Path
@@ -373,6 +374,7 @@ class _Load:
             written = self._write_data(checked=True, numbered=True)
         landed = self._drop_duplicates(written)
         quarantined, duplicates = self._write_quarantine(records, any_broken=written < received)
+        self._write_line_places()
         duplicates += written - landed
         if received != landed + quarantined + duplicates:
             raise PartnerWarehouseError(
@@ -592,13 +594,31 @@ class _Load:
             listed = "NULL" if entry.lines is None else quote(str(entry.lines))
             places.append(f"({quote(entry.name)}, {before}, {listed})")
             before += records.get(str(entry.path), 0) * self._apart
-        moves = "(SELECT NULL::VARCHAR AS listed, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
-        if paths := ", ".join(quote(str(entry.lines)) for entry in self._received if entry.lines is not None):
-            columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
-            moves = f"read_csv([{paths}], {columns}, filename = 'listed')"
+        moves = self._moves or "(SELECT NULL::VARCHAR AS listed, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
         return (
             f"(VALUES {', '.join(places)}) AS places (name, before, lines) ON _file = places.name "
             f"ASOF LEFT JOIN {moves} AS moves ON places.lines = moves.listed AND _row - places.before >= moves.record"
+        )
+
+    @property
+    def _moves(self) -> str:
+        """What was taken down of lines: the list's path, `listed`, and its entries; empty where nothing was."""
+        paths = ", ".join(quote(str(entry.lines)) for entry in self._received if entry.lines is not None)
+        columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
+        return f"read_csv([{paths}], {columns}, filename = 'listed')" if paths else ""
+
+    def _write_line_places(self) -> None:
+        """Keep where records lie, for those that the warehouse sets aside later."""
+        if not self._moves:
+            return
+        pairs = ", ".join(
+            f"({quote(entry.name)}, {quote(str(entry.lines))})" for entry in self._received if entry.lines
+        )
+        self._copy(
+            f"SELECT {quote(self._schema.source)} AS source, {quote(self._schema.name)} AS object, "  # noqa: S608
+            f"{quote(self._load_id)} AS load_id, file, record, moved "
+            f"FROM {self._moves} JOIN (VALUES {pairs}) AS named (file, listed) USING (listed)",
+            self._directory / "lines.parquet",
         )
 
     @property
