@@ -65,6 +65,10 @@ _NO_NAME = "(no plain name)"
 """Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
 _ESCAPED_CONTROL = r"\\(u00[01]|[bfnr])"
 _CONTROL_CHARACTER = "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
+_POINTED = r"-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)"
+_EXACT_BELOW = 2**53
+"""Below this a binary number is the whole number that was put into it; above, perhaps a neighbour."""
+_NO_WHOLE_NUMBER = "no whole number, or too large for one with a point: write ids as text or as integers"
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -437,7 +441,7 @@ class _Load:
             name, named = "name", f" JOIN (VALUES {pairs}) AS named (filename, name) USING (filename)"
         fields = list(enumerate(self._schema.fields, start=1))
         texts = ", ".join(f"{self._text(f)} AS t{i}" for i, f in fields)
-        values = ", ".join(f"{typed(f, f't{i}', source=self._schema.source)} AS c{i}" for i, f in fields)
+        values = ", ".join(f"{self._value(f, f't{i}')} AS c{i}" for i, f in fields)
         return f"SELECT *, {values} FROM (SELECT _row, {name} AS _file, _raw, {texts} FROM ({records}){named})"  # noqa: S608
 
     def _text(self, declared: Field) -> str:
@@ -452,7 +456,25 @@ class _Load:
                 text = f"json_extract_string({text}, {quote(_json_path(declared.path[depth:]))})"
                 break
         text = f"nullif(CAST({text} AS VARCHAR), '')"
+        if self._may_be_pointed(declared):
+            return whole_number(declared, text)
         return exact_number(declared, text) if declared.type == "decimal" else text
+
+    def _value(self, declared: Field, text: str) -> str:
+        value = typed(declared, text, source=self._schema.source)
+        if self._may_be_pointed(declared):
+            return f"CASE WHEN NOT {is_pointed(declared, text)} THEN {value} END"
+        return value
+
+    def _why(self, declared: Field, text: str, value: str) -> str:
+        why = reason(declared, text, value, source=self._schema.source)
+        if self._may_be_pointed(declared):
+            return f"CASE WHEN {is_pointed(declared, text)} THEN {quote(_NO_WHOLE_NUMBER)} ELSE {why} END"
+        return why
+
+    def _may_be_pointed(self, declared: Field) -> bool:
+        """Whether an id is looked at for numbers with a point, which the record as received tells from texts."""
+        return self._schema.is_id(declared) and not self._schema.keeps_files
 
     @property
     def _is_fine(self) -> str:
@@ -460,7 +482,7 @@ class _Load:
         for index, declared in enumerate(self._schema.fields, start=1):
             if declared.required:
                 conditions.append(f"c{index} IS NOT NULL")
-            elif not is_any_text(declared):
+            elif not is_any_text(declared) or self._may_be_pointed(declared):
                 conditions.append(f"(c{index} IS NOT NULL OR t{index} IS NULL)")
         return " AND ".join(conditions)
 
@@ -559,7 +581,7 @@ class _Load:
         )
         source = self._schema.source
         reasons = ", ".join(
-            f"{{'field': {quote(f.name)}, 'reason': {reason(f, f't{i}', f'c{i}', source=source)}}}"
+            f"{{'field': {quote(f.name)}, 'reason': {self._why(f, f't{i}', f'c{i}')}}}"
             for i, f in enumerate(self._schema.fields, start=1)
         )
         is_object = "CASE WHEN json_valid(_raw) THEN json_type(_raw) END IS NOT DISTINCT FROM 'OBJECT'"
@@ -678,6 +700,35 @@ def exact_number(declared: Field, text: str) -> str:
         f"CASE WHEN {text} IS NOT NULL AND regexp_matches(_raw, '[0-9][0-9.]{{15}}') THEN "
         f"CASE WHEN {is_number} THEN coalesce(({same})[1], 'inexact') ELSE {text} END ELSE {text} END"
     )
+
+
+def is_pointed(declared: Field, text: str) -> str:
+    """SQL of whether an id is a JSON number with a point or an exponent, as programs write ids held as floats.
+
+    Args:
+        declared: The declared field.
+        text: SQL of its text.
+    """
+    # Nearly all ids are told by comparisons; a text that looks like a number is one that only the record tells.
+    might_be = f"{text} < ':' AND (contains({text}, '.') OR contains({text}, 'e') OR contains({text}, 'E'))"
+    is_number = f"json_type(_raw, {quote(_json_path(declared.path))}) = 'DOUBLE'"
+    return (
+        f"coalesce(CASE WHEN {might_be} THEN CASE WHEN regexp_full_match({text}, {quote(_POINTED)}) "
+        f"THEN {is_number} END END, false)"
+    )
+
+
+def whole_number(declared: Field, text: str) -> str:
+    """The text of an id, of a JSON number with a point its whole number, where there is one: 88001, not 88001.0.
+
+    Args:
+        declared: The declared field.
+        text: SQL of the value as extracted from `_raw`.
+    """
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT_BELOW}"
+    whole = f"CASE WHEN {is_whole} THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
+    return f"CASE WHEN {is_pointed(declared, text)} THEN {whole} ELSE {text} END"
 
 
 def _shape(schema: ObjectSchema) -> dict[str, Any]:
