@@ -8,8 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from kpi_company import build_company, table
+from landed_kpis import Landed
 
 from partner_warehouse.settings import load_settings
 
@@ -166,14 +168,14 @@ def test_a_share_of_nothing_is_no_revenue(warehouse: duckdb.DuckDBPyConnection) 
     assert found == [("PF", date(2025, 5, 2)), ("PZ", None)]
 
 
-@pytest.mark.parametrize(
-    ("payment", "expected"),
-    [
-        ("PM2", {"P1": "400", "P2": "400", "P3": "200"}),
-        ("PM3", {"P2": "600", "P3": "400"}),
-        ("PM4", {}),
-    ],
-)
+SHARED = [
+    ("PM2", {"P1": "400", "P2": "400", "P3": "200"}),
+    ("PM3", {"P2": "600", "P3": "400"}),
+    ("PM4", {}),
+]
+
+
+@pytest.mark.parametrize(("payment", "expected"), SHARED)
 def test_influencing_partners_share_what_is_left_in_proportion(
     warehouse: duckdb.DuckDBPyConnection, payment: str, expected: dict[str, str]
 ) -> None:
@@ -183,6 +185,22 @@ def test_influencing_partners_share_what_is_left_in_proportion(
         [f"payment:{payment}"],
     ).fetchall()
     assert dict(found) == {partner: Decimal(amount) for partner, amount in expected.items()}
+
+
+@pytest.mark.parametrize(("payment", "expected"), SHARED)
+def test_the_second_computation_shares_alike(payment: str, expected: dict[str, str]) -> None:
+    """No deal of the sample company is sourced more than once."""
+    claims = pd.DataFrame(COMPANY["deal_partners"]).rename(columns={"deal_id": "deal", "partner_id": "partner"})
+    landed = Landed.__new__(Landed)
+    landed.deal_parts = dict(iter(claims.astype({"share": float}).groupby("deal")))
+    landed.deals_by_id = pd.DataFrame({"is_won": True, "closed": None}, index=list(landed.deal_parts))
+    move = {"day": None, "month": None, "customer": "C1", "issued": None, "is_first": False}
+    landed.movements = pd.DataFrame(
+        [move | {"key": f"PM{n}", "deal": f"D{n}", "net": 1000, "usd": 1000.0} for n in range(2, 5)]
+    )
+    found = landed.revenue[landed.revenue["key"] == payment]
+    parts = {part.partner: round(part.usd, 2) for part in found.itertuples()}
+    assert parts == {partner: float(amount) for partner, amount in expected.items()}
 
 
 def test_a_tier_is_held_in_whole_cents_of_its_plans_currency(warehouse: duckdb.DuckDBPyConnection) -> None:
