@@ -51,10 +51,11 @@ COMPANY = {
         "LD2, , web, 2026-01-03T12:00:00Z",
     ),
     "costs": table(
-        "cost_id, month, partner_id, category, amount, currency",
-        "CO1, 2026-01-01, unassigned, programme, 100, USD",
-        "CO2, 2026-01-01, , programme, 50, USD",
-        "CO3, 2025-12-01, PN, programme, 10, GBP",
+        "cost_id, month, partner_id, activity_id, category, amount, currency",
+        "CO1, 2026-01-01, unassigned, , programme, 100, USD",
+        "CO2, 2026-01-01, , , programme, 50, USD",
+        "CO3, 2025-12-01, PN, , programme, 10, GBP",
+        "CO4, 2026-02-01, , A1, content, 10, GBP",
     ),
     "deals": table(
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
@@ -64,6 +65,8 @@ COMPANY = {
         "D6, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
         "D7, C2, won, 1000, USD, 2025-12-01T12:00:00Z, 2025-12-01T12:00:00Z, true",
         "D8, C1, won, 1000, GBP, 2025-11-01T12:00:00Z, 2025-11-01T12:00:00Z, true",
+        "D9, C1, open, 700, GBP, 2026-01-21T12:00:00Z, , false",
+        "D10, C1, open, , GBP, 2026-01-21T12:00:00Z, , false",
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
@@ -94,9 +97,10 @@ COMPANY = {
         "I6, C1, D6, USD, 2025-05-01T12:00:00Z",
         "I7, C2, D7, USD, 2025-12-01T12:00:00Z",
         "I8, C1, D8, GBP, 2025-11-01T12:00:00Z",
+        "I9, C1, D9, GBP, 2026-02-01T12:00:00Z",
     ),
     "invoice_lines": table(
-        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 9))
+        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 10))
     ),
     "payments": table(
         "payment_id, invoice_id, amount, currency, paid_at",
@@ -105,6 +109,7 @@ COMPANY = {
         "PM6, I6, 1000.00, USD, 2025-05-02T12:00:00Z",
         "PM7, I7, 1000.00, USD, 2025-12-28T12:00:00Z",
         "PM8, I8, 1000.00, GBP, 2025-11-05T12:00:00Z",
+        "PM9, I9, 1000.00, GBP, 2026-02-05T12:00:00Z",
     ),
     "refunds": table(
         "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
@@ -122,6 +127,7 @@ COMPANY = {
         "market_size_id, month, country, segment, amount, currency",
         "M1, 2025-12-01, Us, MID MARKET, 4000, USD",
         "M2, 2025-12-01, US, mid_market, 1000, USD",
+        "M3, 2025-12-01, US, , 9000, GBP",
     ),
     "tickets": table(
         "ticket_id, partner_id, opened_at, closed_at, score",
@@ -314,3 +320,25 @@ def test_what_has_no_rate_is_counted_where_it_is_left_out(warehouse: duckdb.Duck
         "AND month BETWEEN DATE '2025-11-01' AND DATE '2025-12-01' ORDER BY month"
     ).fetchall()
     assert cards == [(november, 0, 1), (december, 0, 0)]
+    customers = warehouse.execute(
+        "SELECT month, paying_customers, revenue, unconverted_count FROM partners.customers_monthly "
+        "WHERE partner_id = 'PN' OR unconverted_count > 0"
+    ).fetchall()
+    assert customers == [(november, 1, 0, 1)]
+    # The size of the market in December has no rate, and the payments of November and February have none.
+    markets = warehouse.execute(
+        "SELECT month, market, revenue, market_size, unconverted_count FROM partners.market_expansion "
+        "WHERE unconverted_count > 0 ORDER BY month, market_kind"
+    ).fetchall()
+    assert markets == [
+        (november, "US", 0, None, 1),
+        (november, "mid_market", 0, None, 1),
+        (december, "US", 1000, 5000, 1),
+        (date(2026, 2, 1), "US", 0, None, 1),
+        (date(2026, 2, 1), "mid_market", 0, None, 1),
+    ]
+    # A deal, what was paid on it, and a cost; the deal without an amount leaves nothing out.
+    activities = warehouse.execute(
+        "SELECT deals, pipeline, revenue, own_cost, unconverted_count FROM partners.activities"
+    ).fetchall()
+    assert activities == [(3, 900, 0, 0, 3)]
