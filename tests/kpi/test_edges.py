@@ -32,9 +32,14 @@ COMPANY = {
     ),
     "enrolments": table(
         "enrolment_id, partner_id, programme, plan_id, starts_on, ends_on",
-        "E1, PF, co_marketing, co-marketing-standard, 2025-01-10,",
+        "E1, PF, Co-Marketing, co-marketing-standard, 2025-01-10,",
         "E2, P1, reseller, reseller-standard, 2025-01-10,",
         "E3, PG, reseller, reseller-standard, 2025-01-10, 2026-02-15",
+        "E4, P2, REFERRAL, referral-standard, 2025-01-10,",
+        "E5, P2, referral, referral-standard, 2025-06-10,",
+        "E6, P3, Referral, referral-standard, 2025-01-10,",
+        "E7, P3, Co-Marketing, co-marketing-standard, 2025-01-10,",
+        "E8, PN, None, referral-standard, 2025-01-10,",
     ),
     "customers": table("customer_id, name, country, segment", "C1, One, US, mid_market", "C2, Two, us, Mid-Market"),
     "contacts": table("contact_id, customer_id, email", "K1, C1, a@one.example"),
@@ -342,3 +347,22 @@ def test_what_has_no_rate_is_counted_where_it_is_left_out(warehouse: duckdb.Duck
         "SELECT deals, pipeline, revenue, own_cost, unconverted_count FROM partners.activities"
     ).fetchall()
     assert activities == [(3, 900, 0, 0, 3)]
+
+
+def test_a_programme_is_one_however_it_is_spelt(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """P2 is in it twice at once, and counts once."""
+    october = "FROM kpi.monthly WHERE dimension = 'programme' AND month = DATE '2025-10-01'"
+    revenue = warehouse.execute(
+        f"SELECT dimension_value, value {october} AND kpi_code = 'revenue_generated' AND value > 0 ORDER BY 1"
+    ).fetchall()
+    assert revenue == [("co_marketing", 600), ("referral", 1600), ("reseller", Decimal("733.33"))]
+    named = warehouse.execute(f"SELECT DISTINCT dimension_value {october} ORDER BY 1").fetchall()
+    assert [name for (name,) in named] == ["co_marketing", "none", "referral", "reseller"]
+    held = warehouse.execute(
+        "SELECT partner_id, programmes FROM partners.dim_partner WHERE partner_id IN ('P2', 'P3', 'PN') ORDER BY 1"
+    ).fetchall()
+    assert held == [("P2", "referral"), ("P3", "co_marketing, referral"), ("PN", None)]
+    earned = warehouse.execute(
+        "SELECT DISTINCT programme FROM intermediate.int_commission_entitlement WHERE partner_id = 'PF'"
+    ).fetchall()
+    assert earned == [("Co-Marketing",)]
