@@ -266,3 +266,21 @@
         else {{ record_id }}
     end
 {%- endmacro %}
+
+{# The account of somebody whose customer is not known: what is known of them, `contact` or `anonymous`, before its id. #}
+{% macro stranger_account(kind, record_id) -%} '{{ kind }}:' || {{ record_id }} {%- endmacro %}
+
+{#
+    The account of a customer: its id. Where that begins as a stranger's account does, `customer:` stands before it, so that
+    no two accounts ever have the same id.
+#}
+{% macro customer_account(customer_id) -%}
+    case
+        when
+            {{ customer_id }} like 'contact:%'
+            or {{ customer_id }} like 'anonymous:%'
+            or {{ customer_id }} like 'customer:%'
+            then 'customer:' || {{ customer_id }}
+        else {{ customer_id }}
+    end
+{%- endmacro %}

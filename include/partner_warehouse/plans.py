@@ -26,6 +26,7 @@ import duckdb
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.landing.layout import data_files, object_dir
+from partner_warehouse.landing.manifest import line_of
 from partner_warehouse.settings import DBT_PROJECT, Settings
 
 SEEDS = DBT_PROJECT / "seeds"
@@ -437,7 +438,7 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
                 continue
             rows = connection.execute(
                 f"""
-                SELECT "{landed.key}", coalesce(trim("{landed.plan}"), ''), _file, _row
+                SELECT "{landed.key}", coalesce(trim("{landed.plan}"), ''), _load_id, _file, _row
                 FROM (
                     SELECT * FROM {data_files("?", union_by_name=True)}
                     QUALIFY row_number() OVER (
@@ -452,9 +453,9 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
                 [str(loads / "*" / "data.parquet"), sorted(plan_ids)],
             ).fetchall()
             messages += [
-                f"{file}, row {number}, field {landed.plan}: enrolment {key} has plan {plan!r}, which is not in "
-                "commission_plans.csv; correct the enrolment or add the plan"
-                for key, plan, file, number in rows
+                f"{file}, row {line_of(loads / load, file, row)}, field {landed.plan}: enrolment {key} has plan "
+                f"{plan!r}, which is not in commission_plans.csv; correct the enrolment or add the plan"
+                for key, plan, load, file, row in rows
             ]
     return messages
 

@@ -87,9 +87,14 @@ def write_plans(directory: Path) -> None:
             writer.writerows(rows)
 
 
+def _customer(deal: str) -> str:
+    """The customer of a deal; one has an id as accounts of strangers have."""
+    return "anonymous:D9" if deal == "late" else f"C-{deal}"
+
+
 def _deal(company: Company, name: str, **more: object) -> None:
     """A customer with one deal, in play since March 2025 and won in May unless `more` says otherwise."""
-    company.add("customers", customer_id=f"C-{name}", name=f"Customer {name}")
+    company.add("customers", customer_id=_customer(name), name=f"Customer {name}")
     deal: dict[str, object] = {
         "amount": "500.00",
         "currency": "USD",
@@ -98,7 +103,7 @@ def _deal(company: Company, name: str, **more: object) -> None:
         "closed_at": CLOSE,
         "is_won": "true",
     }
-    company.add("deals", deal_id=name, customer_id=f"C-{name}", **(deal | more))
+    company.add("deals", deal_id=name, customer_id=_customer(name), **(deal | more))
 
 
 def _part(
@@ -126,7 +131,7 @@ def _lead(company: Company, deal: str, partner: str, created_at: datetime, conta
     company.add(
         "leads",
         lead_id=f"{deal}-{partner}-L",
-        customer_id=f"C-{deal}",
+        customer_id=_customer(deal),
         contact_id=contact,
         partner_id=partner,
         created_at=created_at,
@@ -206,10 +211,10 @@ def _quarrels(company: Company) -> None:
     # After the deal came into play nobody can have brought it.
     _deal(company, "late")
     _lead(company, "late", "P1", IN_PLAY + SECOND)
-    _touch(company, "late-2", "C-late", IN_PLAY + 31 * DAY, "partner_link", "P2")
-    _touch(company, "late-3", "C-late", IN_PLAY - 31 * DAY, "partner_link", "P3")
-    _touch(company, "late-4", "C-late", CLOSE + DAY, "partner_link", "TECH")
-    _touch(company, "late-5", "C-late", CLOSE - 365 * DAY, "partner_link", "NAMED")
+    _touch(company, "late-2", "anonymous:D9", IN_PLAY + 31 * DAY, "partner_link", "P2")
+    _touch(company, "late-3", "anonymous:D9", IN_PLAY - 31 * DAY, "partner_link", "P3")
+    _touch(company, "late-4", "anonymous:D9", CLOSE + DAY, "partner_link", "TECH")
+    _touch(company, "late-5", "anonymous:D9", CLOSE - 365 * DAY, "partner_link", "NAMED")
 
     # Two referrals: the first one binds. A role is one, whoever touches besides.
     _deal(company, "referred_twice")

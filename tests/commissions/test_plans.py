@@ -161,14 +161,18 @@ def test_an_enrolment_with_no_plan_stops_before_the_build(settings: Settings) ->
     inbox = settings.inbox_dir / "enrolments"
     inbox.mkdir(parents=True)
     (inbox / "e.csv").write_text(
-        "enrolment_id,partner_id,programme,plan_id,starts_on\nE1,P1,reseller,reseller-standard,2026-01-01\n"
+        'enrolment_id,partner_id,programme,plan_id,starts_on\n\nE1,"P\n1",reseller,reseller-standard,2026-01-01\n'
         "E2,P1,reseller,no-such-plan,2026-01-01\n",
         encoding="utf-8",
+    )
+    (inbox / "f.csv").write_text(
+        "enrolment_id,partner_id,programme,plan_id,starts_on\nE3,P1,reseller,neither,2026-01-01\n", encoding="utf-8"
     )
     ingest("files", "enrolments", settings)
     with pytest.raises(BadInputError, match=r"field plan_id: enrolment E2 has plan 'no-such-plan'") as caught:
         prepare(settings)
-    assert "e.csv" in str(caught.value)
+    assert "enrolments/e.csv, row 5, field plan_id: enrolment E2" in str(caught.value)
+    assert "enrolments/f.csv, row 2, field plan_id: enrolment E3" in str(caught.value)
 
 
 def seeds() -> dict[str, list[dict[str, str]]]:

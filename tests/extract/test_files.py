@@ -318,6 +318,7 @@ def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Setting
         ("partners", "partner_id", "none"),
         ("activities", "activity_id", "no_campaign"),
         ("activities", "activity_id", "unattributed"),
+        ("partners", "partner_id", "None"),
     ],
 )
 def test_nobody_is_called_what_the_reports_call_nobody(
@@ -328,7 +329,7 @@ def test_nobody_is_called_what_the_reports_call_nobody(
     (quarantine,) = settings.landing_dir.glob(f"files/{name}/*/quarantine.parquet")
     found = duckdb.sql(f"SELECT file, row, record_key, field, reason FROM '{quarantine}'").fetchall()
     assert [row[:4] for row in found] == [(f"{name}/a.csv", 2, reserved, key)]
-    assert reserved in found[0][4]
+    assert reserved.lower() in found[0][4]
     assert "use another id" in found[0][4]
 
 
@@ -636,6 +637,45 @@ def test_an_id_in_parquet_is_a_whole_number_or_its_file_is_refused(
     assert [row[column] for row in payments()] == [value for value in lands if value is not None]
     assert outcome.quarantined == lands.count(None)
     assert {row["reason"] for row in payments("quarantine")} <= {"required value is missing"}
+
+
+@pytest.mark.parametrize(
+    ("written", "lands"),
+    [
+        ("88001.0", "88001"),
+        ("88001.00", "88001"),
+        ("8.8001e4", "88001"),
+        ("8.8001E+4", "88001"),
+        ("-0.0", "0"),
+        ("9007199254740991.0", "9007199254740991"),
+        ("88001", "88001"),
+        ("123456789012345678901", "123456789012345678901"),
+        ('"88001.0"', "88001.0"),
+        ('"1e5"', "1e5"),
+        ('"007"', "007"),
+        ('"2e4f1a.0"', "2e4f1a.0"),
+        ("88001.5", None),
+        ("9007199254740993.0", None),
+        ("12345678901234567890.0", None),
+        ("1e400", None),
+    ],
+)
+@pytest.mark.parametrize("column", ["invoice_id", "payment_id"])
+def test_an_id_in_json_lines_is_a_whole_number_or_its_row_is_set_aside(
+    drop: Drop, payments: Rows, settings: Settings, written: str, lands: str | None, column: str
+) -> None:
+    """Programs that hold ids as floats write 88001.0, where other files have 88001."""
+    record = {"payment_id": '"p"', "invoice_id": '"i"', "amount": "1.0", "currency": '"USD"'}
+    record |= {"paid_at": '"2026-01-01T00:00:00Z"', column: written}
+    line = ", ".join(f'"{name}": {value}' for name, value in record.items())
+    fine = line.replace(f'"{column}": {written}', f'"{column}": "x"')
+    drop(f"{{{fine}}}\n{{{line}}}\n", "a.jsonl")
+    outcome = ingest("files", "payments", settings)
+    assert [row[column] for row in payments()] == ["x", *([lands] if lands else [])]
+    assert outcome.quarantined == (lands is None)
+    for row in payments("quarantine"):
+        assert (row["row"], row["field"]) == (2, column)
+        assert row["reason"] == "no whole number, or too large for one with a point: write ids as text or as integers"
 
 
 def test_a_file_that_cannot_be_named_or_read_keeps_no_other_from_landing(

@@ -531,6 +531,9 @@ class Landed:
             if parts is None:
                 continue
             total = {role: shares.sum() for role, shares in parts.groupby("role")["share"]}
+            # More than the whole is an error of the record: nobody knows whose the payment is.
+            if total.get("sourced", 0.0) > 1.0005:
+                continue
             sourced = min(total.get("sourced", 0.0), 1.0)
             for part in parts.itertuples():
                 if part.role not in ("sourced", "influenced"):

@@ -8,8 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from kpi_company import build_company, table
+from landed_kpis import Landed
 
 from partner_warehouse.settings import load_settings
 
@@ -30,9 +32,14 @@ COMPANY = {
     ),
     "enrolments": table(
         "enrolment_id, partner_id, programme, plan_id, starts_on, ends_on",
-        "E1, PF, co_marketing, co-marketing-standard, 2025-01-10,",
+        "E1, PF, Co-Marketing, co-marketing-standard, 2025-01-10,",
         "E2, P1, reseller, reseller-standard, 2025-01-10,",
         "E3, PG, reseller, reseller-standard, 2025-01-10, 2026-02-15",
+        "E4, P2, REFERRAL, referral-standard, 2025-01-10,",
+        "E5, P2, referral, referral-standard, 2025-06-10,",
+        "E6, P3, Referral, referral-standard, 2025-01-10,",
+        "E7, P3, Co-Marketing, co-marketing-standard, 2025-01-10,",
+        "E8, PN, None, referral-standard, 2025-01-10,",
     ),
     "customers": table("customer_id, name, country, segment", "C1, One, US, mid_market", "C2, Two, us, Mid-Market"),
     "contacts": table("contact_id, customer_id, email", "K1, C1, a@one.example"),
@@ -49,10 +56,11 @@ COMPANY = {
         "LD2, , web, 2026-01-03T12:00:00Z",
     ),
     "costs": table(
-        "cost_id, month, partner_id, category, amount, currency",
-        "CO1, 2026-01-01, unassigned, programme, 100, USD",
-        "CO2, 2026-01-01, , programme, 50, USD",
-        "CO3, 2025-12-01, PN, programme, 10, GBP",
+        "cost_id, month, partner_id, activity_id, category, amount, currency",
+        "CO1, 2026-01-01, unassigned, , programme, 100, USD",
+        "CO2, 2026-01-01, , , programme, 50, USD",
+        "CO3, 2025-12-01, PN, , programme, 10, GBP",
+        "CO4, 2026-02-01, , A1, content, 10, GBP",
     ),
     "deals": table(
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
@@ -62,6 +70,8 @@ COMPANY = {
         "D6, C1, won, 1000, USD, 2025-04-01T12:00:00Z, 2025-05-01T12:00:00Z, true",
         "D7, C2, won, 1000, USD, 2025-12-01T12:00:00Z, 2025-12-01T12:00:00Z, true",
         "D8, C1, won, 1000, GBP, 2025-11-01T12:00:00Z, 2025-11-01T12:00:00Z, true",
+        "D9, C1, open, 700, GBP, 2026-01-21T12:00:00Z, , false",
+        "D10, C1, open, , GBP, 2026-01-21T12:00:00Z, , false",
     ),
     "deal_partners": table(
         "deal_partner_id, deal_id, partner_id, role, share",
@@ -92,9 +102,10 @@ COMPANY = {
         "I6, C1, D6, USD, 2025-05-01T12:00:00Z",
         "I7, C2, D7, USD, 2025-12-01T12:00:00Z",
         "I8, C1, D8, GBP, 2025-11-01T12:00:00Z",
+        "I9, C1, D9, GBP, 2026-02-01T12:00:00Z",
     ),
     "invoice_lines": table(
-        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 9))
+        "line_id, invoice_id, product_id, net, tax", *(f"L{n}, I{n}, subscription, 1000, 0" for n in range(1, 10))
     ),
     "payments": table(
         "payment_id, invoice_id, amount, currency, paid_at",
@@ -103,6 +114,7 @@ COMPANY = {
         "PM6, I6, 1000.00, USD, 2025-05-02T12:00:00Z",
         "PM7, I7, 1000.00, USD, 2025-12-28T12:00:00Z",
         "PM8, I8, 1000.00, GBP, 2025-11-05T12:00:00Z",
+        "PM9, I9, 1000.00, GBP, 2026-02-05T12:00:00Z",
     ),
     "refunds": table(
         "refund_id, payment_id, amount, kind, refunded_at", "RF1, PM1, 1000.00, refund, 2025-08-05T12:00:00Z"
@@ -120,6 +132,7 @@ COMPANY = {
         "market_size_id, month, country, segment, amount, currency",
         "M1, 2025-12-01, Us, MID MARKET, 4000, USD",
         "M2, 2025-12-01, US, mid_market, 1000, USD",
+        "M3, 2025-12-01, US, , 9000, GBP",
     ),
     "tickets": table(
         "ticket_id, partner_id, opened_at, closed_at, score",
@@ -166,14 +179,14 @@ def test_a_share_of_nothing_is_no_revenue(warehouse: duckdb.DuckDBPyConnection) 
     assert found == [("PF", date(2025, 5, 2)), ("PZ", None)]
 
 
-@pytest.mark.parametrize(
-    ("payment", "expected"),
-    [
-        ("PM2", {"P1": "400", "P2": "400", "P3": "200"}),
-        ("PM3", {"P2": "600", "P3": "400"}),
-        ("PM4", {}),
-    ],
-)
+SHARED = [
+    ("PM2", {"P1": "400", "P2": "400", "P3": "200"}),
+    ("PM3", {"P2": "600", "P3": "400"}),
+    ("PM4", {}),
+]
+
+
+@pytest.mark.parametrize(("payment", "expected"), SHARED)
 def test_influencing_partners_share_what_is_left_in_proportion(
     warehouse: duckdb.DuckDBPyConnection, payment: str, expected: dict[str, str]
 ) -> None:
@@ -183,6 +196,22 @@ def test_influencing_partners_share_what_is_left_in_proportion(
         [f"payment:{payment}"],
     ).fetchall()
     assert dict(found) == {partner: Decimal(amount) for partner, amount in expected.items()}
+
+
+@pytest.mark.parametrize(("payment", "expected"), SHARED)
+def test_the_second_computation_shares_alike(payment: str, expected: dict[str, str]) -> None:
+    """No deal of the sample company is sourced more than once."""
+    claims = pd.DataFrame(COMPANY["deal_partners"]).rename(columns={"deal_id": "deal", "partner_id": "partner"})
+    landed = Landed.__new__(Landed)
+    landed.deal_parts = dict(iter(claims.astype({"share": float}).groupby("deal")))
+    landed.deals_by_id = pd.DataFrame({"is_won": True, "closed": None}, index=list(landed.deal_parts))
+    move = {"day": None, "month": None, "customer": "C1", "issued": None, "is_first": False}
+    landed.movements = pd.DataFrame(
+        [move | {"key": f"PM{n}", "deal": f"D{n}", "net": 1000, "usd": 1000.0} for n in range(2, 5)]
+    )
+    found = landed.revenue[landed.revenue["key"] == payment]
+    parts = {part.partner: round(part.usd, 2) for part in found.itertuples()}
+    assert parts == {partner: float(amount) for partner, amount in expected.items()}
 
 
 def test_a_tier_is_held_in_whole_cents_of_its_plans_currency(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -296,3 +325,44 @@ def test_what_has_no_rate_is_counted_where_it_is_left_out(warehouse: duckdb.Duck
         "AND month BETWEEN DATE '2025-11-01' AND DATE '2025-12-01' ORDER BY month"
     ).fetchall()
     assert cards == [(november, 0, 1), (december, 0, 0)]
+    customers = warehouse.execute(
+        "SELECT month, paying_customers, revenue, unconverted_count FROM partners.customers_monthly "
+        "WHERE partner_id = 'PN' OR unconverted_count > 0"
+    ).fetchall()
+    assert customers == [(november, 1, 0, 1)]
+    # The size of the market in December has no rate, and the payments of November and February have none.
+    markets = warehouse.execute(
+        "SELECT month, market, revenue, market_size, unconverted_count FROM partners.market_expansion "
+        "WHERE unconverted_count > 0 ORDER BY month, market_kind"
+    ).fetchall()
+    assert markets == [
+        (november, "US", 0, None, 1),
+        (november, "mid_market", 0, None, 1),
+        (december, "US", 1000, 5000, 1),
+        (date(2026, 2, 1), "US", 0, None, 1),
+        (date(2026, 2, 1), "mid_market", 0, None, 1),
+    ]
+    # A deal, what was paid on it, and a cost; the deal without an amount leaves nothing out.
+    activities = warehouse.execute(
+        "SELECT deals, pipeline, revenue, own_cost, unconverted_count FROM partners.activities"
+    ).fetchall()
+    assert activities == [(3, 900, 0, 0, 3)]
+
+
+def test_a_programme_is_one_however_it_is_spelt(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """P2 is in it twice at once, and counts once."""
+    october = "FROM kpi.monthly WHERE dimension = 'programme' AND month = DATE '2025-10-01'"
+    revenue = warehouse.execute(
+        f"SELECT dimension_value, value {october} AND kpi_code = 'revenue_generated' AND value > 0 ORDER BY 1"
+    ).fetchall()
+    assert revenue == [("co_marketing", 600), ("referral", 1600), ("reseller", Decimal("733.33"))]
+    named = warehouse.execute(f"SELECT DISTINCT dimension_value {october} ORDER BY 1").fetchall()
+    assert [name for (name,) in named] == ["co_marketing", "none", "referral", "reseller"]
+    held = warehouse.execute(
+        "SELECT partner_id, programmes FROM partners.dim_partner WHERE partner_id IN ('P2', 'P3', 'PN') ORDER BY 1"
+    ).fetchall()
+    assert held == [("P2", "referral"), ("P3", "co_marketing, referral"), ("PN", None)]
+    earned = warehouse.execute(
+        "SELECT DISTINCT programme FROM intermediate.int_commission_entitlement WHERE partner_id = 'PF'"
+    ).fetchall()
+    assert earned == [("Co-Marketing",)]

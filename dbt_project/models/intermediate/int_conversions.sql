@@ -41,7 +41,7 @@ won_deals as (
     select
         'deal' as conversion_kind,
         deals.deal_id as conversion_id,
-        deals.customer_id as account_id,
+        {{ customer_account('deals.customer_id') }} as account_id,
         coalesce(deals.amount, 0) as amount,
         coalesce(deals.currency, parameters.reporting_currency) as currency,
         deals.closed_at as converted_at,
@@ -60,7 +60,10 @@ lead_conversions as (
     select
         'lead' as conversion_kind,
         leads.lead_id as conversion_id,
-        coalesce(leads.customer_id, contacts.customer_id, 'contact:' || leads.contact_id) as account_id,
+        coalesce(
+            {{ customer_account('coalesce(leads.customer_id, contacts.customer_id)') }},
+            {{ stranger_account('contact', 'leads.contact_id') }}
+        ) as account_id,
         cast(0 as {{ money() }}) as amount,
         parameters.reporting_currency as currency,
         case

@@ -97,7 +97,7 @@ touched as (
     from windows
     inner join touches
         on
-            windows.customer_id = touches.account_id
+            {{ customer_account('windows.customer_id') }} = touches.account_id
             and windows.partner_id = touches.partner_id
             and windows.decided_at >= touches.occurred_at
     where

@@ -82,7 +82,7 @@ account_partners as (
     where partner_id is not null
     union
     select distinct
-        customer_id as account_id,
+        {{ customer_account('customer_id') }} as account_id,
         partner_id
     from leads
     where partner_id is not null
@@ -105,7 +105,7 @@ pairs as (
         dated.deal_id,
         account_partners.partner_id
     from dated
-    inner join account_partners on dated.customer_id = account_partners.account_id
+    inner join account_partners on {{ customer_account('dated.customer_id') }} = account_partners.account_id
 
 ),
 

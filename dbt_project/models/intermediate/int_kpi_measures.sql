@@ -189,7 +189,7 @@ changing_parts as (
         partner_days.partner_id,
         partner_days.member_on,
         'programme' as dimension,
-        coalesce(enrolments.programme, 'none') as dimension_value
+        coalesce({{ word('enrolments.programme') }}, 'none') as dimension_value
     from partner_days
     left join enrolments
         on

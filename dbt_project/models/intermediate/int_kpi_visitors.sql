@@ -11,7 +11,7 @@ final as (
     select distinct
         partner_id,
         {{ report_day('occurred_at') }} as visited_on,
-        coalesce(contact_id, account_id) as visitor_id
+        coalesce({{ stranger_account('contact', 'contact_id') }}, account_id) as visitor_id
     from touches
     where partner_id is not null and touch_source = 'touchpoint'
 

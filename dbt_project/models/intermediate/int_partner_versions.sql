@@ -206,7 +206,9 @@ programmes as (
     select
         known_days.partner_id,
         known_days.changed_on,
-        string_agg(distinct enrolments.programme, ', ' order by enrolments.programme asc) as programmes
+        string_agg(
+            distinct {{ word('enrolments.programme') }}, ', ' order by {{ word('enrolments.programme') }} asc
+        ) as programmes
     from known_days
     inner join enrolments
         on

@@ -189,10 +189,9 @@ described as (
         counted.touchpoint_id,
         counted.touch_source,
         coalesce(
-            counted.customer_id,
-            contacts.customer_id,
-            'contact:' || counted.contact_id,
-            'anonymous:' || counted.anonymous_id
+            {{ customer_account('coalesce(counted.customer_id, contacts.customer_id)') }},
+            {{ stranger_account('contact', 'counted.contact_id') }},
+            {{ stranger_account('anonymous', 'counted.anonymous_id') }}
         ) as account_id,
         counted.contact_id,
         counted.known_partner_id as partner_id,

@@ -358,8 +358,7 @@ def _spool_parquet(path: Path, name: str, spool: Path, schema: ObjectSchema) -> 
         largest |= {column: _EXACT_BELOW_OF_HALF for (column,) in halves.fetchall() if column in largest}
         for field in schema.fields:
             kind = kinds.get(field.name, "")
-            is_id = field.type == "text" and (field.name == schema.key or field.name.endswith("_id"))
-            if is_id and (field.name in largest or kind.startswith("DECIMAL")):
+            if schema.is_id(field) and (field.name in largest or kind.startswith("DECIMAL")):
                 texts[field.name] = _whole_number(connection, table, field.name, largest.get(field.name), name)
         members = ", ".join(f"{quote(column)}, {text}" for column, text in texts.items())
         written = connection.execute(

@@ -109,6 +109,10 @@ class ObjectSchema:
         """The name of the key field."""
         return self.fields[0].name
 
+    def is_id(self, field: Field) -> bool:
+        """Whether a field is the key, or says which record of another object is meant: a text by which records meet."""
+        return field.type == "text" and (field.name == self.key or field.name.endswith("_id"))
+
     @property
     def columns(self) -> dict[str, str]:
         """Landed columns and their types, declared ones first."""

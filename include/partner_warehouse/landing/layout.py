@@ -3,6 +3,7 @@
     HOME/landing/<source>/<object>/<load_id>/
         data.parquet         declared columns, then the meta columns of `catalog.META_COLUMNS`
         quarantine.parquet   records that could not be typed, one row per broken field
+        lines.parquet        where records do not lie on the line of their number (`LINE_COLUMNS`); mostly absent
         received-<n>.…       of objects that keep them: the files as received, in the order of the manifest's `files`
         manifest.json        counts, cursor, undeclared fields, input files and their hashes
 
@@ -36,6 +37,15 @@ QUARANTINE_COLUMNS: dict[str, str] = {
     "field": "VARCHAR",
     "reason": "VARCHAR",
     "raw": "VARCHAR",
+}
+
+LINE_COLUMNS: dict[str, str] = {
+    "source": "VARCHAR",
+    "object": "VARCHAR",
+    "load_id": "VARCHAR",
+    "file": "VARCHAR",
+    "record": "BIGINT",  # the first record of its file, from 1, that lies so
+    "moved": "BIGINT",  # how many lines further down than its number, a CSV header's not counted
 }
 
 
@@ -119,7 +129,7 @@ def ensure_schema(landing: Path) -> None:
 
 
 def _write_empty(connection: duckdb.DuckDBPyConnection, schema: ObjectSchema, directory: Path) -> None:
-    for name, columns in (("data", schema.columns), ("quarantine", QUARANTINE_COLUMNS)):
+    for name, columns in (("data", schema.columns), ("quarantine", QUARANTINE_COLUMNS), ("lines", LINE_COLUMNS)):
         target = directory / f"{name}.parquet"
         directory.mkdir(parents=True, exist_ok=True)
         nulls = ", ".join(f'CAST(NULL AS {sql_type}) AS "{column}"' for column, sql_type in columns.items())

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.landing.layout import SCHEMA_LOAD, object_dir
 
@@ -97,3 +99,24 @@ def manifests(landing: Path, source: str, object_name: str) -> Iterator[Manifest
     directory = object_dir(landing, source, object_name)
     for load_id in reversed(load_ids(landing, source, object_name)):
         yield Manifest.read(directory / load_id / MANIFEST)
+
+
+def line_of(load: Path, file: str, row: int) -> int:
+    """The line of a file on which a landed record begins, from 1; of what has no lines, its number.
+
+    Args:
+        load: The load's directory.
+        file: The record's `_file`.
+        row: Its `_row`.
+    """
+    records = {entry.name: entry.records for entry in Manifest.read(load / MANIFEST).files}
+    names = list(records)
+    record = row - sum(records[name] for name in names[: names.index(file)])
+    moved = 0
+    if (lines := load / "lines.parquet").exists():
+        found = duckdb.execute(
+            "SELECT coalesce(max(moved), 0) FROM read_parquet(?) WHERE file = ? AND record <= ?",
+            [str(lines), file, record],
+        ).fetchone()
+        moved = found[0] if found else 0
+    return record + moved + file.lower().endswith(".csv")

@@ -65,6 +65,10 @@ _NO_NAME = "(no plain name)"
 """Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
 _ESCAPED_CONTROL = r"\\(u00[01]|[bfnr])"
 _CONTROL_CHARACTER = "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
+_POINTED = r"-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)"
+_EXACT_BELOW = 2**53
+"""Below this a binary number is the whole number that was put into it; above, perhaps a neighbour."""
+_NO_WHOLE_NUMBER = "no whole number, or too large for one with a point: write ids as text or as integers"
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -81,7 +85,8 @@ class ReceivedFile:
         header: For a spooled CSV file, its columns; a row that does not fit them arrives as a JSON array.
         records: How many were spooled, where that was counted: landing must find as many.
         lines: Of a file that a person may open, how far records lie from where their numbers put them: `record,lines`,
-            an entry from each record on where that changes. Quarantine shows the line; None where they are the same.
+            an entry from each record on where that changes. Quarantine shows the line, and the load keeps the entries;
+            None where they are the same.
     """
 
     path: Path
@@ -373,6 +378,7 @@ class _Load:
             written = self._write_data(checked=True, numbered=True)
         landed = self._drop_duplicates(written)
         quarantined, duplicates = self._write_quarantine(records, any_broken=written < received)
+        self._write_line_places()
         duplicates += written - landed
         if received != landed + quarantined + duplicates:
             raise PartnerWarehouseError(
@@ -435,7 +441,7 @@ class _Load:
             name, named = "name", f" JOIN (VALUES {pairs}) AS named (filename, name) USING (filename)"
         fields = list(enumerate(self._schema.fields, start=1))
         texts = ", ".join(f"{self._text(f)} AS t{i}" for i, f in fields)
-        values = ", ".join(f"{typed(f, f't{i}', source=self._schema.source)} AS c{i}" for i, f in fields)
+        values = ", ".join(f"{self._value(f, f't{i}')} AS c{i}" for i, f in fields)
         return f"SELECT *, {values} FROM (SELECT _row, {name} AS _file, _raw, {texts} FROM ({records}){named})"  # noqa: S608
 
     def _text(self, declared: Field) -> str:
@@ -450,7 +456,25 @@ class _Load:
                 text = f"json_extract_string({text}, {quote(_json_path(declared.path[depth:]))})"
                 break
         text = f"nullif(CAST({text} AS VARCHAR), '')"
+        if self._may_be_pointed(declared):
+            return whole_number(declared, text)
         return exact_number(declared, text) if declared.type == "decimal" else text
+
+    def _value(self, declared: Field, text: str) -> str:
+        value = typed(declared, text, source=self._schema.source)
+        if self._may_be_pointed(declared):
+            return f"CASE WHEN NOT {is_pointed(declared, text)} THEN {value} END"
+        return value
+
+    def _why(self, declared: Field, text: str, value: str) -> str:
+        why = reason(declared, text, value, source=self._schema.source)
+        if self._may_be_pointed(declared):
+            return f"CASE WHEN {is_pointed(declared, text)} THEN {quote(_NO_WHOLE_NUMBER)} ELSE {why} END"
+        return why
+
+    def _may_be_pointed(self, declared: Field) -> bool:
+        """Whether an id is looked at for numbers with a point, which the record as received tells from texts."""
+        return self._schema.is_id(declared) and not self._schema.keeps_files
 
     @property
     def _is_fine(self) -> str:
@@ -458,7 +482,7 @@ class _Load:
         for index, declared in enumerate(self._schema.fields, start=1):
             if declared.required:
                 conditions.append(f"c{index} IS NOT NULL")
-            elif not is_any_text(declared):
+            elif not is_any_text(declared) or self._may_be_pointed(declared):
                 conditions.append(f"(c{index} IS NOT NULL OR t{index} IS NULL)")
         return " AND ".join(conditions)
 
@@ -557,7 +581,7 @@ class _Load:
         )
         source = self._schema.source
         reasons = ", ".join(
-            f"{{'field': {quote(f.name)}, 'reason': {reason(f, f't{i}', f'c{i}', source=source)}}}"
+            f"{{'field': {quote(f.name)}, 'reason': {self._why(f, f't{i}', f'c{i}')}}}"
             for i, f in enumerate(self._schema.fields, start=1)
         )
         is_object = "CASE WHEN json_valid(_raw) THEN json_type(_raw) END IS NOT DISTINCT FROM 'OBJECT'"
@@ -592,13 +616,31 @@ class _Load:
             listed = "NULL" if entry.lines is None else quote(str(entry.lines))
             places.append(f"({quote(entry.name)}, {before}, {listed})")
             before += records.get(str(entry.path), 0) * self._apart
-        moves = "(SELECT NULL::VARCHAR AS listed, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
-        if paths := ", ".join(quote(str(entry.lines)) for entry in self._received if entry.lines is not None):
-            columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
-            moves = f"read_csv([{paths}], {columns}, filename = 'listed')"
+        moves = self._moves or "(SELECT NULL::VARCHAR AS listed, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
         return (
             f"(VALUES {', '.join(places)}) AS places (name, before, lines) ON _file = places.name "
             f"ASOF LEFT JOIN {moves} AS moves ON places.lines = moves.listed AND _row - places.before >= moves.record"
+        )
+
+    @property
+    def _moves(self) -> str:
+        """What was taken down of lines: the list's path, `listed`, and its entries; empty where nothing was."""
+        paths = ", ".join(quote(str(entry.lines)) for entry in self._received if entry.lines is not None)
+        columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
+        return f"read_csv([{paths}], {columns}, filename = 'listed')" if paths else ""
+
+    def _write_line_places(self) -> None:
+        """Keep where records lie, for those that the warehouse sets aside later."""
+        if not self._moves:
+            return
+        pairs = ", ".join(
+            f"({quote(entry.name)}, {quote(str(entry.lines))})" for entry in self._received if entry.lines
+        )
+        self._copy(
+            f"SELECT {quote(self._schema.source)} AS source, {quote(self._schema.name)} AS object, "  # noqa: S608
+            f"{quote(self._load_id)} AS load_id, file, record, moved "
+            f"FROM {self._moves} JOIN (VALUES {pairs}) AS named (file, listed) USING (listed)",
+            self._directory / "lines.parquet",
         )
 
     @property
@@ -658,6 +700,35 @@ def exact_number(declared: Field, text: str) -> str:
         f"CASE WHEN {text} IS NOT NULL AND regexp_matches(_raw, '[0-9][0-9.]{{15}}') THEN "
         f"CASE WHEN {is_number} THEN coalesce(({same})[1], 'inexact') ELSE {text} END ELSE {text} END"
     )
+
+
+def is_pointed(declared: Field, text: str) -> str:
+    """SQL of whether an id is a JSON number with a point or an exponent, as programs write ids held as floats.
+
+    Args:
+        declared: The declared field.
+        text: SQL of its text.
+    """
+    # Nearly all ids are told by comparisons; a text that looks like a number is one that only the record tells.
+    might_be = f"{text} < ':' AND (contains({text}, '.') OR contains({text}, 'e') OR contains({text}, 'E'))"
+    is_number = f"json_type(_raw, {quote(_json_path(declared.path))}) = 'DOUBLE'"
+    return (
+        f"coalesce(CASE WHEN {might_be} THEN CASE WHEN regexp_full_match({text}, {quote(_POINTED)}) "
+        f"THEN {is_number} END END, false)"
+    )
+
+
+def whole_number(declared: Field, text: str) -> str:
+    """The text of an id, of a JSON number with a point its whole number, where there is one: 88001, not 88001.0.
+
+    Args:
+        declared: The declared field.
+        text: SQL of the value as extracted from `_raw`.
+    """
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT_BELOW}"
+    whole = f"CASE WHEN {is_whole} THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
+    return f"CASE WHEN {is_pointed(declared, text)} THEN {whole} ELSE {text} END"
 
 
 def _shape(schema: ObjectSchema) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 from landed_warehouse import Warehouse
 
+from partner_warehouse.extract.ingest import ingest
+
 ISSUED = "2026-01-05T00:00:00Z"
 PAID = "2026-01-10T00:00:00Z"
 
@@ -83,12 +85,31 @@ def _land(warehouse: Warehouse) -> None:
     )
 
 
+HOLDS = {
+    "a.csv": "hold_id,partner_id,reason,placed_at\n\n"
+    'h1,P1,"form,\nand\nmore",{at}\n,,,\nh2,P7,form,{at}\n\nh3,P8,form,{at}\n',
+    "b.csv": "hold_id,partner_id,reason,placed_at\nh4,P7,form,{at}\nh5,P7,form,\nh6,P8,form,{at}\n",
+    "c.csv": "hold_id,partner_id,reason,placed_at,note\n\n\nh7,P9,form,,\nh8,P9,form,{at},\n",
+    "d.jsonl": '\n{{"hold_id":"h9","partner_id":"P9","reason":"form","placed_at":"{at}"}}\n',
+}
+"""Holds of partners that there are not, and of no instant."""
+
+
+def _drop_files(warehouse: Warehouse) -> None:
+    for name, text in HOLDS.items():
+        path = warehouse.settings.inbox_dir / "holds" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.format(at=PAID), encoding="utf-8")
+    ingest("files", "holds", warehouse.settings)
+
+
 @pytest.fixture(scope="module")
 def drop(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
     """The file drop, built as of 1 April 2026."""
     warehouse = new_warehouse("file_drop")
     _land(warehouse)
-    warehouse.build("int_record_conflicts", "int_credit_notes", "int_fx_rates_daily")
+    _drop_files(warehouse)
+    warehouse.build("int_record_conflicts", "quarantine", "int_credit_notes", "int_fx_rates_daily")
     return warehouse
 
 
@@ -151,6 +172,7 @@ def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
         ("refunds", "r2", "payment_id", "set_aside"),
         ("deal_partners", "DP1", "partner_id", "kept"),
         ("deals", "D2", "customer_id", "kept"),
+        *(("holds", f"h{n}", "partner_id", "kept") for n in (2, 3, 4, 6, 8, 9)),
         ("invoice_lines", "L1", "product_id", "kept"),
     ]
     reason = drop.column("select reason from intermediate.int_record_conflicts where record_key = 'pm_1'")[0]
@@ -163,6 +185,25 @@ def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
         drop.column("select rate from intermediate.int_fx_rates_daily where from_currency = to_currency and rate <> 1")
         == []
     )
+
+
+def test_whoever_opens_a_file_at_the_line_finds_the_row(drop: Warehouse) -> None:
+    told = drop.rows(
+        "select stage, file, line, record_key from ops.quarantine where object = 'holds' order by record_key"
+    )
+    assert [(stage, record_key) for stage, _, _, record_key in told] == [
+        ("warehouse", "h2"),
+        ("warehouse", "h3"),
+        ("warehouse", "h4"),
+        ("landing", "h5"),
+        ("warehouse", "h6"),
+        ("landing", "h7"),
+        ("warehouse", "h8"),
+        ("warehouse", "h9"),
+    ]
+    for _, file, line, record_key in told:
+        lines = (drop.settings.inbox_dir / file).read_text(encoding="utf-8").splitlines()
+        assert record_key in lines[line - 1], (file, line)
 
 
 def test_a_later_correction_counts_when_it_is_newer_and_only_once_it_is_known(drop: Warehouse) -> None:

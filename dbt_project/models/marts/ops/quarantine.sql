@@ -18,6 +18,12 @@ loads as (
 
 ),
 
+lines as (
+
+    select * from {{ ref('stg_ops__lines') }}
+
+),
+
 -- Small files are landed together: a record's place in its file is that in the load, less what came before the file.
 files as (
 
@@ -44,6 +50,65 @@ starts as (
 
 ),
 
+conflicts as (
+
+    select
+        warehouse.load_id,
+        warehouse.source,
+        warehouse.object,
+        warehouse.file,
+        warehouse.row - coalesce(starts.records_before, 0) as record,
+        warehouse.record_key,
+        warehouse.field,
+        warehouse.reason,
+        warehouse.disposition
+    from warehouse
+    left join starts
+        on
+            warehouse.load_id = starts.load_id
+            and warehouse.source = starts.source
+            and warehouse.object = starts.object
+            and warehouse.file = starts.file
+
+),
+
+-- Empty lines, and line breaks in values, move all that follows down, never up.
+placed as (
+
+    select
+        *,
+        max(moved) over (partition by load_id, source, object, file order by record) as moved_down
+    from (
+        select
+            *,
+            cast(0 as bigint) as moved
+        from conflicts
+        union all
+        select
+            lines.load_id,
+            lines.source,
+            lines.object,
+            lines.file,
+            lines.record,
+            null as record_key,
+            null as field,
+            null as reason,
+            null as disposition,
+            lines.moved
+        from lines
+        where exists (
+            select 1
+            from conflicts
+            where
+                lines.load_id = conflicts.load_id
+                and lines.source = conflicts.source
+                and lines.object = conflicts.object
+                and lines.file = conflicts.file
+        )
+    ) as records
+
+),
+
 final as (
 
     select
@@ -61,24 +126,17 @@ final as (
     union all
     select
         'warehouse' as stage,
-        warehouse.load_id,
-        warehouse.source,
-        warehouse.object,
-        warehouse.file,
-        cast(
-            {{ line_in_file('warehouse.file', 'warehouse.row') }} - coalesce(starts.records_before, 0) as bigint
-        ) as line,
-        warehouse.record_key,
-        warehouse.field,
-        warehouse.reason,
-        warehouse.disposition
-    from warehouse
-    left join starts
-        on
-            warehouse.load_id = starts.load_id
-            and warehouse.source = starts.source
-            and warehouse.object = starts.object
-            and warehouse.file = starts.file
+        load_id,
+        source,
+        object,
+        file,
+        cast({{ line_in_file('file', 'record + moved_down') }} as bigint) as line,
+        record_key,
+        field,
+        reason,
+        disposition
+    from placed
+    where disposition is not null
 
 )
 

@@ -168,12 +168,12 @@ leads_by_activity as (
 
 ),
 
-pipeline_by_activity as (
+priced_deals as (
 
     select
         deal_activities.activity_id,
-        count(*) as deals,
-        sum({{ converted('deal_activities.amount', 'rates.rate') }}) as pipeline
+        deal_activities.amount,
+        {{ converted('deal_activities.amount', 'rates.rate') }} as reporting_amount
     from deal_activities
     cross join parameters
     left join rates
@@ -181,7 +181,18 @@ pipeline_by_activity as (
             deal_activities.created_on = rates.rate_date
             and deal_activities.currency = rates.from_currency
             and parameters.reporting_currency = rates.to_currency
-    group by deal_activities.activity_id
+
+),
+
+pipeline_by_activity as (
+
+    select
+        activity_id,
+        count(*) as deals,
+        sum(reporting_amount) as pipeline,
+        count(case when amount <> 0 and reporting_amount is null then 1 end) as unconverted_count
+    from priced_deals
+    group by activity_id
 
 ),
 
@@ -189,7 +200,9 @@ revenue_by_activity as (
 
     select
         deal_activities.activity_id,
-        sum(movements.reporting_amount) as revenue
+        sum(movements.reporting_amount) as revenue,
+        count(case when movements.net_collected <> 0 and movements.reporting_amount is null then 1 end)
+            as unconverted_count
     from deal_activities
     inner join billing on deal_activities.deal_id = billing.deal_id
     inner join movements
@@ -205,7 +218,8 @@ costs_by_activity as (
     select
         activity_id,
         sum(total_amount) as total_cost,
-        sum(reporting_amount) as own_cost
+        sum(reporting_amount) as own_cost,
+        count(*) - count(reporting_amount) as unconverted_count
     from investments
     where activity_id is not null
     group by activity_id
@@ -225,7 +239,9 @@ rounded as (
         {{ reporting_money('coalesce(pipeline_by_activity.pipeline, 0)', 'parameters.minor_unit') }} as pipeline,
         {{ reporting_money('coalesce(revenue_by_activity.revenue, 0)', 'parameters.minor_unit') }} as revenue,
         {{ reporting_money('coalesce(costs_by_activity.total_cost, 0)', 'parameters.minor_unit') }} as total_cost,
-        {{ reporting_money('coalesce(costs_by_activity.own_cost, 0)', 'parameters.minor_unit') }} as own_cost
+        {{ reporting_money('coalesce(costs_by_activity.own_cost, 0)', 'parameters.minor_unit') }} as own_cost,
+        coalesce(pipeline_by_activity.unconverted_count, 0) + coalesce(revenue_by_activity.unconverted_count, 0)
+        + coalesce(costs_by_activity.unconverted_count, 0) as unconverted_count
     from activities
     cross join parameters
     left join responses_by_activity on activities.activity_id = responses_by_activity.activity_id
@@ -257,7 +273,8 @@ final as (
         total_cost,
         own_cost,
         cast(total_cost - own_cost as {{ money_total() }}) as partner_cost,
-        {{ return_on('revenue', 'own_cost') }} as roi
+        {{ return_on('revenue', 'own_cost') }} as roi,
+        unconverted_count
     from rounded
 
 )

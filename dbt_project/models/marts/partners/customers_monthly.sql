@@ -23,7 +23,8 @@ summed as (
         count(distinct case when is_first_payment then customer_id end) as new_customers,
         count(distinct case when net_collected < 0 then customer_id end) as refunded_customers,
         sum(reporting_amount) as revenue,
-        sum(case when reporting_amount < 0 then reporting_amount else 0 end) as given_back
+        sum(case when reporting_amount < 0 then reporting_amount else 0 end) as given_back,
+        count(case when net_collected <> 0 and reporting_amount is null then 1 end) as unconverted_count
     from revenue
     group by all
 
@@ -55,7 +56,8 @@ final as (
         reporting_currency as currency,
         revenue,
         given_back,
-        {{ reporting_money(exact_ratio('revenue', 'paying_customers'), 'minor_unit') }} as revenue_per_customer
+        {{ reporting_money(exact_ratio('revenue', 'paying_customers'), 'minor_unit') }} as revenue_per_customer,
+        unconverted_count
     from rounded
 
 )

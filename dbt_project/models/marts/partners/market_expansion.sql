@@ -65,7 +65,8 @@ by_market as (
         coalesce(country, 'unknown') as market,
         sum(reporting_amount) as revenue,
         sum(partner_revenue) as partner_revenue,
-        count(distinct case when has_partner and net_collected > 0 then customer_id end) as partner_customers
+        count(distinct case when has_partner and net_collected > 0 then customer_id end) as partner_customers,
+        count(case when net_collected <> 0 and reporting_amount is null then 1 end) as unconverted_count
     from collected
     group by all
     union all
@@ -75,7 +76,8 @@ by_market as (
         coalesce(segment, 'unknown') as market,
         sum(reporting_amount) as revenue,
         sum(partner_revenue) as partner_revenue,
-        count(distinct case when has_partner and net_collected > 0 then customer_id end) as partner_customers
+        count(distinct case when has_partner and net_collected > 0 then customer_id end) as partner_customers,
+        count(case when net_collected <> 0 and reporting_amount is null then 1 end) as unconverted_count
     from collected
     group by all
 
@@ -87,7 +89,8 @@ sizes as (
         month,
         'country' as market_kind,
         country as market,
-        sum(reporting_amount) as market_size
+        sum(reporting_amount) as market_size,
+        count(*) - count(reporting_amount) as unconverted_count
     from market_sizes
     where country is not null
     group by all
@@ -96,7 +99,8 @@ sizes as (
         month,
         'segment' as market_kind,
         segment as market,
-        sum(reporting_amount) as market_size
+        sum(reporting_amount) as market_size,
+        count(*) - count(reporting_amount) as unconverted_count
     from market_sizes
     where segment is not null
     group by all
@@ -128,7 +132,8 @@ rounded as (
         parameters.reporting_currency,
         {{ reporting_money('coalesce(by_market.revenue, 0)', 'parameters.minor_unit') }} as revenue,
         {{ reporting_money('coalesce(by_market.partner_revenue, 0)', 'parameters.minor_unit') }} as partner_revenue,
-        {{ reporting_money('sizes.market_size', 'parameters.minor_unit') }} as market_size
+        {{ reporting_money('sizes.market_size', 'parameters.minor_unit') }} as market_size,
+        by_market.unconverted_count + coalesce(sizes.unconverted_count, 0) as unconverted_count
     from by_market
     inner join periods
         on
@@ -161,6 +166,7 @@ final as (
         partner_revenue,
         market_size,
         cast(round({{ exact_ratio('100 * partner_revenue', 'market_size') }}, 6) as {{ exact() }}) as market_share,
+        unconverted_count,
         is_closed
     from rounded
 
