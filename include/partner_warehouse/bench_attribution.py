@@ -8,7 +8,6 @@ files. Loading is part of every measurement.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import duckdb
 from rich.console import Console
 
 from partner_warehouse import bench_attribution_peers
-from partner_warehouse.bench import Cost, measure
+from partner_warehouse.bench import Cost, dbt, measure
 from partner_warehouse.settings import DBT_PROJECT, load_settings
 
 CHANNELS = (
@@ -112,7 +111,7 @@ def prepare_warehouse(home: Path, directory: Path) -> None:
 
     settings = load_settings(home=home)
     runner.prepare(settings)
-    _dbt(home, "build", "--select", "attribution_*", "currencies", "stg_run__parameters", "int_currencies")
+    dbt(home, home / "dbt", "build", "--select", "attribution_*", "currencies", "stg_run__parameters", "int_currencies")
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         for name in ("touches", "conversions"):
             connection.execute(
@@ -127,19 +126,12 @@ def prepare_warehouse(home: Path, directory: Path) -> None:
 def run_models(home: Path) -> None:
     """The warehouse's own models: journeys, all ten models' credits per touch, Markov 1 to 3 and Shapley."""
     models = ("int_journeys*", "int_conversion_revenue", "credits", "markov", "shapley")
-    _dbt(home, "run", "--select", *models, "--exclude", "int_journeys_group_transitions+")
+    dbt(home, home / "dbt", "run", "--select", *models, "--exclude", "int_journeys_group_transitions+")
 
 
 def run_intervals(home: Path) -> None:
     """The bootstrap intervals of the removal effects, after them."""
-    _dbt(home, "run", "--select", "int_journeys_group_transitions+")
-
-
-def _dbt(home: Path, *command: str) -> None:
-    given = {"PARTNER_WAREHOUSE_HOME": str(home), "PARTNER_WAREHOUSE_PLANS": "", "DO_NOT_TRACK": "1"}
-    run = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", str(home / "dbt"), *command)
-    if subprocess.run(run, env=os.environ | given, check=False).returncode:  # noqa: S603
-        raise SystemExit(f"dbt {command[0]} failed; its log is in {home / 'dbt' / 'logs'}")
+    dbt(home, home / "dbt", "run", "--select", "int_journeys_group_transitions+")
 
 
 _BARE_JOURNEYS = """

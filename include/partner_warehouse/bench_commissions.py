@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from partner_warehouse.bench import Cost, measure
+from partner_warehouse.bench import Cost, dbt, measure
 from partner_warehouse.settings import Settings, load_settings
 
 MOVEMENTS = 1_000_000
@@ -127,6 +127,10 @@ def _build_entitlement(home: Path) -> None:
     runner.build_entitlement(settings)
 
 
+def _compute_entitlement(home: Path) -> None:
+    dbt(home, home / "warehouse" / "dbt", "run", "--select", "+commission_lines")
+
+
 def _publish(home: Path) -> None:
     from partner_warehouse.publish import snapshot
 
@@ -159,6 +163,7 @@ def commissions(work: Path, movements: int) -> Iterator[Cost]:
     yield measure("ingest the billing", movements, _ingest, home)
     yield measure("entitlement with its tests, a home's first build", movements, _build_entitlement, home)
     yield measure("entitlement with its tests, any later build", movements, _build_entitlement, home)
+    yield measure("entitlement alone, its models without the tests", movements, _compute_entitlement, home)
     measure("publish the entitlement", movements, _publish, home)
     measure("post the months before", movements, _pay, home, "monthly", BEFORE)
     yield measure("draft, submit, approve and export a month of them", movements, _pay, home, "monthly", ORDINARY)
