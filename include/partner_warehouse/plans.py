@@ -55,7 +55,7 @@ PLAN_COLUMNS = (
     "crediting_model",
 )
 RESERVED = ("none", "unassigned")
-"""What the reports write where there is no programme or tier."""
+"""What the reports write where there is no programme or tier; nothing else is called so, in whichever letters."""
 RATE_COLUMNS = ("plan_id", "version", "component", "from_value", "to_value", "rate", "fee", "tier")
 BONUS_COLUMNS = ("plan_id", "version", "metric", "threshold", "kind", "value")
 EXCLUSION_COLUMNS = ("plan_id", "version", "product_id")
@@ -204,7 +204,7 @@ def validate(settings: Settings) -> None:
         _check_plans(plans, findings)
         _check_belong(plans, [*rates, *bonuses, *exclusions], findings)
         _check_rates(plans, rates, findings)
-        _check_bonuses(bonuses, findings)
+        _check_bonuses(plans, bonuses, findings)
         _check_exclusions(exclusions, findings)
         findings.messages += _enrolments_without_plan(settings, {row["plan_id"] for row in plans})
     if not findings.messages:
@@ -288,7 +288,7 @@ def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> No
             return
 
 
-def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
+def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
     currencies = _seed_values("currencies", "currency")
     crediting = {"deal_partners", *_seed_values("attribution_models", "model")}
     versions: dict[str, list[tuple[date, date, Row]]] = defaultdict(list)
@@ -346,7 +346,7 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
                 )
 
 
-def _check_belong(plans: Iterable[Row], rows: Iterable[Row], findings: Findings) -> None:
+def _check_belong(plans: Sequence[Row], rows: Iterable[Row], findings: Findings) -> None:
     known = {row.plan for row in plans}
     for row in rows:
         if row.plan not in known:
@@ -355,12 +355,22 @@ def _check_belong(plans: Iterable[Row], rows: Iterable[Row], findings: Findings)
             )
 
 
-def _check_rates(plans: Iterable[Row], rates: Iterable[Row], findings: Findings) -> None:
+def _check_rates(plans: Sequence[Row], rates: Iterable[Row], findings: Findings) -> None:
+    models = {row.plan: row["model"] for row in plans}
     bands: dict[tuple[str, str, str], list[tuple[Decimal, Decimal | None, Row]]] = defaultdict(list)
     for row in rates:
         _not_reserved(row, "tier", findings)
         if not _one_of(row, "component", COMPONENTS, findings):
             continue
+        model = models.get(row.plan)
+        # A volume rate multiplies the fee, so that it is of use where there is one.
+        if model in MODELS and {"volume": "fixed_fee"}.get(row["component"], row["component"]) not in MODELS[model]:
+            findings.add(
+                row,
+                "component",
+                f"a {model} plan pays nothing by a {row['component']} row; make the plan hybrid in "
+                "commission_plans.csv, or remove the row",
+            )
         start = _number(row, "from_value", findings, decimals=3, required=True)
         end = _number(row, "to_value", findings, decimals=3)
         if start is not None and end is not None and end <= start:
@@ -396,9 +406,18 @@ def _check_bands(spans: list[tuple[Decimal, Decimal | None, Row]], findings: Fin
             findings.add(row, "from_value", f"{start} leaves a gap after {before}, which ends at {end}; begin at {end}")
 
 
-def _check_bonuses(bonuses: Iterable[Row], findings: Findings) -> None:
+def _check_bonuses(plans: Sequence[Row], bonuses: Iterable[Row], findings: Findings) -> None:
+    # Any version's: a bonus rewards what all versions of the plan earned on in its period.
+    on_fees_alone = {row["plan_id"] for row in plans} - {row["plan_id"] for row in plans if row["model"] != "fixed_fee"}
     seen: dict[tuple[str, str, str, Decimal | None, str], Row] = {}
     for row in bonuses:
+        if row["plan_id"] in on_fees_alone:
+            findings.add(
+                row,
+                "plan_id",
+                f"plan {row['plan_id']} is fixed_fee and has no revenue that a bonus could reward; make it hybrid in "
+                "commission_plans.csv, or remove the row",
+            )
         _one_of(row, "metric", METRICS, findings)
         threshold = _number(row, "threshold", findings, decimals=3, required=True)
         key = (*row.plan, row["metric"], threshold, row["kind"])
@@ -488,7 +507,7 @@ def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, 
 
 
 def _not_reserved(row: Row, name: str, findings: Findings) -> None:
-    if row[name] in RESERVED:
+    if row[name].casefold() in RESERVED:
         findings.add(row, name, f"{row[name]!r} is what the reports call things without one; use another name")
 
 

@@ -67,7 +67,7 @@ def typed(field: Field, text: str, *, source: str) -> str:
     if field.bounds:
         return f"CASE WHEN {value} BETWEEN {field.bounds[0]} AND {field.bounds[1]} THEN {value} END"
     if field.reserved:
-        value = f"CASE WHEN trim({text}) NOT IN ({', '.join(map(quote, field.reserved))}) THEN {value} END"
+        value = f"CASE WHEN lower(trim({text})) NOT IN ({', '.join(map(quote, field.reserved))}) THEN {value} END"
     if field.required and field.type in _ANY_TEXT:
         # The models take a text of blanks for none.
         return f"CASE WHEN trim({text}) <> '' THEN {value} END"
