@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -191,9 +191,10 @@ def _instant(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+        is_usable = instant.tzinfo is not None and bool(instant.astimezone(UTC))
+    except (ValueError, OverflowError):
+        is_usable = False
+    if not is_usable:
         raise argparse.ArgumentTypeError(f"{text!r}: expected an instant with an offset, as 2026-04-01T00:00:00Z")
     return instant
 

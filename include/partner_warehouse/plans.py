@@ -16,19 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Protocol, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.landing.layout import data_files, object_dir
-from partner_warehouse.settings import DBT_PROJECT, Settings
-
-SEEDS = DBT_PROJECT / "seeds"
+from partner_warehouse.settings import SEEDS, Settings, is_timezone, seed_values
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
 """The plan files, by name."""
@@ -289,8 +285,8 @@ def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> No
 
 
 def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
-    currencies = _seed_values("currencies", "currency")
-    crediting = {"deal_partners", *_seed_values("attribution_models", "model")}
+    currencies = seed_values("currencies", "currency")
+    crediting = {"deal_partners", *seed_values("attribution_models", "model")}
     versions: dict[str, list[tuple[date, date, Row]]] = defaultdict(list)
     seen: dict[PlanKey, Row] = {}
     for row in plans:
@@ -315,7 +311,7 @@ def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
         _one_of(row, "crediting_model", sorted(crediting), findings, required=False)
         if row["currency"] not in currencies:
             findings.add(row, "currency", f"unknown currency {row['currency']!r}; use an ISO 4217 code such as USD")
-        if not _is_timezone(row["timezone"]):
+        if not is_timezone(row["timezone"]):
             findings.add(
                 row, "timezone", f"unknown time zone {row['timezone']!r}; use an IANA name such as America/New_York"
             )
@@ -476,26 +472,6 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
                 for key, plan, file, number in rows
             ]
     return messages
-
-
-def _seed_values(name: str, column: str) -> set[str]:
-    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return {record[column] for record in csv.DictReader(file)}
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    """The zones that the models' engine knows."""
-    with duckdb.connect() as connection:
-        return frozenset(row[0] for row in connection.execute("SELECT name FROM pg_timezone_names()").fetchall())
-
-
-def _is_timezone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return name in _timezones()
 
 
 def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, required: bool = True) -> bool:

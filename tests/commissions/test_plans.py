@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.ingest import ingest
-from partner_warehouse.plans import SEEDS, validate
-from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.plans import validate
+from partner_warehouse.settings import SEEDS, Settings, load_settings
 from partner_warehouse.warehouse.runner import prepare
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
