@@ -15,6 +15,9 @@ import pytest
 
 from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import GateFailedError
+from partner_warehouse.ledger import reproduction
+from partner_warehouse.ledger.drafting import Difference
+from partner_warehouse.ledger.reproduction import Reproduction
 from partner_warehouse.settings import ROOT, load_settings
 
 sys.path.append(str(ROOT / "tests" / "exports"))
@@ -138,6 +141,26 @@ def test_a_setting_that_is_empty_is_not_set(home, monkeypatch):
 def test_an_instant_of_the_settings_is_utc(home, monkeypatch):
     monkeypatch.setenv("PARTNER_WAREHOUSE_AS_OF", "2026-04-01T02:00:00+02:00")
     assert load_settings().as_of == datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypatch):
+    differing = (
+        Difference("payout", "PO-1", "payable", "10.000", "12.000"),
+        Difference("line", "L1", "tier", None, "Gold"),
+        Difference("line", "L2", None, None, "2.000"),
+        Difference("line", "L3", None, "3.000", None),
+    )
+    found = Reproduction("2026-03", same=False, line_count=3, differing=differing)
+    monkeypatch.setattr(reproduction, "reproduce", lambda *_, **__: found)
+    status, out, err = run("reproduce", "2026-03")
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        "2026-03: does not come out as it was approved (posted -> now)",
+        "  payout PO-1: payable 10.000 -> 12.000",
+        "  line L1: tier empty -> Gold",
+        "  line L2: not posted, now 2.000",
+        "  line L3: posted with 3.000, now not there",
+    ]
 
 
 def test_nothing_published_is_bad_input_that_says_what_to_do(run, home):
