@@ -51,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (as `head` does). Nothing is left to flush into the closed pipe.
         sys.stdout = None
         return int(ExitStatus.DONE)
+    except PermissionError as error:
+        place = error.filename or "a file of the installation"
+        sys.stderr.write(
+            f"{place}: {error.strerror}; whoever runs this must be able to read, write and search what is in "
+            "PARTNER_WAREHOUSE_HOME, and to read what the other settings name\n"
+        )
+        return int(ExitStatus.FAULT)
     except Exception as error:
         # A fault that we have no name for: its kind and place help whoever mends it, and its text may hold data.
         sys.stderr.write(f"unexpected fault: {type(error).__name__}\n{_place(error)}\n")

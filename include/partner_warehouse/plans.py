@@ -219,17 +219,18 @@ def _read(
 ) -> list[Row]:
     """The rows of one file, trimmed; none where an optional file is absent."""
     path = directory / f"{name}.csv"
-    if not path.exists():
-        if not optional:
-            findings.messages.append(f"{path.name}: the file is missing; its columns are {', '.join(columns)}")
-        return []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _rows(path.name, csv.reader(file, strict=True), columns, findings)
     except UnicodeDecodeError as error:
         findings.messages.append(f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV in UTF-8")
+    except FileNotFoundError:
+        if not optional:
+            findings.messages.append(f"{path.name}: the file is missing; its columns are {', '.join(columns)}")
     except OSError as error:
-        findings.messages.append(f"{path.name}: cannot be read ({error.strerror}); it must be a file, and readable")
+        findings.messages.append(
+            f"{path.name}: cannot be read ({error.strerror}); it must be a readable file, and its directory searchable"
+        )
     except csv.Error as error:
         findings.messages.append(f"{path.name}: not CSV ({error}); look for a quote that is not closed, or not doubled")
     return []

@@ -201,6 +201,17 @@ def test_a_failed_gate_is_3_and_a_fault_is_1_without_data(run, refreshed, monkey
     assert "4242" not in err
 
 
+def test_what_may_not_be_read_is_named(run, home, monkeypatch):
+    def fault(*_, **__):
+        raise PermissionError(13, "Permission denied", f"{home}/landing/salesforce/Account")
+
+    monkeypatch.setattr(pipeline, "run", fault)
+    status, out, err = run("run")
+    assert (status, out) == (1, "")
+    (first,) = err.splitlines()
+    assert first.startswith(f"{home}/landing/salesforce/Account: Permission denied; whoever runs this must be able to")
+
+
 def test_only_what_is_posted_refreshes_the_publication(run, refreshed):
     run("payouts", "draft", "2026-03", "--user", "ana")
     run("payouts", "submit", "2026-03", "--user", "ana")

@@ -184,6 +184,25 @@ def test_a_file_that_cannot_be_read_is_told(plans: Path) -> None:
     assert "commission_rates.csv: cannot be read (Is a directory)" in complaints(plans)
 
 
+def test_a_directory_that_may_not_be_searched_is_told(plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat, opened = Path.stat, Path.open
+
+    def refuse(real: Callable[..., object]) -> Callable[..., object]:
+        def call(path: Path, *given: object, **others: object) -> object:
+            if path.parent == plans:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *given, **others)
+
+        return call
+
+    monkeypatch.setattr(Path, "stat", refuse(stat))
+    monkeypatch.setattr(Path, "open", refuse(opened))
+    message = complaints(plans)
+    assert str(plans) in message.splitlines()[0]
+    for name in FILES:
+        assert f"{name}.csv: cannot be read (Permission denied); it must be a readable file" in message
+
+
 def test_a_directory_may_have_no_bonuses_and_no_exclusions(plans: Path) -> None:
     (plans / "commission_bonuses.csv").unlink()
     (plans / "commission_exclusions.csv").unlink()
