@@ -180,7 +180,7 @@ def _balances(period: Period) -> Select[tuple[str, str, Decimal, Decimal]]:
 def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
     """`changes`: what differs between what is due and what was posted.
 
-    A line that is held, or whose amount is not known, stays as it was posted.
+    A partner's line that is held, or whose amount is not known, stays as it was posted.
     """
     duck.execute(
         """
@@ -203,7 +203,10 @@ def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
         """
         DELETE FROM changes
         WHERE (NOT is_new AND amount = 0)
-            OR (NOT is_due AND commission_line_id IN (SELECT line_id FROM live WHERE untouched))
+            OR (
+                NOT is_due
+                AND (commission_line_id, partner_id) IN (SELECT (line_id, partner_id) FROM live WHERE untouched)
+            )
         """
     )
 
@@ -229,7 +232,8 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
     """What was posted for a movement stands while its line is held or without an amount, under whichever id.
 
     A line without a rate of exchange is in no tier, and one that is held may be in another tier or version of the plan
-    than it was posted in: its id, which names them, is not the posted one's.
+    than it was posted in: its id, which names them, is not the posted one's. A line that the partner still has under
+    its id is decided by itself. `finance.accruals` has the same rule.
     """
     duck.execute(
         """
@@ -245,6 +249,10 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
             AND reversed.partner_id = live.partner_id
             AND reversed.plan_id = live.plan_id
             AND reversed.component = live.component
+            AND NOT EXISTS (
+                SELECT 1 FROM live AS own
+                WHERE own.line_id = changes.commission_line_id AND own.partner_id = changes.partner_id
+            )
         """
     )
 
