@@ -355,6 +355,8 @@ def _check_belong(plans: Sequence[Row], rows: Iterable[Row], findings: Findings)
 def _check_rates(plans: Sequence[Row], rates: Iterable[Row], findings: Findings) -> None:
     models = {row.plan: row["model"] for row in plans}
     bands: dict[tuple[str, str, str], list[tuple[Decimal, Decimal | None, Row]]] = defaultdict(list)
+    fees: list[tuple[Decimal, Row]] = []
+    multipliers: dict[PlanKey, tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
     for row in rates:
         _not_reserved(row, "tier", findings)
         if not _one_of(row, "component", COMPONENTS, findings):
@@ -376,9 +378,21 @@ def _check_rates(plans: Sequence[Row], rates: Iterable[Row], findings: Findings)
             bands[(*row.plan, row["component"])].append((start, end, row))
         # What the component does not use must still be a number: the models read the whole row.
         is_fee, is_volume = row["component"] == "fixed_fee", row["component"] == "volume"
-        _number(row, "fee", findings, decimals=3, required=is_fee)
+        fee = _number(row, "fee", findings, decimals=3, required=is_fee, at_most=_MOST_MONEY)
         at_most = None if is_fee or is_volume else Decimal(1)
-        _number(row, "rate", findings, decimals=8, required=not is_fee, at_most=at_most)
+        rate = _number(row, "rate", findings, decimals=8, required=not is_fee, at_most=at_most)
+        if is_volume and rate is not None:
+            multipliers[row.plan] = max(multipliers[row.plan], (rate, row.number))
+        elif is_fee and fee is not None:
+            fees.append((fee, row))
+    for fee, row in fees:
+        rate, number = multipliers[row.plan]
+        if fee * rate > _MOST_MONEY:
+            findings.add(
+                row,
+                "fee",
+                f"{fee} times the volume rate in row {number} is above {_MOST_MONEY}, the largest amount; lower one",
+            )
     for spans in bands.values():
         _check_bands(spans, findings)
     for row in plans:
@@ -428,7 +442,7 @@ def _check_bonuses(plans: Sequence[Row], bonuses: Iterable[Row], findings: Findi
             if row["metric"] == "new_customers":
                 findings.add(row, "kind", "new_customers is a count, not a revenue; only a flat bonus can reward it")
         else:
-            _number(row, "value", findings, decimals=3, required=True)
+            _number(row, "value", findings, decimals=3, required=True, at_most=_MOST_BONUS)
 
 
 def _check_exclusions(exclusions: Iterable[Row], findings: Findings) -> None:
@@ -565,3 +579,7 @@ _WHOLE = re.compile(r"0|[1-9][0-9]*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 _MOST_DAYS, _MOST_MONTHS = 36_500, 9_999
+_MOST_MONEY = Decimal("9999999999999.999")
+"""As of a landed amount: a hundred of the largest together still are money."""
+_MOST_BONUS = Decimal("9999999999.999")
+"""The models hold a bonus with eight decimals, since it may be a rate."""

@@ -138,6 +138,26 @@ def test_names_file_row_and_field(plans: Path, name: str, row: int, values: dict
     assert expected in complaints(plans)
 
 
+@pytest.mark.parametrize(
+    ("name", "row", "values", "expected"),
+    [
+        ("commission_rates", 15, {"fee": "10000000000000"}, "row 15, field fee: '10000000000000' is not a number from"),
+        (
+            "commission_rates",
+            17,
+            {"fee": "9000000000000"},
+            "row 17, field fee: 9000000000000 times the volume rate in row 20 is above 9999999999999.999",
+        ),
+        ("commission_bonuses", 2, {"value": "10000000000"}, "row 2, field value: '10000000000' is not a number from 0"),
+    ],
+)
+def test_an_amount_that_no_model_holds_is_told(
+    plans: Path, name: str, row: int, values: dict[str, str], expected: str
+) -> None:
+    edit(plans, name, row, **values)
+    assert expected in complaints(plans)
+
+
 def test_a_bonus_of_fees_alone_may_reward_what_another_version_earned(plans: Path) -> None:
     """Orders of the version before bring revenue in the months of the next one, whose terms a bonus has."""
     edit(plans, "commission_plans", 2, effective_to="2026-03-16")
