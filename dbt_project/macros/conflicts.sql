@@ -48,3 +48,17 @@
     from {{ object }}
     where amount = 0
 {%- endmacro %}
+
+{#
+    Invoices whose lines together are no money: what is paid on them or taken off them is set aside, as it would else stop
+    the build for all. Lines below a million, of which it took a million, are left out of the sum, for their number.
+#}
+{% macro oversized_invoices() -%}
+    select
+        invoice_id,
+        sum(abs(net) + abs(coalesce(tax, 0))) as amount
+    from {{ ref('int_invoice_lines') }}
+    where abs(net) + abs(coalesce(tax, 0)) >= {{ 10 ** 6 }}
+    group by invoice_id
+    having sum(abs(net) + abs(coalesce(tax, 0))) >= {{ 999 * 10 ** 12 }}
+{%- endmacro %}
