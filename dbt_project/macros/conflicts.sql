@@ -18,3 +18,47 @@
         referring.{{ field }} is not null
         and referred.{{ field }} is null
 {%- endmacro %}
+
+{# Records of a model that were set aside. What they are in their source is `object`, an SQL expression. #}
+{% macro set_aside_records(model, object, key) -%}
+    select
+        source,
+        {{ object }} as object,
+        {{ key }} as record_key,
+        _load_id,
+        _file,
+        _row,
+        set_aside_field as field,
+        set_aside_reason as reason
+    from {{ ref(model) }}
+    where set_aside_reason is not null
+{%- endmacro %}
+
+{# Money movements of 0 in a CTE that is called as the object: they change nothing, and nothing else tells of them. #}
+{% macro amounts_of_zero(object, key) -%}
+    select
+        source,
+        '{{ object }}' as object,
+        {{ key }} as record_key,
+        _load_id,
+        _file,
+        _row,
+        'amount' as field,
+        'it is of 0: nothing is earned or taken back by it' as reason
+    from {{ object }}
+    where amount = 0
+{%- endmacro %}
+
+{#
+    Invoices whose lines together are no money: what is paid on them or taken off them is set aside, as it would else stop
+    the build for all. Lines below a million, of which it took a million, are left out of the sum, for their number.
+#}
+{% macro oversized_invoices() -%}
+    select
+        invoice_id,
+        sum(abs(net) + abs(coalesce(tax, 0))) as amount
+    from {{ ref('int_invoice_lines') }}
+    where abs(net) + abs(coalesce(tax, 0)) >= {{ 10 ** 6 }}
+    group by invoice_id
+    having sum(abs(net) + abs(coalesce(tax, 0))) >= {{ 999 * 10 ** 12 }}
+{%- endmacro %}

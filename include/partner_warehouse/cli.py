@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -51,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (as `head` does). Nothing is left to flush into the closed pipe.
         sys.stdout = None
         return int(ExitStatus.DONE)
+    except PermissionError as error:
+        place = error.filename or "a file of the installation"
+        sys.stderr.write(
+            f"{place}: {error.strerror}; whoever runs this must be able to read, write and search what is in "
+            "PARTNER_WAREHOUSE_HOME, and to read what the other settings name\n"
+        )
+        return int(ExitStatus.FAULT)
     except Exception as error:
         # A fault that we have no name for: its kind and place help whoever mends it, and its text may hold data.
         sys.stderr.write(f"unexpected fault: {type(error).__name__}\n{_place(error)}\n")
@@ -191,9 +198,10 @@ def _instant(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+        is_usable = instant.tzinfo is not None and bool(instant.astimezone(UTC))
+    except (ValueError, OverflowError):
+        is_usable = False
+    if not is_usable:
         raise argparse.ArgumentTypeError(f"{text!r}: expected an instant with an offset, as 2026-04-01T00:00:00Z")
     return instant
 
@@ -371,9 +379,17 @@ def _reproduce(options: argparse.Namespace, settings: Settings) -> None:
 
     result = reproduce(options.period, settings, progress=_progress)
     if not result.same:
-        rows = "\n".join(f"  {row['payout_id']}: posted {row['posted']}, now {row['now']}" for row in result.differing)
-        raise PartnerWarehouseError(f"{options.period}: does not come out as it was approved\n{rows}".rstrip())
+        told = [f"  {difference}" for difference in result.differing[:_TOLD]]
+        if len(result.differing) > _TOLD:
+            told.append(f"  and {len(result.differing) - _TOLD} more")
+        raise PartnerWarehouseError(
+            "\n".join([f"{options.period}: does not come out as it was approved (posted -> now)", *told])
+        )
     _say(f"{options.period}: {result.line_count} lines come out as they were approved, to the cent")
+
+
+_TOLD = 1_000
+"""Differences that a person may still read; the count of the others follows."""
 
 
 def _simulate(options: argparse.Namespace, settings: Settings) -> None:

@@ -16,20 +16,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Protocol, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.landing.layout import data_files, object_dir
 from partner_warehouse.landing.manifest import line_of
-from partner_warehouse.settings import DBT_PROJECT, Settings
-
-SEEDS = DBT_PROJECT / "seeds"
+from partner_warehouse.settings import SEEDS, Settings, is_timezone, seed_values
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
 """The plan files, by name."""
@@ -56,7 +52,7 @@ PLAN_COLUMNS = (
     "crediting_model",
 )
 RESERVED = ("none", "unassigned")
-"""What the reports write where there is no programme or tier."""
+"""What the reports write where there is no programme or tier; nothing else is called so, in whichever letters."""
 RATE_COLUMNS = ("plan_id", "version", "component", "from_value", "to_value", "rate", "fee", "tier")
 BONUS_COLUMNS = ("plan_id", "version", "metric", "threshold", "kind", "value")
 EXCLUSION_COLUMNS = ("plan_id", "version", "product_id")
@@ -205,7 +201,7 @@ def validate(settings: Settings) -> None:
         _check_plans(plans, findings)
         _check_belong(plans, [*rates, *bonuses, *exclusions], findings)
         _check_rates(plans, rates, findings)
-        _check_bonuses(bonuses, findings)
+        _check_bonuses(plans, bonuses, findings)
         _check_exclusions(exclusions, findings)
         findings.messages += _enrolments_without_plan(settings, {row["plan_id"] for row in plans})
     if not findings.messages:
@@ -224,17 +220,18 @@ def _read(
 ) -> list[Row]:
     """The rows of one file, trimmed; none where an optional file is absent."""
     path = directory / f"{name}.csv"
-    if not path.exists():
-        if not optional:
-            findings.messages.append(f"{path.name}: the file is missing; its columns are {', '.join(columns)}")
-        return []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _rows(path.name, csv.reader(file, strict=True), columns, findings)
     except UnicodeDecodeError as error:
         findings.messages.append(f"{path.name}: not UTF-8 text (byte {error.start}); save it as CSV in UTF-8")
+    except FileNotFoundError:
+        if not optional:
+            findings.messages.append(f"{path.name}: the file is missing; its columns are {', '.join(columns)}")
     except OSError as error:
-        findings.messages.append(f"{path.name}: cannot be read ({error.strerror}); it must be a file, and readable")
+        findings.messages.append(
+            f"{path.name}: cannot be read ({error.strerror}); it must be a readable file, and its directory searchable"
+        )
     except csv.Error as error:
         findings.messages.append(f"{path.name}: not CSV ({error}); look for a quote that is not closed, or not doubled")
     return []
@@ -289,9 +286,9 @@ def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> No
             return
 
 
-def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
-    currencies = _seed_values("currencies", "currency")
-    crediting = {"deal_partners", *_seed_values("attribution_models", "model")}
+def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
+    currencies = seed_values("currencies", "currency")
+    crediting = {"deal_partners", *seed_values("attribution_models", "model")}
     versions: dict[str, list[tuple[date, date, Row]]] = defaultdict(list)
     seen: dict[PlanKey, Row] = {}
     for row in plans:
@@ -316,7 +313,7 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
         _one_of(row, "crediting_model", sorted(crediting), findings, required=False)
         if row["currency"] not in currencies:
             findings.add(row, "currency", f"unknown currency {row['currency']!r}; use an ISO 4217 code such as USD")
-        if not _is_timezone(row["timezone"]):
+        if not is_timezone(row["timezone"]):
             findings.add(
                 row, "timezone", f"unknown time zone {row['timezone']!r}; use an IANA name such as America/New_York"
             )
@@ -347,7 +344,7 @@ def _check_plans(plans: Iterable[Row], findings: Findings) -> None:
                 )
 
 
-def _check_belong(plans: Iterable[Row], rows: Iterable[Row], findings: Findings) -> None:
+def _check_belong(plans: Sequence[Row], rows: Iterable[Row], findings: Findings) -> None:
     known = {row.plan for row in plans}
     for row in rows:
         if row.plan not in known:
@@ -356,12 +353,24 @@ def _check_belong(plans: Iterable[Row], rows: Iterable[Row], findings: Findings)
             )
 
 
-def _check_rates(plans: Iterable[Row], rates: Iterable[Row], findings: Findings) -> None:
+def _check_rates(plans: Sequence[Row], rates: Iterable[Row], findings: Findings) -> None:
+    models = {row.plan: row["model"] for row in plans}
     bands: dict[tuple[str, str, str], list[tuple[Decimal, Decimal | None, Row]]] = defaultdict(list)
+    fees: list[tuple[Decimal, Row]] = []
+    multipliers: dict[PlanKey, tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
     for row in rates:
         _not_reserved(row, "tier", findings)
         if not _one_of(row, "component", COMPONENTS, findings):
             continue
+        model = models.get(row.plan)
+        # A volume rate multiplies the fee, so that it is of use where there is one.
+        if model in MODELS and {"volume": "fixed_fee"}.get(row["component"], row["component"]) not in MODELS[model]:
+            findings.add(
+                row,
+                "component",
+                f"a {model} plan pays nothing by a {row['component']} row; make the plan hybrid in "
+                "commission_plans.csv, or remove the row",
+            )
         start = _number(row, "from_value", findings, decimals=3, required=True)
         end = _number(row, "to_value", findings, decimals=3)
         if start is not None and end is not None and end <= start:
@@ -370,9 +379,21 @@ def _check_rates(plans: Iterable[Row], rates: Iterable[Row], findings: Findings)
             bands[(*row.plan, row["component"])].append((start, end, row))
         # What the component does not use must still be a number: the models read the whole row.
         is_fee, is_volume = row["component"] == "fixed_fee", row["component"] == "volume"
-        _number(row, "fee", findings, decimals=3, required=is_fee)
+        fee = _number(row, "fee", findings, decimals=3, required=is_fee, at_most=_MOST_MONEY)
         at_most = None if is_fee or is_volume else Decimal(1)
-        _number(row, "rate", findings, decimals=8, required=not is_fee, at_most=at_most)
+        rate = _number(row, "rate", findings, decimals=8, required=not is_fee, at_most=at_most)
+        if is_volume and rate is not None:
+            multipliers[row.plan] = max(multipliers[row.plan], (rate, row.number))
+        elif is_fee and fee is not None:
+            fees.append((fee, row))
+    for fee, row in fees:
+        rate, number = multipliers[row.plan]
+        if fee * rate > _MOST_MONEY:
+            findings.add(
+                row,
+                "fee",
+                f"{fee} times the volume rate in row {number} is above {_MOST_MONEY}, the largest amount; lower one",
+            )
     for spans in bands.values():
         _check_bands(spans, findings)
     for row in plans:
@@ -397,9 +418,18 @@ def _check_bands(spans: list[tuple[Decimal, Decimal | None, Row]], findings: Fin
             findings.add(row, "from_value", f"{start} leaves a gap after {before}, which ends at {end}; begin at {end}")
 
 
-def _check_bonuses(bonuses: Iterable[Row], findings: Findings) -> None:
+def _check_bonuses(plans: Sequence[Row], bonuses: Iterable[Row], findings: Findings) -> None:
+    # Any version's: a bonus rewards what all versions of the plan earned on in its period.
+    on_fees_alone = {row["plan_id"] for row in plans} - {row["plan_id"] for row in plans if row["model"] != "fixed_fee"}
     seen: dict[tuple[str, str, str, Decimal | None, str], Row] = {}
     for row in bonuses:
+        if row["plan_id"] in on_fees_alone:
+            findings.add(
+                row,
+                "plan_id",
+                f"plan {row['plan_id']} is fixed_fee and has no revenue that a bonus could reward; make it hybrid in "
+                "commission_plans.csv, or remove the row",
+            )
         _one_of(row, "metric", METRICS, findings)
         threshold = _number(row, "threshold", findings, decimals=3, required=True)
         key = (*row.plan, row["metric"], threshold, row["kind"])
@@ -413,7 +443,7 @@ def _check_bonuses(bonuses: Iterable[Row], findings: Findings) -> None:
             if row["metric"] == "new_customers":
                 findings.add(row, "kind", "new_customers is a count, not a revenue; only a flat bonus can reward it")
         else:
-            _number(row, "value", findings, decimals=3, required=True)
+            _number(row, "value", findings, decimals=3, required=True, at_most=_MOST_BONUS)
 
 
 def _check_exclusions(exclusions: Iterable[Row], findings: Findings) -> None:
@@ -460,26 +490,6 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
     return messages
 
 
-def _seed_values(name: str, column: str) -> set[str]:
-    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return {record[column] for record in csv.DictReader(file)}
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    """The zones that the models' engine knows."""
-    with duckdb.connect() as connection:
-        return frozenset(row[0] for row in connection.execute("SELECT name FROM pg_timezone_names()").fetchall())
-
-
-def _is_timezone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return name in _timezones()
-
-
 def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, required: bool = True) -> bool:
     value = row[name]
     if value in set(allowed) or (not value and not required):
@@ -489,7 +499,7 @@ def _one_of(row: Row, name: str, allowed: Iterable[str], findings: Findings, *, 
 
 
 def _not_reserved(row: Row, name: str, findings: Findings) -> None:
-    if row[name] in RESERVED:
+    if row[name].casefold() in RESERVED:
         findings.add(row, name, f"{row[name]!r} is what the reports call things without one; use another name")
 
 
@@ -570,3 +580,7 @@ _WHOLE = re.compile(r"0|[1-9][0-9]*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 _MOST_DAYS, _MOST_MONTHS = 36_500, 9_999
+_MOST_MONEY = Decimal("9999999999999.999")
+"""As of a landed amount: a hundred of the largest together still are money."""
+_MOST_BONUS = Decimal("9999999999.999")
+"""The models hold a bonus with eight decimals, since it may be a rate."""

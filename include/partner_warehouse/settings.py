@@ -5,8 +5,10 @@ Secrets are not here: they live in Airflow connections.
 
 from __future__ import annotations
 
+import csv
+import os
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,16 +22,44 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 
 DBT_PROJECT = ROOT / "dbt_project"
+SEEDS = DBT_PROJECT / "seeds"
 EXPECTATIONS = ROOT / "expectations"
 
 Source = Literal["salesforce", "hubspot", "stripe", "events", "files"]
 SOURCES: tuple[Source, ...] = ("salesforce", "hubspot", "stripe", "events", "files")
 
 
+def seed_values(name: str, column: str) -> set[str]:
+    """What a column of a seed holds."""
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return {record[column] for record in csv.DictReader(file)}
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    """The zones that the models' engine knows."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return frozenset(row[0] for row in connection.execute("SELECT name FROM pg_timezone_names()").fetchall())
+
+
+def is_timezone(name: str) -> bool:
+    """Whether Python and the models' engine both know the time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    # The default needs no engine, which is slow to import.
+    return name == "UTC" or name in _timezones()
+
+
 class Settings(BaseSettings):
     """Settings of one installation. Instants are UTC; directories are absolute once read."""
 
-    model_config = SettingsConfigDict(env_prefix="PARTNER_WAREHOUSE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PARTNER_WAREHOUSE_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     home: Path = Field(default=ROOT / "var", description="All state of the installation.")
     sources: Annotated[tuple[Source, ...], NoDecode] = Field(default=SOURCES, description="Sources to ingest.")
@@ -37,13 +67,16 @@ class Settings(BaseSettings):
     plans: Path | None = Field(default=None, description="Directory of plan files; default: the seeds.")
     catalog: Path | None = Field(default=None, description="Directory of additions to the catalog, <source>.yml.")
     reconcile_days: int = Field(
-        default=7, ge=0, description="Days between comparisons of ids that find hard deletions; 0: never."
+        default=7, ge=0, le=36_500, description="Days between comparisons of ids that find hard deletions; 0: never."
     )
     call_seconds: float = Field(
-        default=900.0, gt=0, description="How long a call of a source may take with all of its tries, each a third."
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="How long a call of a source may take with all of its tries, each a third.",
     )
     timezone: str = Field(default="UTC", description="Time zone of the reports; a plan names its own.")
-    reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
+    reporting_currency: str = Field(default="USD", description="ISO 4217.")
     fx_lookback_days: int = Field(default=4, ge=0, le=31, description="How old an FX rate may be, in days.")
     as_of: datetime | None = Field(default=None, description="The instant that the warehouse is computed for; now.")
     # These two may hold a password; nobody who prints the settings shall see it.
@@ -55,10 +88,10 @@ class Settings(BaseSettings):
     )
     approvers: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Names that may approve payouts.")
     two_approvers_above: int | None = Field(
-        default=None, description="Sum of a period's payables above which two approvers are needed, per currency."
+        default=None, ge=0, description="Sum of a period's payables above which two approvers are needed, per currency."
     )
     approval_reminder_hours: float = Field(
-        default=72.0, gt=0, description="How long an approval may wait before finance is reminded of it."
+        default=72.0, gt=0, le=87_600, description="How long an approval may wait before finance is reminded of it."
     )
     gl_accounts: Path | None = Field(
         default=None, description="CSV of account codes for the journal (account, code, name); default: our own."
@@ -84,21 +117,43 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
 
+    @field_validator("home", "inbox", "plans", mode="after")
+    @classmethod
+    def _no_file(cls, value: Path | None) -> Path | None:
+        if value is not None and os.path.isfile(value):
+            raise ValueError(f"{value} is a file: name a directory")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"unknown time zone {value!r}: use an IANA name such as America/New_York") from error
+        if not is_timezone(value):
+            raise ValueError(f"unknown time zone {value!r}: use an IANA name such as America/New_York")
         return value
 
-    @field_validator("as_of")
+    @field_validator("reporting_currency")
     @classmethod
-    def _with_offset(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("an instant needs an offset, as in 2026-04-01T00:00:00Z")
-        return value.astimezone(UTC) if value is not None else None
+    def _known_currency(cls, value: str) -> str:
+        if value not in seed_values("currencies", "currency"):
+            raise ValueError(f"unknown currency {value!r}: use an ISO 4217 code such as USD")
+        return value
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _instant(cls, value: object) -> object:
+        """In UTC. A bare number is no instant, although it could be read as seconds."""
+        try:
+            instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+            if not isinstance(instant, datetime):
+                return instant
+            if instant.tzinfo is None:
+                raise ValueError(value)
+            return instant.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(
+                f"{value!r} is no instant of the years 1 to 9999: use ISO 8601 with an offset, as in "
+                "2026-04-01T00:00:00Z"
+            ) from error
 
     @cached_property
     def inbox_dir(self) -> Path:
@@ -140,4 +195,4 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()
-        raise BadInputError(f"PARTNER_WAREHOUSE_{name}: {first['msg']}") from error
+        raise BadInputError(f"PARTNER_WAREHOUSE_{name}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -8,12 +8,16 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
 
 from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import GateFailedError
+from partner_warehouse.ledger import reproduction
+from partner_warehouse.ledger.drafting import Difference
+from partner_warehouse.ledger.reproduction import Reproduction
 from partner_warehouse.settings import ROOT, load_settings
 
 sys.path.append(str(ROOT / "tests" / "exports"))
@@ -74,6 +78,7 @@ def test_help_answers_at_once():
         (("payouts", "show", "2026-03"), "nothing is drafted"),
         (("run", "--as-of", "yesterday"), "expected an instant with an offset"),
         (("run", "--as-of", "2026-04-01T00:00:00"), "expected an instant with an offset"),
+        (("run", "--as-of", "0001-01-01T00:00:00+14:00"), "expected an instant with an offset"),
         (("explain",), "--payout"),
         (("explain", "--partner", "p1"), "--period"),
         (("explain", "--payout", "PO-none"), "not among the approved payouts"),
@@ -84,6 +89,78 @@ def test_bad_input_is_2_and_said_in_the_first_line(run, refreshed, arguments, sa
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     assert said in err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REPORTING_CURRENCY", "XXZ", "unknown currency 'XXZ': use an ISO 4217 code such as USD"),
+        ("REPORTING_CURRENCY", "usd", "unknown currency 'usd': use an ISO 4217 code such as USD"),
+        ("TIMEZONE", "America", "unknown time zone 'America': use an IANA name such as America/New_York"),
+        ("TIMEZONE", "right/UTC", "unknown time zone 'right/UTC': use an IANA name"),
+        ("TIMEZONE", "../UTC", "unknown time zone '../UTC': use an IANA name"),
+        (
+            "AS_OF",
+            "2026",
+            "'2026' is no instant of the years 1 to 9999: use ISO 8601 with an offset, as in 2026-04-01T",
+        ),
+        ("AS_OF", "1767225600", "'1767225600' is no instant"),
+        ("AS_OF", "2026-04-01", "'2026-04-01' is no instant"),
+        ("AS_OF", "0001-01-01T00:00:00+14:00", "'0001-01-01T00:00:00+14:00' is no instant"),
+        ("SOURCES", "stripe,netsuite", "Input should be 'salesforce', 'hubspot', 'stripe', 'events' or 'files'"),
+        ("FX_LOOKBACK_DAYS", "four", "Input should be a valid integer"),
+        ("FX_LOOKBACK_DAYS", "32", "Input should be less than or equal to 31"),
+        ("RECONCILE_DAYS", "99999999999", "Input should be less than or equal to 36500"),
+        ("CALL_SECONDS", "inf", "Input should be less than or equal to 86400"),
+        ("CALL_SECONDS", "nan", "Input should be less than or equal to 86400"),
+        ("APPROVAL_REMINDER_HOURS", "1e300", "Input should be less than or equal to 87600"),
+        ("TWO_APPROVERS_ABOVE", "-1", "Input should be greater than or equal to 0"),
+        ("DBT_THREADS", "0", "Input should be greater than or equal to 1"),
+        ("HOME", __file__, "is a file: name a directory"),
+        ("PLANS", __file__, "is a file: name a directory"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_before_anything_is_done(run, home, monkeypatch, name, value, said):
+    monkeypatch.setenv(f"PARTNER_WAREHOUSE_{name}", value)
+    status, out, err = run("status")
+    assert (status, out) == (2, "")
+    (first,) = err.splitlines()
+    assert first.startswith(f"PARTNER_WAREHOUSE_{name}: ")
+    assert said in first
+
+
+def test_a_setting_that_is_empty_is_not_set(home, monkeypatch):
+    for name in ("PLANS", "TIMEZONE", "REPORTING_CURRENCY", "AS_OF", "TWO_APPROVERS_ABOVE", "SOURCES", "APPROVERS"):
+        monkeypatch.setenv(f"PARTNER_WAREHOUSE_{name}", "")
+    settings = load_settings()
+    assert (settings.plans, settings.timezone, settings.reporting_currency) == (None, "UTC", "USD")
+    assert (settings.as_of, settings.two_approvers_above, settings.approvers) == (None, None, ())
+    assert len(settings.sources) == 5
+
+
+def test_an_instant_of_the_settings_is_utc(home, monkeypatch):
+    monkeypatch.setenv("PARTNER_WAREHOUSE_AS_OF", "2026-04-01T02:00:00+02:00")
+    assert load_settings().as_of == datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypatch):
+    differing = (
+        Difference("payout", "PO-1", "payable", "10.000", "12.000"),
+        Difference("line", "L1", "tier", None, "Gold"),
+        Difference("line", "L2", None, None, "2.000"),
+        Difference("line", "L3", None, "3.000", None),
+    )
+    found = Reproduction("2026-03", same=False, line_count=3, differing=differing)
+    monkeypatch.setattr(reproduction, "reproduce", lambda *_, **__: found)
+    status, out, err = run("reproduce", "2026-03")
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        "2026-03: does not come out as it was approved (posted -> now)",
+        "  payout PO-1: payable 10.000 -> 12.000",
+        "  line L1: tier empty -> Gold",
+        "  line L2: not posted, now 2.000",
+        "  line L3: posted with 3.000, now not there",
+    ]
 
 
 def test_nothing_published_is_bad_input_that_says_what_to_do(run, home):
@@ -122,6 +199,17 @@ def test_a_failed_gate_is_3_and_a_fault_is_1_without_data(run, refreshed, monkey
     assert status == 1
     assert err.splitlines()[0] == "unexpected fault: RuntimeError"
     assert "4242" not in err
+
+
+def test_what_may_not_be_read_is_named(run, home, monkeypatch):
+    def fault(*_, **__):
+        raise PermissionError(13, "Permission denied", f"{home}/landing/salesforce/Account")
+
+    monkeypatch.setattr(pipeline, "run", fault)
+    status, out, err = run("run")
+    assert (status, out) == (1, "")
+    (first,) = err.splitlines()
+    assert first.startswith(f"{home}/landing/salesforce/Account: Permission denied; whoever runs this must be able to")
 
 
 def test_only_what_is_posted_refreshes_the_publication(run, refreshed):

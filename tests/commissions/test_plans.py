@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.ingest import ingest
-from partner_warehouse.plans import SEEDS, validate
-from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.plans import validate
+from partner_warehouse.settings import SEEDS, Settings, load_settings
 from partner_warehouse.warehouse.runner import prepare
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
@@ -85,6 +85,7 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
         ),
         ("commission_plans", 2, {"programme": " "}, "row 2, field programme: is empty; name the partner programme"),
         ("commission_plans", 2, {"programme": "none"}, "row 2, field programme: 'none' is what the reports call"),
+        ("commission_plans", 2, {"programme": "None"}, "row 2, field programme: 'None' is what the reports call"),
         ("commission_rates", 2, {"tier": "none"}, "row 2, field tier: 'none' is what the reports call"),
         ("commission_plans", 2, {"timezone": "Mars"}, "row 2, field timezone: unknown time zone 'Mars'"),
         ("commission_plans", 2, {"tier_mode": "stepped"}, "row 2, field tier_mode: 'stepped' is not one of marginal"),
@@ -104,6 +105,24 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
             "row 3, field version: plan reseller-standard version 1 is in row 2",
         ),
         ("commission_plans", 7, {"model": "hybrid"}, "row 7, field model: a hybrid plan needs fixed_fee rows"),
+        (
+            "commission_plans",
+            9,
+            {"model": "fixed_fee"},
+            "row 21, field component: a fixed_fee plan pays nothing by a percentage row; make the plan hybrid",
+        ),
+        (
+            "commission_plans",
+            9,
+            {"model": "percentage"},
+            "commission_rates.csv, row 25, field component: a percentage plan pays nothing by a volume row",
+        ),
+        (
+            "commission_bonuses",
+            2,
+            {"plan_id": "deal-fixed-fee"},
+            "row 2, field plan_id: plan deal-fixed-fee is fixed_fee and has no revenue that a bonus could reward; make",
+        ),
         ("commission_plans", 2, {"crediting_model": "luck"}, "row 2, field crediting_model: 'luck' is not one of"),
         ("commission_bonuses", 2, {"metric": "smiles"}, "commission_bonuses.csv, row 2, field metric: 'smiles'"),
         (
@@ -117,6 +136,51 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
 def test_names_file_row_and_field(plans: Path, name: str, row: int, values: dict[str, str], expected: str) -> None:
     edit(plans, name, row, **values)
     assert expected in complaints(plans)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "values", "expected"),
+    [
+        ("commission_rates", 15, {"fee": "10000000000000"}, "row 15, field fee: '10000000000000' is not a number from"),
+        (
+            "commission_rates",
+            17,
+            {"fee": "9000000000000"},
+            "row 17, field fee: 9000000000000 times the volume rate in row 20 is above 9999999999999.999",
+        ),
+        ("commission_bonuses", 2, {"value": "10000000000"}, "row 2, field value: '10000000000' is not a number from 0"),
+    ],
+)
+def test_an_amount_that_no_model_holds_is_told(
+    plans: Path, name: str, row: int, values: dict[str, str], expected: str
+) -> None:
+    edit(plans, name, row, **values)
+    assert expected in complaints(plans)
+
+
+def test_a_bonus_of_fees_alone_may_reward_what_another_version_earned(plans: Path) -> None:
+    """Orders of the version before bring revenue in the months of the next one, whose terms a bonus has."""
+    edit(plans, "commission_plans", 2, effective_to="2026-03-16")
+    header, *rows = (plans / "commission_plans.csv").read_text(encoding="utf-8").splitlines()
+    fees = next(row for row in rows if row.startswith("deal-fixed-fee,"))
+    fees = fees.replace("deal-fixed-fee,1,2020-01-01", "reseller-standard,2,2026-03-16")
+    (plans / "commission_plans.csv").write_text("\n".join([header, *rows, fees, ""]), encoding="utf-8")
+    for name, row in (
+        ("commission_rates", "reseller-standard,2,fixed_fee,0,,,100,"),
+        ("commission_bonuses", "reseller-standard,2,monthly_revenue,25000,flat,500"),
+    ):
+        path = plans / f"{name}.csv"
+        path.write_text(f"{path.read_text(encoding='utf-8')}{row}\n", encoding="utf-8")
+    validate(load_settings(plans=plans))
+
+
+def test_bands_may_begin_above_zero_and_end(plans: Path) -> None:
+    edit(plans, "commission_rates", 2, from_value="1000")
+    edit(plans, "commission_rates", 4, to_value="1000000")
+    edit(plans, "commission_rates", 15, from_value="1000")
+    edit(plans, "commission_rates", 17, to_value="1000000")
+    edit(plans, "commission_rates", 20, to_value="100")
+    validate(load_settings(plans=plans))
 
 
 def test_all_faults_are_told_at_once(plans: Path) -> None:
@@ -138,6 +202,25 @@ def test_a_file_that_cannot_be_read_is_told(plans: Path) -> None:
     (plans / "commission_rates.csv").unlink()
     (plans / "commission_rates.csv").mkdir()
     assert "commission_rates.csv: cannot be read (Is a directory)" in complaints(plans)
+
+
+def test_a_directory_that_may_not_be_searched_is_told(plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat, opened = Path.stat, Path.open
+
+    def refuse(real: Callable[..., object]) -> Callable[..., object]:
+        def call(path: Path, *given: object, **others: object) -> object:
+            if path.parent == plans:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *given, **others)
+
+        return call
+
+    monkeypatch.setattr(Path, "stat", refuse(stat))
+    monkeypatch.setattr(Path, "open", refuse(opened))
+    message = complaints(plans)
+    assert str(plans) in message.splitlines()[0]
+    for name in FILES:
+        assert f"{name}.csv: cannot be read (Permission denied); it must be a readable file" in message
 
 
 def test_a_directory_may_have_no_bonuses_and_no_exclusions(plans: Path) -> None:

@@ -25,7 +25,7 @@ from partner_warehouse import cli
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.simulation import Difference, simulate
-from partner_warehouse.settings import Settings
+from partner_warehouse.settings import Settings, load_settings
 
 TIERS, PARTS = "v01_tiers_marginal", "v05_invoice_in_parts"
 
@@ -116,6 +116,20 @@ def test_months_in_the_wrong_order_are_bad_usage(company: Settings) -> None:
     assert company.plans is not None
     with pytest.raises(BadInputError, match="is after"):
         replay(company, company.plans, "2026-05", "2026-04")
+
+
+def test_a_copied_home_is_replayed_from_its_own_landing(tmp_path: Path) -> None:
+    """Also before its first run, while the views in its warehouse still look at the home that it was copied from."""
+    first = lay_out([SCENARIOS / PARTS], tmp_path / "first")
+    build_commissions(first)
+    shutil.copytree(first.home, tmp_path / "copied")
+    shutil.rmtree(first.home)
+    copied = load_settings(home=tmp_path / "copied", plans=tmp_path / "copied" / "plans", sources=("files",))
+    before = fingerprint(copied)
+    assert copied.plans is not None
+    rows = replay(copied, copied.plans)
+    assert total(rows, "current_earned") == total(rows, "simulated_earned") == Decimal("125.00")
+    assert fingerprint(copied) == before
 
 
 def test_a_hold_after_the_payout_is_no_effect_of_the_plans(tmp_path: Path) -> None:

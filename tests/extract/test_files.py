@@ -316,6 +316,7 @@ def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Setting
         ("partners", "partner_id", "unattributed"),
         ("partners", "partner_id", "unassigned"),
         ("partners", "partner_id", "none"),
+        ("partners", "partner_id", "NONE"),
         ("activities", "activity_id", "no_campaign"),
         ("activities", "activity_id", "unattributed"),
         ("partners", "partner_id", "None"),
@@ -341,6 +342,13 @@ def test_nobody_is_called_what_the_reports_call_nobody(
             "enrolment_id,partner_id,programme,plan_id,starts_on",
             "E1,P1,reseller,reseller-standard,2026-01-01",
             "E2,P1,none,reseller-standard,2026-01-01",
+            "programme",
+        ),
+        (
+            "enrolments",
+            "enrolment_id,partner_id,programme,plan_id,starts_on",
+            "E1,P1,,reseller-standard,2026-01-01",
+            "E2,P1,None,reseller-standard,2026-01-01",
             "programme",
         ),
         (

@@ -159,6 +159,32 @@ def test_what_was_posted_stands_while_its_movement_is_unpriced_or_held_in_anothe
     assert service.verify() == []
 
 
+def test_what_another_partner_has_and_is_held_is_taken_back_from_who_had_it(settings, service, approve, balance):
+    """A hold keeps back what is earned, and the partner that it was posted to earns it no more."""
+    publish(settings, [line("a", "60.00", "2026-03-05")])
+    approve("2026-03")
+    publish(settings, [line("a", "60.00", "2026-03-05", partner_id="p2", status="held")])
+    approve("2026-04")
+    assert balance("2026-04") == ("0.00", "0.00", "-60.00", "0.00", "-60.00")
+    assert [row["partner_id"] for row in service.payouts("2026-04")] == ["p1"]
+    publish(settings, [line("a", "60.00", "2026-03-05", partner_id="p2")])
+    approve("2026-05")
+    assert balance("2026-05", "p2")[3] == "60.00"
+    assert service.verify() == []
+
+
+def test_a_line_that_waits_again_is_taken_back_whatever_else_of_its_movement_is_held(settings, approve, balance):
+    """Its own state decides of a line that the partner still has: `finance.accruals` says the same."""
+    tiers = [line("t1", "40.00", "2026-03-05", movement_id="m"), line("t2", "5.00", "2026-03-05", movement_id="m")]
+    publish(settings, tiers)
+    approve("2026-03")
+    later = {"movement_id": "m", "payable_on": "2026-06-05", "status": "scheduled"}
+    held = line("t2", "5.00", "2026-03-05", movement_id="m", status="held")
+    publish(settings, [line("t1", "35.00", "2026-03-05") | later, held])
+    approve("2026-04")
+    assert balance("2026-04") == ("0.00", "0.00", "-40.00", "0.00", "-40.00")
+
+
 def test_a_loss_under_a_cap_is_the_difference_of_the_capped_totals(settings, approve, balance):
     publish(settings, [line("a", "450.00", "2026-03-05"), line("b", "50.00", "2026-03-06")])
     approve("2026-03")

@@ -6,6 +6,12 @@ invoices as (
 
 ),
 
+oversized as (
+
+    {{ oversized_invoices() }}
+
+),
+
 stripe_refunds as (
 
     select * from {{ ref('stg_stripe__refunds') }}
@@ -80,7 +86,7 @@ final as (
         compared._row,
         case
             when compared.precedence > 1 then 'amount'
-            when invoices.invoice_id is null then 'invoice_id'
+            when invoices.invoice_id is null or oversized.invoice_id is not null then 'invoice_id'
             when compared.amount <= 0 then 'amount'
         end as set_aside_field,
         case
@@ -90,12 +96,17 @@ final as (
                     || compared.first_amount || ' under the same id: the latter stays'
             when invoices.invoice_id is null
                 then 'no billed invoice ' || compared.invoice_id || ' yet: the credit note waits for it'
+            when oversized.invoice_id is not null
+                then
+                    'invoice ' || compared.invoice_id || ' comes to ' || oversized.amount
+                    || ', which is no amount of money here: correct its lines'
             when compared.amount < 0
                 then 'a credit note of ' || compared.amount || ': give what is taken off as positive'
             when compared.amount = 0 then 'a credit note of 0 takes nothing off'
         end as set_aside_reason
     from compared
     left join invoices on compared.invoice_id = invoices.invoice_id
+    left join oversized on compared.invoice_id = oversized.invoice_id
     cross join parameters
     where
         compared.issued_at <= parameters.as_of

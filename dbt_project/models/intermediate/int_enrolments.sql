@@ -9,6 +9,12 @@ known_partners as (
 
 ),
 
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
 records as (
 
     select
@@ -48,12 +54,33 @@ distinct_records as (
 
 ),
 
+-- Who does not say the programme means the plan's: of the version in force at the start, else of the first.
+plan_programmes as (
+
+    select
+        distinct_records.enrolment_id,
+        plans.programme
+    from distinct_records
+    inner join plans on distinct_records.plan_id = plans.plan_id
+    where distinct_records.programme is null
+    qualify
+        row_number() over (
+            partition by distinct_records.enrolment_id
+            order by
+                case
+                    when distinct_records.starts_on >= plans.effective_from then plans.effective_from
+                end desc nulls last,
+                plans.effective_from asc
+        ) = 1
+
+),
+
 final as (
 
     select
         distinct_records.enrolment_id,
         coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
-        distinct_records.programme,
+        coalesce(distinct_records.programme, plan_programmes.programme) as programme,
         distinct_records.plan_id,
         distinct_records.starts_on,
         distinct_records.ends_on,
@@ -63,6 +90,7 @@ final as (
         distinct_records._row
     from distinct_records
     left join known_partners on distinct_records.partner_id = known_partners.source_id
+    left join plan_programmes on distinct_records.enrolment_id = plan_programmes.enrolment_id
 
 )
 

@@ -24,6 +24,12 @@ invoices as (
 
 ),
 
+oversized as (
+
+    {{ oversized_invoices() }}
+
+),
+
 parameters as (
 
     select * from {{ ref('stg_run__parameters') }}
@@ -183,7 +189,7 @@ final as (
         compared._row,
         case
             when compared.precedence > 1 then 'amount'
-            when invoices.invoice_id is null then 'invoice_id'
+            when invoices.invoice_id is null or oversized.invoice_id is not null then 'invoice_id'
             when compared.currency <> invoices.currency then 'currency'
             when compared.amount < 0 then 'amount'
             when compared.from_credit < 0 or compared.from_credit > compared.amount then 'from_credit'
@@ -196,6 +202,10 @@ final as (
                     || ' under the same id: the latter stays'
             when invoices.invoice_id is null
                 then 'no billed invoice ' || compared.invoice_id || ' yet: the payment waits for it'
+            when oversized.invoice_id is not null
+                then
+                    'invoice ' || compared.invoice_id || ' comes to ' || oversized.amount
+                    || ', which is no amount of money here: correct its lines'
             when compared.currency <> invoices.currency
                 then 'paid in ' || compared.currency || ' on an invoice in ' || invoices.currency
             when compared.amount < 0
@@ -205,6 +215,7 @@ final as (
         end as set_aside_reason
     from compared
     left join invoices on compared.invoice_id = invoices.invoice_id
+    left join oversized on compared.invoice_id = oversized.invoice_id
     cross join parameters
     where
         compared.paid_at <= parameters.as_of

@@ -96,41 +96,11 @@ amounts as (
 -- Money that cannot be counted: what it was paid on, or given back of, is not there.
 set_aside as (
 
-    select
-        source,
-        'payments' as object,
-        payment_id as record_key,
-        _load_id,
-        _file,
-        _row,
-        set_aside_field as field,
-        set_aside_reason as reason
-    from {{ ref('int_payment_records') }}
-    where set_aside_reason is not null
+    {{ set_aside_records('int_payment_records', "'payments'", 'payment_id') }}
     union all
-    select
-        source,
-        'refunds' as object,
-        refund_id as record_key,
-        _load_id,
-        _file,
-        _row,
-        set_aside_field as field,
-        set_aside_reason as reason
-    from {{ ref('int_refund_records') }}
-    where set_aside_reason is not null
+    {{ set_aside_records('int_refund_records', 'object', 'refund_id') }}
     union all
-    select
-        source,
-        'credit_notes' as object,
-        credit_note_id as record_key,
-        _load_id,
-        _file,
-        _row,
-        set_aside_field as field,
-        set_aside_reason as reason
-    from {{ ref('int_credit_note_records') }}
-    where set_aside_reason is not null
+    {{ set_aside_records('int_credit_note_records', "'credit_notes'", 'credit_note_id') }}
     union all
     select
         'files' as source,
@@ -284,7 +254,7 @@ refunded as (
     select
         payment_id,
         sum(amount) as amount,
-        max(refund_id) as refund_id
+        max(refund_id) filter (where amount > 0) as refund_id
     from refunds
     group by payment_id
 
@@ -344,6 +314,10 @@ odd as (
     inner join refunds on refunded.refund_id = refunds.refund_id and refunded.payment_id = refunds.payment_id
     inner join payments on refunded.payment_id = payments.payment_id
     where refunded.amount > payments.amount
+    union all
+    {{ amounts_of_zero('payments', 'payment_id') }}
+    union all
+    {{ amounts_of_zero('refunds', 'refund_id') }}
     union all
     select
         'stripe' as source,

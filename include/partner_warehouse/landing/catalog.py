@@ -24,19 +24,21 @@ from partner_warehouse.settings import load_settings
 
 CATALOG = Path(__file__).parent / "catalog"
 
-FieldType = Literal["text", "boolean", "integer", "decimal", "instant", "date", "epoch", "json"]
+FieldType = Literal["text", "boolean", "integer", "minor_units", "decimal", "instant", "date", "epoch", "json"]
 
 SQL_TYPES: dict[FieldType, str] = {
     "text": "VARCHAR",
     "boolean": "BOOLEAN",
     "integer": "BIGINT",
+    "minor_units": "BIGINT",
     "decimal": "DECIMAL(38, 18)",
     "instant": "TIMESTAMPTZ",
     "date": "DATE",
     "epoch": "TIMESTAMPTZ",
     "json": "VARCHAR",
 }
-"""How a declared type is landed. `epoch` is received as Unix seconds; `json` keeps a nested value as text."""
+"""How a declared type is landed. `minor_units` is an amount in whole minor units of its currency, `epoch` is received
+as Unix seconds, `json` keeps a nested value as text."""
 
 META_COLUMNS: dict[str, str] = {
     "_load_id": "VARCHAR",

@@ -31,6 +31,8 @@ _EPOCH_SECONDS = r"-?\d{1,12}"
 _LAST_SECOND = 253402300799
 """9999-12-31T23:59:59Z, which stands for "never" in records that exist. Beyond it no tool reads an instant."""
 _INTEGER = r"[+-]?\d{1,19}(?:\.0*)?"
+# As large as any amount, in a currency without decimals too.
+_MINOR_UNITS = rf"[+-]?0*\d{{1,{INTEGER_DIGITS}}}(?:\.0*)?"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 
 
@@ -121,6 +123,10 @@ def _integer(text: str, source: str) -> str:
     return f"CASE WHEN {_matches(f'trim({text})', _INTEGER)} THEN TRY_CAST(trim({text}) AS BIGINT) END"
 
 
+def _minor_units(text: str, source: str) -> str:
+    return f"CASE WHEN {_matches(f'trim({text})', _MINOR_UNITS)} THEN TRY_CAST(trim({text}) AS BIGINT) END"
+
+
 def _digits(source: str) -> int:
     """What the ledger posts are sums of amounts, and as large as its money is."""
     return _LEDGER_DIGITS if source == "ledger" else INTEGER_DIGITS
@@ -176,6 +182,7 @@ _TYPED = {
     "json": _text,
     "boolean": _boolean,
     "integer": _integer,
+    "minor_units": _minor_units,
     "decimal": _decimal,
     "instant": _instant,
     "date": _date,
@@ -187,6 +194,7 @@ _WHY: dict[FieldType, str] = {
     "json": "",
     "boolean": "ELSE 'not a boolean: expected true or false'",
     "integer": "ELSE 'not an integer that fits in 64 bits'",
+    "minor_units": f"ELSE 'not an amount in whole minor units of at most {INTEGER_DIGITS} digits'",
     "decimal": (
         f"WHEN {_matches('trim({text})', _ANY_DECIMAL)} THEN 'more digits than fit: "
         f"at most {INTEGER_DIGITS} before and {FRACTION_DIGITS} after the point' "

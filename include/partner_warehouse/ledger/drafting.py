@@ -78,6 +78,31 @@ class Content:
     totals: tuple[CurrencyTotal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One column of a line or payout that is not what was posted, or a line or payout that only one side has.
+
+    Attributes:
+        kind: `line` or `payout`.
+        row_id: Its line_id or payout_id.
+        column: What differs. None where one side lacks the row; then the values are its amount, or its payable.
+        posted: As text, amounts in major units; None where it was null, or not posted.
+        now: The same of what comes out now.
+    """
+
+    kind: str
+    row_id: str
+    column: str | None
+    posted: str | None
+    now: str | None
+
+    def __str__(self) -> str:
+        if self.column is None:
+            there = f"posted with {self.posted}, now not there" if self.now is None else f"not posted, now {self.now}"
+            return f"{self.kind} {self.row_id}: {there}"
+        return f"{self.kind} {self.row_id}: {self.column} {self.posted or 'empty'} -> {self.now or 'empty'}"
+
+
 def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> None:
     """Make the DuckDB tables `lines` and `payouts` of a period, from the attached publication and the ledger.
 
@@ -155,7 +180,7 @@ def _balances(period: Period) -> Select[tuple[str, str, Decimal, Decimal]]:
 def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
     """`changes`: what differs between what is due and what was posted.
 
-    A line that is held, or whose amount is not known, stays as it was posted.
+    A partner's line that is held, or whose amount is not known, stays as it was posted.
     """
     duck.execute(
         """
@@ -178,7 +203,10 @@ def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
         """
         DELETE FROM changes
         WHERE (NOT is_new AND amount = 0)
-            OR (NOT is_due AND commission_line_id IN (SELECT line_id FROM live WHERE untouched))
+            OR (
+                NOT is_due
+                AND (commission_line_id, partner_id) IN (SELECT (line_id, partner_id) FROM live WHERE untouched)
+            )
         """
     )
 
@@ -204,7 +232,8 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
     """What was posted for a movement stands while its line is held or without an amount, under whichever id.
 
     A line without a rate of exchange is in no tier, and one that is held may be in another tier or version of the plan
-    than it was posted in: its id, which names them, is not the posted one's.
+    than it was posted in: its id, which names them, is not the posted one's. A line that the partner still has under
+    its id is decided by itself. `finance.accruals` has the same rule.
     """
     duck.execute(
         """
@@ -220,6 +249,10 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
             AND reversed.partner_id = live.partner_id
             AND reversed.plan_id = live.plan_id
             AND reversed.component = live.component
+            AND NOT EXISTS (
+                SELECT 1 FROM live AS own
+                WHERE own.line_id = changes.commission_line_id AND own.partner_id = changes.partner_id
+            )
         """
     )
 
@@ -482,6 +515,49 @@ def _same_rows(duck: duckdb.DuckDBPyConnection, table: str, other: str, columns:
         """  # noqa: S608
     ).fetchone()
     return row is not None and bool(row[0])
+
+
+def differences(duck: duckdb.DuckDBPyConnection, *, lines: str, payouts: str) -> list[Difference]:
+    """What `lines` and `payouts` have otherwise than what was posted, by kind, id and column.
+
+    Args:
+        duck: Where they are.
+        lines: The table of the posted lines.
+        payouts: The table of the posted payouts.
+    """
+    return [
+        *_differences(duck, "payout", "payouts", payouts, PAYOUT_COLUMNS, "payable"),
+        *_differences(duck, "line", "lines", lines, LINE_COLUMNS, "amount"),
+    ]
+
+
+def _differences(
+    duck: duckdb.DuckDBPyConnection, kind: str, table: str, posted: str, columns: _Columns, amount: str
+) -> list[Difference]:
+    key = f"{kind}_id"
+    values = {name: f"CAST(CAST({{}}.{name} AS {bulk.duckdb_type(sort)}) AS VARCHAR)" for name, sort in columns.items()}
+    pairs = ", ".join(
+        f"{{'name': '{name}', 'was': {value.format('posted')}, 'is': {value.format('found')}}}"
+        for name, value in values.items()
+    )
+    amounts = ", ".join(values[amount].format(side) for side in ("posted", "found"))
+    rows = duck.execute(
+        f"""
+        WITH compared AS (
+            SELECT found.{key} AS row_id, unnest([{pairs}], recursive := true)
+            FROM {table} AS found
+            INNER JOIN {posted} AS posted ON found.{key} = posted.{key}
+        )
+        SELECT row_id, name, was, "is" FROM compared WHERE was IS DISTINCT FROM "is"
+        UNION ALL
+        SELECT coalesce(found.{key}, posted.{key}), NULL, {amounts}
+        FROM {table} AS found
+        FULL JOIN {posted} AS posted ON found.{key} = posted.{key}
+        WHERE found.{key} IS NULL OR posted.{key} IS NULL
+        ORDER BY ALL
+        """  # noqa: S608
+    ).fetchall()
+    return [Difference(kind, *row) for row in rows]
 
 
 def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: _Columns, key: str) -> tuple[str, int]:

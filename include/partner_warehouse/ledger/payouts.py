@@ -357,7 +357,7 @@ class PayoutService:
                 bulk.load(connection, select(table).where(chosen), duck, "drafted")
                 duck.execute(f"CREATE TABLE payouts.{table.name} AS FROM drafted")
 
-    def recompute(self, period: str, published: Path) -> tuple[Content, Event, list[dict[str, Any]]]:
+    def recompute(self, period: str, published: Path) -> tuple[Content, Event, list[drafting.Difference]]:
         """An approved period, computed again from another publication.
 
         Args:
@@ -365,7 +365,7 @@ class PayoutService:
             published: The publication to compute from.
 
         Returns:
-            What it comes to now, the event that approved it, and the payouts that differ: payout_id, posted, now.
+            What it comes to now, the event that approved it, and each column of its payouts and lines that differs.
 
         Raises:
             BadInputError: The period is not approved.
@@ -375,16 +375,10 @@ class PayoutService:
             approval = self._approval(connection, month)
             drafting.compute(duck, connection, month, self._settings)
             found = drafting.content(duck, str(month))
-            posted = select(schema.payouts).where(schema.payouts.c.period == str(month))
-            bulk.load(connection, posted, duck, "posted_payouts")
-            differing = duck.execute(
-                "SELECT coalesce(posted_payouts.payout_id, payouts.payout_id), posted_payouts.payable, payouts.payable "
-                "FROM posted_payouts FULL JOIN payouts USING (payout_id) "
-                "WHERE (posted_payouts.earned, posted_payouts.adjustments, posted_payouts.payable, "
-                "posted_payouts.closing_balance, posted_payouts.line_count) IS DISTINCT FROM (payouts.earned, "
-                "payouts.adjustments, payouts.payable, payouts.closing_balance, payouts.line_count) ORDER BY 1"
-            ).fetchall()
-        return found, approval, [dict(zip(("payout_id", "posted", "now"), row, strict=True)) for row in differing]
+            for table in (schema.payouts, schema.payout_lines):
+                bulk.load(connection, select(table).where(table.c.period == str(month)), duck, f"posted_{table.name}")
+            differing = drafting.differences(duck, lines="posted_payout_lines", payouts="posted_payouts")
+        return found, approval, differing
 
     def cut_off(self, period: str) -> tuple[datetime | None, datetime]:
         """What an approved period was computed for, and the newest load that it had seen; both UTC.

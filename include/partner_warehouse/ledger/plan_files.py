@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from partner_warehouse import plans
-from partner_warehouse.settings import Settings
+from partner_warehouse.settings import SEEDS, Settings
 
 
 class PlanFiles:
@@ -33,7 +33,7 @@ class PlanFiles:
         if not target.exists():
             text = self._pinned(period) if period else self._built_by()
             if text is None:
-                return self._settings.plans or plans.SEEDS
+                return self._settings.plans or SEEDS
             plans.write_copy(text, target)
         return target
 

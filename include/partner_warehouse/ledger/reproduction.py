@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from partner_warehouse.ledger.drafting import Difference
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans import write_copy
@@ -25,13 +26,13 @@ class Reproduction:
 
     Attributes:
         same: Every line and payout is what was approved: the content hash is the same.
-        differing: Payouts that are not: payout_id, posted, now (payable, major units).
+        differing: Each column of a payout or line that is not what was approved, payouts first.
     """
 
     period: str
     same: bool
     line_count: int
-    differing: tuple[dict[str, Any], ...]
+    differing: tuple[Difference, ...]
 
 
 def reproduce(period: str, settings: Settings, *, progress: Callable[[str], None]) -> Reproduction:

@@ -108,12 +108,12 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
     # What the publication says of its tables is what dbt knows of the marts.
     described = ("--manifest",) if layer == "marts" else ()
     chosen = [select or f"tag:{layer}"]
-    if layer == "ledger" and _was_elsewhere(settings):
+    if layer == "ledger" and was_elsewhere(settings):
         chosen.append("tag:staging")
     return _dbt(layer, settings, *described, "build", "--select", *chosen, *options)
 
 
-def _was_elsewhere(settings: Settings) -> bool:
+def was_elsewhere(settings: Settings) -> bool:
     """Whether the warehouse was built in another home, where its views of what was landed still look."""
     if not settings.warehouse_path.exists():
         return False
@@ -129,16 +129,22 @@ def _parameters(settings: Settings) -> Path:
     return settings.warehouse_path.parent / "run_parameters.parquet"
 
 
-def rebuild_commissions(settings: Settings) -> BuildResult:
+def rebuild_commissions(settings: Settings, *, views_too: bool) -> BuildResult:
     """Build again what hangs on the commission plans, up to the entitlement and its control totals.
 
     Everything else is taken as it stands in the warehouse file. Tests that reach beyond what is built are left out.
+
+    Args:
+        settings: A home with the copy of a warehouse.
+        views_too: Make the views of what was landed anew, because they look at another landing than it has.
 
     Raises:
         GateFailedError: The control totals do not tie.
         PartnerWarehouseError: A model could not be built.
     """
     selected = [f"path:models/staging/plans+,+{mart}" for mart in ("commission_lines", "exclusions", "reconciliation")]
+    if views_too:
+        selected.append("tag:staging")
     options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
     return _dbt("marts", settings, "build", "--select", *selected, *options)
 

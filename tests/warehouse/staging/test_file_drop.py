@@ -49,6 +49,7 @@ def _land(warehouse: Warehouse) -> None:
         payment | {"payment_id": "pm_2", "invoice_id": "I9"},
         payment | {"payment_id": "pm_3", "currency": "EUR"},
         payment | {"payment_id": "pm_4", "paid_at": "2026-04-01T00:00:01Z"},
+        payment | {"payment_id": "pm_5", "amount": "0.00"},
         file="january.csv",
     )
     warehouse.land("files", "payments", payment | {"payment_id": "pm_1"}, file="january-again.csv")
@@ -57,6 +58,7 @@ def _land(warehouse: Warehouse) -> None:
     warehouse.land("files", "refunds", refund | {"refund_id": "r1"}, refund | {"refund_id": "r2", "payment_id": "pm_2"})
     # Of another payment than the lost dispute with its id.
     warehouse.land("files", "refunds", refund | {"refund_id": "d1", "payment_id": "pm_2"})
+    warehouse.land("files", "refunds", refund | {"refund_id": "r3", "amount": "0"})
     warehouse.land(
         "files",
         "credit_notes",
@@ -136,8 +138,10 @@ def test_deals_are_as_they_were_known_at_the_instant(drop: Warehouse) -> None:
 
 
 def test_the_first_amount_of_a_payment_stays(drop: Warehouse) -> None:
-    assert drop.rows("select payment_id, amount, from_credit, currency, _file from intermediate.int_payments") == [
-        ("pm_1", Decimal(400), Decimal(0), "USD", "january-again.csv")
+    payments = "select payment_id, amount, from_credit, currency, _file from intermediate.int_payments order by 1"
+    assert drop.rows(payments) == [
+        ("pm_1", Decimal(400), Decimal(0), "USD", "january-again.csv"),
+        ("pm_5", Decimal(0), Decimal(0), "USD", "january.csv"),
     ]
 
 
@@ -145,6 +149,7 @@ def test_a_lost_dispute_takes_what_was_not_refunded(drop: Warehouse) -> None:
     assert drop.rows("select refund_id, amount, kind from intermediate.int_refunds order by 1") == [
         ("d1", Decimal(350), "dispute_lost"),
         ("r1", Decimal(50), "refund"),
+        ("r3", Decimal(0), "refund"),
     ]
 
 
@@ -174,6 +179,8 @@ def test_whatever_is_odd_is_told(drop: Warehouse) -> None:
         ("deals", "D2", "customer_id", "kept"),
         *(("holds", f"h{n}", "partner_id", "kept") for n in (2, 3, 4, 6, 8, 9)),
         ("invoice_lines", "L1", "product_id", "kept"),
+        ("payments", "pm_5", "amount", "kept"),
+        ("refunds", "r3", "amount", "kept"),
     ]
     reason = drop.column("select reason from intermediate.int_record_conflicts where record_key = 'pm_1'")[0]
     for part in ("450.000 USD", "corrected.csv", "400.000 USD", "january.csv"):

@@ -117,7 +117,7 @@ sized as (
 
 ),
 
-final as (
+priced as (
 
     select
         -{{ row_key() }} as fee_key,
@@ -145,11 +145,10 @@ final as (
         fees.fee,
         coalesce(volumes.rate, 1) as volume_rate,
         sized.plan_fine is null as is_without_rate,
-        {{ round_ratio(
-            to_units('fees.fee', 3)
-            ~ ' * coalesce(volumes.rate_units, ' ~ 10 ** 8 ~ ') * cast(' ~ 10 ** 9 ~ ' as ' ~ wide_integer()
-            ~ ') * sized.share_numerator', 'sized.share_denominator'
-        ) }} as exact_e20
+        sized.share_numerator,
+        sized.share_denominator,
+        {{ to_units('fees.fee', 3) }} * coalesce(volumes.rate_units, {{ 10 ** 8 }})
+        * cast({{ 10 ** 9 }} as {{ wide_integer() }}) as fee_e20
     from sized
     left join rates as fees
         on
@@ -166,6 +165,19 @@ final as (
             and sized.ordinal >= volumes.from_value
             and (sized.ordinal < volumes.to_value or volumes.to_value is null)
     where fees.fee is not null or sized.plan_fine is null
+
+),
+
+-- What the share's denominator leaves is shared out apart: a large fee times a share of twelve digits is no 38 digits.
+final as (
+
+    select
+        * exclude (share_numerator, share_denominator, fee_e20),
+        {{ whole_quotient('fee_e20', 'share_denominator') }} * share_numerator
+        + {{ round_ratio(
+            whole_remainder('fee_e20', 'share_denominator') ~ ' * share_numerator', 'share_denominator'
+        ) }} as exact_e20
+    from priced
 
 )
 

@@ -200,7 +200,7 @@ enrolled as (
         candidate_partners.order_key,
         candidate_partners.partner_id,
         enrolments.enrolment_id,
-        coalesce(enrolments.programme, plans.programme) as programme,
+        enrolments.programme,
         plans.plan_id,
         plans.plan_version,
         plans.crediting_model,

@@ -33,15 +33,28 @@ held_movements as (
 
 ),
 
--- What was posted of a movement that is held now stands, in whichever tier it was posted; a line that still is as it
--- was posted is not held.
+-- As the next draft takes it: what was posted of a partner's line stands while that is held; of a line that the partner
+-- has no more, while another of its lines of the movement is, in whichever tier.
 standing as (
 
     select approved_payout_lines.line_id
     from approved_payout_lines
-    inner join held_movements using (partner_id, plan_id, component, movement_kind, movement_id)
-    left join commission_lines on approved_payout_lines.commission_line_id = commission_lines.line_id
-    where coalesce(commission_lines.status, 'held') = 'held'
+    left join commission_lines
+        on
+            approved_payout_lines.commission_line_id = commission_lines.line_id
+            and approved_payout_lines.partner_id = commission_lines.partner_id
+    left join held_movements
+        on
+            approved_payout_lines.partner_id = held_movements.partner_id
+            and approved_payout_lines.plan_id = held_movements.plan_id
+            and approved_payout_lines.component = held_movements.component
+            and approved_payout_lines.movement_kind = held_movements.movement_kind
+            and approved_payout_lines.movement_id = held_movements.movement_id
+    where
+        case
+            when commission_lines.line_id is not null then commission_lines.status = 'held'
+            else held_movements.movement_id is not null
+        end
 
 ),
 
