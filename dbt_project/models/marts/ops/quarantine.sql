@@ -72,40 +72,47 @@ conflicts as (
 
 ),
 
+conflicting_files as (
+
+    select distinct
+        load_id,
+        source,
+        object,
+        file
+    from conflicts
+
+),
+
+records as (
+
+    select
+        *,
+        cast(0 as bigint) as moved
+    from conflicts
+    union all
+    select
+        lines.load_id,
+        lines.source,
+        lines.object,
+        lines.file,
+        lines.record,
+        null as record_key,
+        null as field,
+        null as reason,
+        null as disposition,
+        lines.moved
+    from lines
+    inner join conflicting_files using (load_id, source, object, file)
+
+),
+
 -- Empty lines, and line breaks in values, move all that follows down, never up.
 placed as (
 
     select
         *,
         max(moved) over (partition by load_id, source, object, file order by record) as moved_down
-    from (
-        select
-            *,
-            cast(0 as bigint) as moved
-        from conflicts
-        union all
-        select
-            lines.load_id,
-            lines.source,
-            lines.object,
-            lines.file,
-            lines.record,
-            null as record_key,
-            null as field,
-            null as reason,
-            null as disposition,
-            lines.moved
-        from lines
-        where exists (
-            select 1
-            from conflicts
-            where
-                lines.load_id = conflicts.load_id
-                and lines.source = conflicts.source
-                and lines.object = conflicts.object
-                and lines.file = conflicts.file
-        )
-    ) as records
+    from records
 
 ),
 
