@@ -207,6 +207,9 @@ class _Part:
     paid_on: date
 
 
+_Worth = tuple[Fraction, Fraction]
+"""What a part earns for itself, and what it moves of others."""
+
 _Order = tuple[str, Version]
 """An invoice, and the version of the plan that prices it."""
 
@@ -318,20 +321,29 @@ class _Reading:
         elif amount is not None and line.amount is not None:
             line.amount += amount
 
-    def _round(self, parts: list[_Part], exact: list[Fraction]) -> None:
-        """Invoice by invoice, the running total is rounded, and shared by largest remainder, ties by partner."""
+    def _round(self, parts: list[_Part], exact: list[_Worth]) -> None:
+        """Invoice by invoice, the running total is rounded, and shared by largest remainder, ties by partner.
+
+        What a change moves of other payments is the partner's: the running total of its basis period is rounded.
+        """
+        moved: dict[tuple, Fraction] = defaultdict(Fraction)
         running: dict[tuple[str, int], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         given: dict[tuple[str, int, str], int] = defaultdict(int)
         for group in _by_movement(parts):
             movement, version = parts[group[0]].movement, parts[group[0]].version
             order = (movement.invoice, version.number)
             touched = {parts[index].partner: parts[index] for index in group}
-            for index in group:
-                running[order][parts[index].partner] += exact[index]
+            shifts: dict[str, int] = defaultdict(int)
+            for part, (own, others) in ((parts[index], exact[index]) for index in group):
+                running[order][part.partner] += own
+                period = (part.partner, _period(self.plan.basis, part.paid_on))
+                before = _counted(self.plan, moved[period])
+                moved[period] += others
+                shifts[part.partner] += _counted(self.plan, moved[period]) - before
             for partner, count in _shared(self.plan, running[order]).items():
                 change = count - given[*order, partner]
                 given[*order, partner] = count
-                amount = Decimal(change) / self.plan.minor
+                amount = Decimal(change + shifts[partner]) / self.plan.minor
                 part = touched.get(partner, parts[group[0]])
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, version)
                 if partner in touched:
@@ -480,22 +492,34 @@ def _by_movement(parts: list[_Part]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def _price(plan: Plan, parts: list[_Part]) -> list[Fraction]:
+def _price(plan: Plan, parts: list[_Part]) -> list[_Worth]:
     """What each part earns, before rounding."""
-    return {"status": _by_status, "trailing": _by_trailing}.get(
-        "trailing" if plan.basis == "trailing_12_months" and plan.mode != "status" else plan.mode, _by_running
-    )(plan, parts)
+    if plan.mode == "status":
+        return [(own, ZERO) for own in _by_status(plan, parts)]
+    if plan.basis == "trailing_12_months":
+        return [(own, ZERO) for own in _by_trailing(plan, parts)]
+    return _by_running(plan, parts)
 
 
-def _by_running(plan: Plan, parts: list[_Part]) -> list[Fraction]:
-    """From one state of the basis period to another: what each version of the plan has brought in it."""
+def _by_running(plan: Plan, parts: list[_Part]) -> list[_Worth]:
+    """From one state of the basis period to another: what each version of the plan has brought in it.
+
+    A payment's own revenue is priced where it stood when it came; the rest of the difference is what it moves.
+    """
     revenue: dict[tuple, dict[Version, Fraction]] = defaultdict(lambda: dict.fromkeys(plan.versions, ZERO))
-    earned: list[Fraction] = []
+    stood: dict[tuple[str, str], Fraction] = {}
+    brought: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    earned: list[_Worth] = []
     for part in parts:
         state = revenue[part.partner, _period(plan.basis, part.paid_on)]
         before = _stacked(state)
+        payment = (part.payment.ident, part.partner)
+        below = sum((net for version, net in state.items() if version.number <= part.version.number), ZERO)
+        start = stood.setdefault(payment, below)
+        old, brought[payment] = brought[payment], brought[payment] + part.fine
+        own = _marginal(part.version, start + brought[payment]) - _marginal(part.version, start + old)
         state[part.version] += part.fine
-        earned.append(_stacked(state) - before)
+        earned.append((own, _stacked(state) - before - own))
     return earned
 
 

@@ -1,14 +1,14 @@
 with
 
-slices as (
+leaves as (
 
-    select * from {{ ref('int_commission_slices') }}
+    select * from {{ ref('int_commission_leaves') }}
 
 ),
 
-re_rates as (
+shifts as (
 
-    select * from {{ ref('int_commission_re_rates') }}
+    select * from {{ ref('int_commission_shifts') }}
 
 ),
 
@@ -18,13 +18,7 @@ bases as (
 
 ),
 
-fees as (
-
-    select * from {{ ref('int_commission_fees') }}
-
-),
-
--- Plans' versions have a number: texts would take a quarter of this model's time.
+-- Plans' versions have the number that they have in the leaves: texts would take a quarter of this model's time.
 plans as (
 
     select
@@ -40,78 +34,30 @@ currencies as (
 
 ),
 
--- What is priced: the slices of bases, and fees, whose keys and deals' keys are negative, so that both have one key.
-leaves as (
+-- What moves in the tiers is a matter of the basis period, and rounded there.
+worth as (
 
     select
-        slices.base_key,
-        bases.movement_key,
+        order_key,
+        plan_key,
+        partner_id,
+        movement_key,
+        is_re_rate,
+        exact_e20,
+        1 as slice_count
+    from leaves
+    union all
+    select
         bases.invoice_key as order_key,
-        false as is_re_rate,
-        bases.part_number,
-        bases.partner_id,
         plans.plan_key,
-        bases.plan_id,
-        bases.plan_version,
-        slices.component,
-        slices.slice,
-        slices.tier_number,
-        slices.tier,
-        slices.rate,
-        case when slices.component = 'percentage' then slices.slice_fine else 0 end as slice_fine,
-        slices.slice_fine as priced_fine,
-        slices.slice_fine * slices.rate_units as exact_e20
-    from slices
+        bases.partner_id,
+        bases.movement_key,
+        false as is_re_rate,
+        -shifts.shift_e20 as exact_e20,
+        0 as slice_count
+    from shifts
     inner join bases using (base_key)
     inner join plans using (plan_id, plan_version)
-    where slices.re_rated_version is null
-    union all
-    -- A tier that is reached or lost is a matter of the invoices that it re-rates.
-    select
-        re_rates.base_key,
-        re_rates.movement_key,
-        re_rates.invoice_key as order_key,
-        true as is_re_rate,
-        re_rates.part_number,
-        re_rates.partner_id,
-        plans.plan_key,
-        re_rates.plan_id,
-        re_rates.plan_version,
-        're_rate' as component,
-        re_rates.slice,
-        re_rates.tier_number,
-        re_rates.tier,
-        re_rates.rate,
-        0 as slice_fine,
-        re_rates.priced_fine,
-        re_rates.exact_e20
-    from re_rates
-    inner join plans
-        on
-            re_rates.plan_id = plans.plan_id
-            and re_rates.re_rated_version = plans.plan_version
-    union all
-    select
-        fees.fee_key as base_key,
-        fees.deal_key as movement_key,
-        fees.deal_key as order_key,
-        false as is_re_rate,
-        1 as part_number,
-        fees.partner_id,
-        plans.plan_key,
-        fees.plan_id,
-        fees.plan_version,
-        'fixed_fee' as component,
-        cast(fees.tier_number as varchar) as slice,
-        fees.tier_number,
-        fees.tier,
-        fees.volume_rate as rate,
-        0 as slice_fine,
-        0 as priced_fine,
-        fees.exact_e20
-    from fees
-    inner join plans using (plan_id, plan_version)
-    where not fees.is_without_rate
 
 ),
 
@@ -124,8 +70,8 @@ deltas as (
         movement_key,
         is_re_rate,
         cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
-        count(*) as slice_count
-    from leaves
+        cast(sum(slice_count) as bigint) as slice_count
+    from worth
     group by order_key, plan_key, partner_id, movement_key, is_re_rate
 
 ),
@@ -337,6 +283,17 @@ shares as (
 
 ),
 
+shifted_units as (
+
+    select
+        movement_key,
+        partner_id,
+        cast(sum(unit_count) as {{ wide_integer() }}) as unit_count
+    from shifts
+    group by movement_key, partner_id
+
+),
+
 slice_counts as (
 
     select
@@ -344,9 +301,10 @@ slice_counts as (
         shares.slice_count,
         shares.minor_unit,
         shares.minor_exact,
-        shares.unit_count
+        shares.unit_count + coalesce(shifted_units.unit_count, 0) as unit_count
     from leaves
     inner join shares using (movement_key, partner_id)
+    left join shifted_units using (movement_key, partner_id)
     where not leaves.is_re_rate and not shares.is_re_rate
     union all
     select

@@ -113,14 +113,6 @@ running as (
 
 ),
 
-trailing_plans as (
-
-    select distinct plan_id
-    from plans
-    where tier_basis = 'trailing_12_months' and tier_mode <> 'status'
-
-),
-
 -- Twelve months that trail: what the partner's payments of the twelve months before had brought when this one came.
 trailing_movements as (
 
@@ -131,7 +123,11 @@ trailing_movements as (
             order by periods.movement_key, periods.part_number
         ) as sequence
     from periods
-    inner join trailing_plans using (plan_id)
+    where
+        periods.plan_id in (
+            select plans.plan_id from plans
+            where plans.tier_basis = 'trailing_12_months' and plans.tier_mode <> 'status'
+        )
 
 ),
 
@@ -350,7 +346,8 @@ stacked_slices as (
             0
         ) as slice_fine,
         rates.rate_units,
-        null as re_rated_version
+        null as re_rated_version,
+        case when stacked.priced_version = stacked.plan_version then stacked.top_before end as starts_at
     from stacked
     inner join rates
         on
@@ -371,7 +368,8 @@ marginal as (
         rates.rate,
         bounded.direction * (least(bounded.high, rates.to_fine) - greatest(bounded.low, rates.from_fine)) as slice_fine,
         rates.rate_units,
-        cast(null as integer) as re_rated_version
+        cast(null as integer) as re_rated_version,
+        bounded.position_before as starts_at
     from bounded
     inner join rates
         on
@@ -394,7 +392,8 @@ single as (
         rates.rate,
         bounded.plan_fine as slice_fine,
         rates.rate_units,
-        null as re_rated_version
+        null as re_rated_version,
+        null as starts_at
     from bounded
     inner join rates
         on
@@ -446,7 +445,8 @@ re_rated as (
         high_rates.rate - low_rates.rate as rate,
         earned_before.slice_fine,
         high_rates.rate_units - low_rates.rate_units as rate_units,
-        earned_before.plan_version as re_rated_version
+        earned_before.plan_version as re_rated_version,
+        null as starts_at
     from earned_before
     inner join rates as high_rates
         on
