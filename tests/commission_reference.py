@@ -360,6 +360,7 @@ class _Reading:
         revenue: dict[tuple, dict[_Order, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         sold: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         re_rated: dict[tuple[_Order, str], Fraction] = defaultdict(Fraction)
+        first: dict[tuple[str, str], Fraction] = {}
         given: dict[tuple[_Order, str], int] = defaultdict(int)
         for group in _by_movement(parts):
             movement, touched, changed = parts[group[0]].movement, {}, set()
@@ -369,7 +370,8 @@ class _Reading:
                 before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
                 reached = max(sum(period.values(), ZERO), sum(period.values(), part.fine))
                 period[order] += part.fine
-                own = part.fine * _of(part.version.rates, reached)
+                # Later changes of a payment have the rate that it first earned at; the rest is re-rated.
+                own = part.fine * first.setdefault((part.payment.ident, part.partner), _of(part.version.rates, reached))
                 sold[order][part.partner] += own
                 for one, net in period.items():
                     after = net * _of(one[1].rates, sum(period.values(), ZERO))
@@ -454,8 +456,13 @@ class _Reading:
                     self._count(part.movement, part.partner, part.paid_on, amount)
 
     def _caps(self) -> None:
-        """The month's total is clamped; a loss is measured against the total that was not."""
+        """The month's total is clamped; a loss is measured against the total that was not.
+
+        What a month of the basis period is below zero by is first taken from what is above the caps of the others.
+        """
         totals: dict[tuple, Decimal] = defaultdict(Decimal)
+        above: dict[tuple, Decimal] = defaultdict(Decimal)
+        below: dict[tuple, Decimal] = defaultdict(Decimal)
         for _, _, ident, partner, paid_on, amount in sorted(self.capped, key=lambda one: one[:3]):
             limit = self.plan.at_the_end_of("month", paid_on).cap
             if limit is None:
@@ -465,7 +472,12 @@ class _Reading:
             before, totals[key] = totals[key], totals[key] + amount
             line = self.result[ident, partner]
             assert line.amount is not None
+            whole = (partner, _period(self.plan.basis, paid_on))
+            relieved = min(above[whole], below[whole])
+            above[whole] += max(totals[key] - cap, Decimal(0)) - max(before - cap, Decimal(0))
+            below[whole] += max(-totals[key], Decimal(0)) - max(-before, Decimal(0))
             line.amount += min(totals[key], cap) - min(before, cap) - amount
+            line.amount += min(above[whole], below[whole]) - relieved
 
     def _hold(self) -> None:
         """What is earned waits while there is a cause; what takes back never does."""

@@ -34,18 +34,18 @@
     where set_aside_reason is not null
 {%- endmacro %}
 
-{# Money movements of 0 in a CTE that is called as the object: they change nothing, and nothing else tells of them. #}
-{% macro amounts_of_zero(object, key) -%}
+{# Money movements of 0 in a CTE: they change nothing, and nothing else tells of them. `object` is an SQL expression. #}
+{% macro amounts_of_zero(movements, object, key) -%}
     select
         source,
-        '{{ object }}' as object,
+        {{ object }} as object,
         {{ key }} as record_key,
         _load_id,
         _file,
         _row,
         'amount' as field,
         'it is of 0: nothing is earned or taken back by it' as reason
-    from {{ object }}
+    from {{ movements }}
     where amount = 0
 {%- endmacro %}
 

@@ -25,7 +25,7 @@ import duckdb
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.landing.layout import data_files, object_dir
 from partner_warehouse.landing.manifest import line_of
-from partner_warehouse.settings import SEEDS, Settings, is_timezone, seed_values
+from partner_warehouse.settings import SEEDS, Settings, is_timezone, seed_rows, seed_values
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
 """The plan files, by name."""
@@ -287,7 +287,7 @@ def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> No
 
 
 def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
-    currencies = seed_values("currencies", "currency")
+    currencies = {row["currency"]: int(row["minor_unit"]) for row in seed_rows("currencies")}
     crediting = {"deal_partners", *seed_values("attribution_models", "model")}
     versions: dict[str, list[tuple[date, date, Row]]] = defaultdict(list)
     seen: dict[PlanKey, Row] = {}
@@ -323,7 +323,8 @@ def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
         _whole_number(row, "payment_terms_days", findings, at_most=_MOST_DAYS)
         _whole_number(row, "clawback_months", findings, at_most=_MOST_MONTHS)
         _number(row, "min_payout", findings, decimals=3)
-        _number(row, "cap_per_period", findings, decimals=3)
+        # A month that is capped is paid to the last minor unit, and no finer.
+        _number(row, "cap_per_period", findings, decimals=currencies.get(row["currency"], 3))
         first = _day(row, "effective_from", findings, required=True)
         end = _day(row, "effective_to", findings)
         if first is not None and end is not None and end <= first:

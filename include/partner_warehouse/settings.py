@@ -29,10 +29,15 @@ Source = Literal["salesforce", "hubspot", "stripe", "events", "files"]
 SOURCES: tuple[Source, ...] = ("salesforce", "hubspot", "stripe", "events", "files")
 
 
+def seed_rows(name: str) -> list[dict[str, str]]:
+    """The rows of a seed."""
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def seed_values(name: str, column: str) -> set[str]:
     """What a column of a seed holds."""
-    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return {record[column] for record in csv.DictReader(file)}
+    return {row[column] for row in seed_rows(name)}
 
 
 @cache

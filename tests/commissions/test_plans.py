@@ -87,6 +87,12 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
         ("commission_plans", 2, {"programme": "none"}, "row 2, field programme: 'none' is what the reports call"),
         ("commission_plans", 2, {"programme": "None"}, "row 2, field programme: 'None' is what the reports call"),
         ("commission_rates", 2, {"tier": "none"}, "row 2, field tier: 'none' is what the reports call"),
+        (
+            "commission_plans",
+            2,
+            {"cap_per_period": "100.005"},
+            "row 2, field cap_per_period: '100.005' is not a number",
+        ),
         ("commission_plans", 2, {"timezone": "Mars"}, "row 2, field timezone: unknown time zone 'Mars'"),
         ("commission_plans", 2, {"tier_mode": "stepped"}, "row 2, field tier_mode: 'stepped' is not one of marginal"),
         ("commission_plans", 2, {"earn_window": "months:0"}, "row 2, field earn_window: 'months:0' is not first_year"),

@@ -211,7 +211,7 @@ class Shape:
             return None
         if kind == "boolean":
             return {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}[text.lower()]
-        if kind == "integer":
+        if kind in ("integer", "minor_units"):
             return int(text)
         if kind == "decimal":
             return Decimal(text)

@@ -302,7 +302,7 @@ odd as (
     union all
     select
         refunds.source,
-        'refunds' as object,
+        refunds.object,
         refunds.refund_id as record_key,
         refunds._load_id,
         refunds._file,
@@ -315,9 +315,9 @@ odd as (
     inner join payments on refunded.payment_id = payments.payment_id
     where refunded.amount > payments.amount
     union all
-    {{ amounts_of_zero('payments', 'payment_id') }}
+    {{ amounts_of_zero('payments', "'payments'", 'payment_id') }}
     union all
-    {{ amounts_of_zero('refunds', 'refund_id') }}
+    {{ amounts_of_zero('refunds', 'object', 'refund_id') }}
     union all
     select
         'stripe' as source,

@@ -16,6 +16,7 @@ final as (
         amount,
         kind,
         refunded_at,
+        object,
         source,
         _load_id,
         _file,

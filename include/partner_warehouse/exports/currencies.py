@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from decimal import Decimal
 from functools import cache
 
-from partner_warehouse.settings import DBT_PROJECT
+from partner_warehouse.settings import seed_rows
 
 
 @cache
 def _minor_units() -> dict[str, int]:
-    with (DBT_PROJECT / "seeds" / "currencies.csv").open(newline="", encoding="utf-8") as file:
-        return {row["currency"]: int(row["minor_unit"]) for row in csv.DictReader(file)}
+    return {row["currency"]: int(row["minor_unit"]) for row in seed_rows("currencies")}
 
 
 def decimals(currency: str) -> int:

@@ -66,12 +66,14 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
         The instant computed for, UTC.
 
     Raises:
-        BadInputError: The commission plans, or an enrolment's plan, are wrong.
+        BadInputError: The commission plans, or an enrolment's plan, are wrong; not looked at with `known_at`.
     """
     as_of = (as_of or settings.as_of or datetime.now(UTC)).astimezone(UTC)
-    known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
     ensure_schema(settings.landing_dir)
-    plans.validate(settings)
+    # What an approved month was computed by was checked then: by the rules and the enrolments of then.
+    if known_at is None:
+        plans.validate(settings)
+    known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
     plans_hash = plans.keep_copy(settings)
     target = _parameters(settings)
     target.parent.mkdir(parents=True, exist_ok=True)

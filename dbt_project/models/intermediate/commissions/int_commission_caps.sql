@@ -30,6 +30,12 @@ fees as (
 
 ),
 
+plans as (
+
+    select * from {{ ref('stg_plans__plans') }}
+
+),
+
 period_versions as (
 
     select * from {{ ref('int_commission_period_versions') }}
@@ -99,6 +105,7 @@ dated as (
         totalled.*,
         coalesce(bases.plan_currency, fees.plan_currency) as plan_currency,
         cast(date_trunc('month', coalesce(bases.paid_on, fees.closed_on)) as date) as month,
+        {{ basis_period('plans.tier_basis', 'coalesce(bases.paid_on, fees.closed_on)') }} as basis_period,
         coalesce(movements.effective_at, fees.closed_at) as effective_at,
         coalesce(movements.kind_rank, 0) as kind_rank,
         coalesce(movements.movement_id, fees.deal_id) as movement_id,
@@ -107,6 +114,10 @@ dated as (
     left join bases using (base_key)
     left join movements using (movement_key)
     left join fees on totalled.base_key = fees.fee_key
+    left join plans
+        on
+            totalled.plan_id = plans.plan_id
+            and totalled.plan_version = plans.plan_version
 
 ),
 
@@ -129,6 +140,39 @@ running as (
 
 ),
 
+-- A tier that is lost takes back in the lost payment's month what it had given to any month of the basis period, capped
+-- or not. So what a month is below zero by is first taken from what is above the caps of others.
+spread as (
+
+    select
+        running.*,
+        sum(
+            greatest(total - cap_per_period, 0) - greatest(total - amount - cap_per_period, 0)
+        ) over basis_so_far as above,
+        greatest(total - cap_per_period, 0) - greatest(total - amount - cap_per_period, 0) as above_change,
+        sum(greatest(-total, 0) - greatest(amount - total, 0)) over basis_so_far as below,
+        greatest(-total, 0) - greatest(amount - total, 0) as below_change
+    from running
+    window basis_so_far as (
+        partition by partner_id, plan_id, plan_currency, basis_period
+        order by effective_at, kind_rank, movement_id, part_number
+        rows between unbounded preceding and current row
+    )
+
+),
+
+capped as (
+
+    select
+        base_key,
+        partner_id,
+        plan_id,
+        plan_version,
+        least(above, below) - least(above - above_change, below - below_change) - above_change as amount
+    from spread
+
+),
+
 final as (
 
     select
@@ -136,11 +180,9 @@ final as (
         partner_id,
         plan_id,
         plan_version,
-        cast(
-            least(total, cap_per_period) - least(total - amount, cap_per_period) - amount as {{ money() }}
-        ) as amount
-    from running
-    where least(total, cap_per_period) - least(total - amount, cap_per_period) <> amount
+        cast(amount as {{ money() }}) as amount
+    from capped
+    where amount <> 0
 
 )
 

@@ -383,32 +383,49 @@ counted_slices as (
 
 ),
 
-{% set columns %}
+-- A slice is one line, whatever the orders that it re-rates.
+re_rated as (
+
+    select
         base_key,
-        movement_key,
-        partner_id,
-        plan_id,
-        plan_version,
         component,
         slice,
-        tier_number,
-        tier,
-        rate,
-        slice_fine,
+        cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20,
+        cast(sum(part_count) as {{ wide_integer() }}) as part_count
+    from counted_slices
+    where is_re_rate and component = 'percentage'
+    group by base_key, component, slice
+
+),
+
+{% set columns %}
+        counted_slices.base_key,
+        counted_slices.movement_key,
+        counted_slices.partner_id,
+        counted_slices.plan_id,
+        counted_slices.plan_version,
+        counted_slices.component,
+        counted_slices.slice,
+        counted_slices.tier_number,
+        counted_slices.tier,
+        counted_slices.rate,
+        counted_slices.slice_fine,
 {%- endset -%}
 
 final as (
 
     select
         {{- columns }}
-        priced_fine,
-        exact_e20,
-        slice_count,
-        {{ minor_units_to_money('part_count', 'minor_unit') }} as amount
+        counted_slices.priced_fine,
+        counted_slices.exact_e20 + coalesce(re_rated.exact_e20, 0) as exact_e20,
+        counted_slices.slice_count,
+        {{ minor_units_to_money(
+            'counted_slices.part_count + coalesce(re_rated.part_count, 0)', 'counted_slices.minor_unit'
+        ) }} as amount
     from counted_slices
-    where not is_re_rate
+    left join re_rated using (base_key, component, slice)
+    where not counted_slices.is_re_rate
     union all
-    -- A slice that re-rates is one line, whatever the invoices.
     select
         {{- columns }}
         cast(sum(priced_fine) as {{ wide_integer() }}) as priced_fine,
@@ -416,7 +433,7 @@ final as (
         1 as slice_count,
         {{ minor_units_to_money('cast(sum(part_count) as ' ~ wide_integer() ~ ')', 'max(minor_unit)') }} as amount
     from counted_slices
-    where is_re_rate
+    where is_re_rate and component = 're_rate'
     group by all
 
 )

@@ -35,6 +35,33 @@ plans as (
 
 ),
 
+-- What a payment of a shared order brings later at another rate than its first is re-rated: a tier is one partner's,
+-- and the shares of the others stay what they were.
+first_rates as (
+
+    select
+        slices.base_key,
+        slices.rate_units,
+        first_value(slices.rate_units) over (
+            partition by bases.payment_key, bases.partner_id order by bases.base_key
+        ) as first_rate_units
+    from slices
+    inner join bases using (base_key)
+    inner join plans using (plan_id, plan_version)
+    where
+        slices.component = 'percentage'
+        and plans.tier_mode = 'whole'
+        and bases.share <> 1
+
+),
+
+later_rates as (
+
+    select * from first_rates
+    where rate_units <> first_rate_units
+
+),
+
 -- Slices of bases, and fees, whose keys and deals' keys are negative, so that both have one key.
 final as (
 
@@ -55,11 +82,42 @@ final as (
         slices.rate,
         case when slices.component = 'percentage' then slices.slice_fine else 0 end as slice_fine,
         slices.slice_fine as priced_fine,
-        slices.slice_fine * slices.rate_units as exact_e20
+        slices.slice_fine * case
+            when slices.component = 'percentage' then coalesce(later_rates.first_rate_units, slices.rate_units)
+            else slices.rate_units
+        end as exact_e20
     from slices
+    inner join bases on slices.base_key = bases.base_key
+    inner join plans
+        on
+            bases.plan_id = plans.plan_id
+            and bases.plan_version = plans.plan_version
+    left join later_rates on slices.base_key = later_rates.base_key
+    where slices.re_rated_version is null
+    union all
+    select
+        slices.base_key,
+        bases.movement_key,
+        bases.invoice_key as order_key,
+        true as is_re_rate,
+        bases.part_number,
+        bases.partner_id,
+        plans.plan_key,
+        bases.plan_id,
+        bases.plan_version,
+        slices.component,
+        slices.slice,
+        slices.tier_number,
+        slices.tier,
+        slices.rate,
+        0 as slice_fine,
+        0 as priced_fine,
+        slices.slice_fine * (later_rates.rate_units - later_rates.first_rate_units) as exact_e20
+    from later_rates
+    inner join slices using (base_key)
     inner join bases using (base_key)
     inner join plans using (plan_id, plan_version)
-    where slices.re_rated_version is null
+    where slices.component = 'percentage'
     union all
     -- A tier that is reached or lost is a matter of the invoices that it re-rates.
     select
