@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from commission_cases import SCENARIOS, build_commissions, lay_out
 
+from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.reproduction import reproduce
 from partner_warehouse.publish import snapshot
@@ -44,6 +45,18 @@ def test_edited_plans_and_settings_leave_an_approved_month_as_it_was(approved: S
     assert again.differing == ()
     assert again.same
     assert again.line_count > 6
+
+
+def test_a_later_enrolment_in_a_newer_plan_leaves_an_approved_month_as_it_was(approved: Settings) -> None:
+    """The month's own plan files lack the plan: they were checked by the enrolments of then."""
+    (approved.inbox_dir / "enrolments" / "later.csv").write_text(
+        "enrolment_id,partner_id,programme,plan_id,starts_on,ends_on\nlater,later,reseller,newer-plan,2027-06-01,\n",
+        encoding="utf-8",
+    )
+    ingest("files", "enrolments", approved)
+    again = reproduce(PERIOD, approved, progress=lambda _: None)
+    assert again.differing == ()
+    assert again.same
 
 
 def test_a_draft_keeps_the_plan_files_that_were_in_force(approved: Settings) -> None:

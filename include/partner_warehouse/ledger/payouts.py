@@ -375,6 +375,8 @@ class PayoutService:
             approval = self._approval(connection, month)
             drafting.compute(duck, connection, month, self._settings)
             found = drafting.content(duck, str(month))
+            if found.content_hash == approval.content_hash:
+                return found, approval, []
             for table in (schema.payouts, schema.payout_lines):
                 bulk.load(connection, select(table).where(table.c.period == str(month)), duck, f"posted_{table.name}")
             differing = drafting.differences(duck, lines="posted_payout_lines", payouts="posted_payouts")
