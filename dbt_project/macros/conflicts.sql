@@ -19,30 +19,30 @@
         and referred.{{ field }} is null
 {%- endmacro %}
 
-{# Records of a model that were set aside. What they are in their source is `object`, an SQL expression. #}
-{% macro set_aside_records(model, object, key) -%}
-    select
+{# Which record it is, and where it lies. What it is in its source is `object`, an SQL expression, as its `key` is. #}
+{% macro record_set_aside(object, key) -%}
         source,
         {{ object }} as object,
         {{ key }} as record_key,
         _load_id,
         _file,
-        _row,
+        _row
+{%- endmacro %}
+
+{# Records of a model that were set aside. #}
+{% macro set_aside_records(model, object, key) -%}
+    select
+        {{ record_set_aside(object, key) }},
         set_aside_field as field,
         set_aside_reason as reason
     from {{ ref(model) }}
     where set_aside_reason is not null
 {%- endmacro %}
 
-{# Money movements of 0 in a CTE: they change nothing, and nothing else tells of them. `object` is an SQL expression. #}
+{# Money movements of 0 in a CTE: they change nothing, and nothing else tells of them. #}
 {% macro amounts_of_zero(movements, object, key) -%}
     select
-        source,
-        {{ object }} as object,
-        {{ key }} as record_key,
-        _load_id,
-        _file,
-        _row,
+        {{ record_set_aside(object, key) }},
         'amount' as field,
         'it is of 0: nothing is earned or taken back by it' as reason
     from {{ movements }}

@@ -18,13 +18,9 @@ bases as (
 
 ),
 
--- Plans' versions have the number that they have in the leaves: texts would take a quarter of this model's time.
 plans as (
 
-    select
-        *,
-        row_number() over (order by plan_id, plan_version) as plan_key
-    from {{ ref('stg_plans__plans') }}
+    {{ numbered_plans() }}
 
 ),
 

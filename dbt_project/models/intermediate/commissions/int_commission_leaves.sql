@@ -25,13 +25,9 @@ fees as (
 
 ),
 
--- Plans' versions have a number: texts would take a quarter of the time of what reads this.
 plans as (
 
-    select
-        *,
-        row_number() over (order by plan_id, plan_version) as plan_key
-    from {{ ref('stg_plans__plans') }}
+    {{ numbered_plans() }}
 
 ),
 
@@ -62,14 +58,7 @@ later_rates as (
 
 ),
 
--- Slices of bases, and fees, whose keys and deals' keys are negative, so that both have one key.
-final as (
-
-    select
-        slices.base_key,
-        bases.movement_key,
-        bases.invoice_key as order_key,
-        false as is_re_rate,
+{% set of_the_slice %}
         bases.part_number,
         bases.partner_id,
         plans.plan_key,
@@ -80,6 +69,17 @@ final as (
         slices.tier_number,
         slices.tier,
         slices.rate,
+{%- endset -%}
+
+-- Slices of bases, and fees, whose keys and deals' keys are negative, so that both have one key.
+final as (
+
+    select
+        slices.base_key,
+        bases.movement_key,
+        bases.invoice_key as order_key,
+        false as is_re_rate,
+        {{- of_the_slice }}
         case when slices.component = 'percentage' then slices.slice_fine else 0 end as slice_fine,
         slices.slice_fine as priced_fine,
         slices.slice_fine * case
@@ -100,16 +100,7 @@ final as (
         bases.movement_key,
         bases.invoice_key as order_key,
         true as is_re_rate,
-        bases.part_number,
-        bases.partner_id,
-        plans.plan_key,
-        bases.plan_id,
-        bases.plan_version,
-        slices.component,
-        slices.slice,
-        slices.tier_number,
-        slices.tier,
-        slices.rate,
+        {{- of_the_slice }}
         0 as slice_fine,
         0 as priced_fine,
         slices.slice_fine * (later_rates.rate_units - later_rates.first_rate_units) as exact_e20
