@@ -205,7 +205,7 @@ def load_catalog(source: str) -> SourceCatalog:
 def _catalog(source: str, addition: Path | None, _changed: int) -> SourceCatalog:
     """Read once what a file held at the time of its last change."""
     path = CATALOG / f"{source}.yml"
-    declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    declared = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     common = FILE_COMMON if source == "files" else {}
     envelope = frozenset(tuple(path.split(".")) for path in declared.get("envelope", ()))
     limits = declared.get("limits", {})

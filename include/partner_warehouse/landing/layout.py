@@ -129,12 +129,18 @@ def ensure_schema(landing: Path) -> None:
 
 
 def _write_empty(connection: duckdb.DuckDBPyConnection, schema: ObjectSchema, directory: Path) -> None:
-    for name, columns in (("data", schema.columns), ("quarantine", QUARANTINE_COLUMNS), ("lines", LINE_COLUMNS)):
-        target = directory / f"{name}.parquet"
-        directory.mkdir(parents=True, exist_ok=True)
+    files = {"data": schema.columns, "quarantine": QUARANTINE_COLUMNS, "lines": LINE_COLUMNS}
+    targets = {name: directory / f"{name}.parquet" for name in files}
+    manifest = directory / "manifest.json"
+    described = json.dumps({"load_id": SCHEMA_LOAD, "source": schema.source, "object": schema.name, "columns": files})
+    if all(path.exists() for path in (manifest, *targets.values())) and manifest.read_text("utf-8") == described:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    # Without a manifest, which is written last, nothing says that the files have these columns.
+    manifest.unlink(missing_ok=True)
+    for name, columns in files.items():
         nulls = ", ".join(f'CAST(NULL AS {sql_type}) AS "{column}"' for column, sql_type in columns.items())
-        temporary = target.with_suffix(".tmp")
+        temporary = targets[name].with_suffix(".tmp")
         connection.execute(f"COPY (SELECT {nulls} LIMIT 0) TO '{temporary}' (FORMAT parquet)")
-        temporary.replace(target)
-    manifest = {"load_id": SCHEMA_LOAD, "source": schema.source, "object": schema.name}
-    (directory / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        temporary.replace(targets[name])
+    manifest.write_text(described, encoding="utf-8")

@@ -22,6 +22,7 @@ from partner_warehouse.warehouse.attribution import (
     Floats,
     Integers,
     Transitions,
+    as_table,
     build_chain,
     number_transitions,
     removal_effects,
@@ -83,7 +84,7 @@ def interval_table(
                 {"unit": unit, "model_order": order, "unit_id": name, **bounds}
                 for name, bounds in zip(names, _bounds(effects, percent), strict=True)
             ]
-    return pa.Table.from_pylist(rows, schema=INTERVALS)
+    return as_table(rows, INTERVALS)
 
 
 def _gathered(moves: Transitions, groups_of_rows: Integers, groups: int) -> tuple[Transitions, csr_array]:
