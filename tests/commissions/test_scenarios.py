@@ -207,6 +207,31 @@ def test_a_missing_payout_names_the_payment_and_the_reason(company: Company) -> 
     assert not any("v15-terminated-p2" in said for said in other.summary)
 
 
+@pytest.mark.parametrize(
+    ("case", "movement", "reason"),
+    [
+        ("excluded-product", "excluded-product-p1", "excluded_product"),
+        ("v16-tax-and-credit", "v16-tax-and-credit-p1", "paid_from_credit"),
+    ],
+)
+def test_what_earned_a_partner_nothing_is_said_to_it(
+    company: Company, published: duckdb.DuckDBPyConnection, case: str, movement: str, reason: str
+) -> None:
+    """What a product, or a customer's credit, kept from its partners: by the command, and in the view."""
+    (told,) = published.execute(
+        "select explanation from finance.explanations where explained = 'exclusion' and partner_id = ? "
+        "and movement_id = ? and contains(explanation, ?)",
+        [f"{case}-P1", movement, reason],
+    ).fetchall()
+    (month,) = published.execute(
+        "select strftime(month, '%Y-%m') from finance.exclusions where movement_id = ? and reason = ?",
+        [movement, reason],
+    ).fetchall()
+    found = explain(company.settings, partner=f"{case}-P1", period=month[0])
+    amount = told[0].partition(" of it ")[0]
+    assert f"{amount} of payment {movement} earn nothing: {reason}." in found.summary
+
+
 def test_a_share_is_explained_by_what_it_was_taken_from(company: Company) -> None:
     """By the credits of the touches where the plan pays by an attribution model; always by the deal's own partners."""
     found = explain(company.settings, payout="PO-2026-03-credited-by-model-P1-USD")

@@ -60,7 +60,7 @@ _FEE = f"""concat(
 LINE = f"""concat(
   coalesce(cast(amount as varchar), 'No amount yet in'), ' ', currency, ' to ', partner_id, ' for ', movement_kind, ' ',
   movement_id, ' by plan ', plan_id, ' version ' || cast(plan_version as varchar), ': ',
-  case when starts_with(line_id, 'ADJ-') then 'the difference to what was posted before; the line is ' end,
+  case when starts_with(line_id, 'ADJ-') then 'the difference to what was posted before; the line is, or before it fell away was, ' end,
   case
     when component = 'cap' then 'what the cap leaves out'
     when component = 'fixed_fee' then {_FEE}
@@ -73,8 +73,8 @@ LINE = f"""concat(
 
 What it comes to is said to four digits. The base of a percentage is the partner's share of the movement already, so the
 share is said and is no factor; parts of an invoice are rounded cumulatively, so the last cent of a line may come from
-the parts before it. An adjustment has the derivation that is in force now, and the difference for its amount
-(docs/payouts.md).
+the parts before it. An adjustment has the derivation that is in force now, of a line that fell away the last that was,
+and the difference for its amount (docs/payouts.md).
 """
 
 CORRECTS = "'; corrects ' || corrects_line_id"

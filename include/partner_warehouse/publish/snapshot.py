@@ -110,16 +110,18 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
 
 
 _EXCLUDED = (
-    "select 'exclusion' as explained, movement_id as explained_id, null as period, null as partner_id, "
+    "select 'exclusion' as explained, movement_id as explained_id, null as period, concerned.partner_id, "
     "null as payout_id, movement_kind, movement_id, currency, amount, "
-    "amount || ' ' || currency || ' of it earn nothing: ' || reason || '.' as explanation from finance.exclusions"
+    "amount || ' ' || currency || ' of it earn nothing: ' || reason || '.' as explanation from finance.exclusions "
+    "left join unnest(from_json(partner_ids, '[\"VARCHAR\"]')) as concerned (partner_id) on true"
 )
 
 
 def _make_explanations(connection: duckdb.DuckDBPyConnection) -> None:
     """`finance.explanations`: a view over what is published, in the words of `partner-warehouse explain`.
 
-    It has every approved payout with its lines, the lines of the entitlement, and what is excluded; as far as built.
+    It has every approved payout with its lines, the lines of the entitlement, and what is excluded, for each partner that
+    it concerns; as far as built.
     """
     built = {f"{row[0]}.{row[1]}" for row in connection.execute(_BUILT).fetchall()}
     views = {view.name: view for view in portal.views()}

@@ -10,14 +10,17 @@ from partner_warehouse.settings import Settings
 
 
 @contextmanager
-def exclusive(settings: Settings) -> Iterator[None]:
+def exclusive(settings: Settings) -> Iterator[int]:
     """Wait for the warehouse file and hold it.
 
     Airflow's pool of one slot serialises the DAGs; this serialises the command line with them. The kernel releases the
     lock of a process that dies.
+
+    Yields:
+        The lock's file descriptor. A child that is given it holds the lock too, until it has ended as well.
     """
     path = settings.warehouse_path.parent / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()

@@ -176,9 +176,10 @@ def _dbt(layer: Layer, settings: Settings, *given: str) -> BuildResult:
     command = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", str(target), *given)
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
-    with exclusive(settings):
+    # dbt outlives whoever started it and is killed: it has the file open, so it holds the lock too.
+    with exclusive(settings) as lock:
         done = subprocess.run(  # noqa: S603
-            command, env=_environment(settings), capture_output=True, text=True, check=False
+            command, env=_environment(settings), capture_output=True, text=True, check=False, pass_fds=(lock,)
         )
     if not results.exists():
         raise PartnerWarehouseError(f"dbt could not start on layer {layer}\n{done.stdout}{done.stderr}".strip())

@@ -45,7 +45,11 @@ named as (
 
     select
         outcomes.*,
-        case when ranked.path_rank <= limits.top_paths then ranked.path else 'other' end as shown_path,
+        case
+            when ranked.path_rank > limits.top_paths then 'other'
+            when ranked.path = 'other' or ranked.path like 'channel:%' then 'channel:' || ranked.path
+            else ranked.path
+        end as shown_path,
         least(ranked.path_rank, limits.top_paths + 1) as shown_rank
     from outcomes
     inner join ranked on outcomes.path = ranked.path

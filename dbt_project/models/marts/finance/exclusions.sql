@@ -13,15 +13,48 @@ movements as (
 
 ),
 
--- Whom a reason kept from earning; what is tax, paid from credit or nobody's concerns no partner.
+bases as (
+
+    select * from {{ ref('int_commission_bases') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_commission_orders') }}
+
+),
+
+-- Whom a reason kept from earning; what is tax or nobody's concerns no partner.
 kept_back as (
 
     select
         movement_key,
         partner_id,
         case when is_without_rate then 'missing_fx_rate' else reason end as reason
-    from {{ ref('int_commission_bases') }}
+    from bases
     where reason is not null or is_without_rate
+    union all
+    select
+        movement_key,
+        partner_id,
+        'excluded_product' as reason
+    from bases
+    where
+        reason is null
+        and net_fine <> base_fine
+    union all
+    -- What is no revenue of the invoice would be its partners'.
+    select
+        movements.movement_key,
+        orders.partner_id,
+        buckets.reason
+    from buckets
+    inner join movements using (movement_key)
+    inner join orders using (order_key)
+    where
+        buckets.reason in ('paid_from_credit', 'overpaid')
+        and orders.reason is null
 
 ),
 
