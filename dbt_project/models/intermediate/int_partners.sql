@@ -52,6 +52,7 @@ final as (
 
     select
         joined.partner_id,
+        row_number() over (order by joined.partner_id) as partner_key,
         joined.name,
         joined.partner_type,
         joined.country,

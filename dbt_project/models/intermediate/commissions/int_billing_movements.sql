@@ -249,7 +249,31 @@ settled as (
 
 ),
 
--- Windows over keys and amounts alone: what they carry costs more than what they do.
+currency_numbers as (
+
+    select
+        currency,
+        row_number() over (order by currency) as currency_number
+    from settled
+    where currency is not null
+    group by currency
+
+),
+
+-- Windows over keys and amounts alone: what they carry costs more than what they do, and texts to sort by most of all.
+billable as (
+
+    select
+        settled.movement_key,
+        {{ number_pair('settled.bill_key', 'coalesce(currency_numbers.currency_number, 0)') }} as bill_currency_key,
+        settled.cash,
+        settled.noted,
+        settled.credit
+    from settled
+    left join currency_numbers on settled.currency = currency_numbers.currency
+
+),
+
 running as (
 
     select
@@ -258,9 +282,9 @@ running as (
         sum(cash) over invoice_so_far as cash_so_far,
         sum(noted) over invoice_so_far as noted_so_far,
         sum(credit) over invoice_so_far as credit_so_far
-    from settled
+    from billable
     window invoice_so_far as (
-        partition by bill_key, currency
+        partition by bill_currency_key
         order by movement_key
         rows between unbounded preceding and current row
     )

@@ -120,6 +120,7 @@ invoice_orders as (
     select
         billed.invoice_key,
         orders.partner_id,
+        orders.partner_key,
         orders.partner_number,
         orders.share,
         orders.share_numerator,
@@ -276,6 +277,7 @@ final as (
         part_number,
         invoice_key,
         partner_id,
+        partner_key,
         programme,
         plan_id,
         plan_version,

@@ -38,7 +38,7 @@ currencies as (
 ),
 
 -- A bonus is the period's and not an order's: the version of the period's end has its terms, and all versions' revenue
--- counts. Each has a number, by which its movements are told apart: texts would take half of this model's time.
+-- counts. Each has a number, by which a partner's movements are told apart: texts would take half of this model's time.
 period_bonuses as (
 
     select
@@ -92,14 +92,12 @@ measured as (
 
     select
         dated.base_key,
-        dated.movement_key,
-        dated.part_number,
         dated.partner_id,
         dated.plan_id,
         dated.plan_version,
         movements.customer_id,
         dated.plan_fine,
-        period_bonuses.bonus_key,
+        {{ number_pair('dated.partner_key', 'period_bonuses.bonus_key') }} as bonus_key,
         period_bonuses.deciding_version,
         period_bonuses.metric,
         period_bonuses.threshold,
@@ -126,8 +124,8 @@ running as (
         measured.*,
         cast(
             sum(plan_fine) over (
-                partition by bonus_key, partner_id
-                order by movement_key, part_number
+                partition by bonus_key
+                order by base_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as revenue_fine
@@ -141,8 +139,8 @@ paying as (
         running.*,
         cast(
             sum(plan_fine) over (
-                partition by bonus_key, partner_id, customer_id
-                order by movement_key, part_number
+                partition by bonus_key, customer_id
+                order by base_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as customer_fine
@@ -159,8 +157,8 @@ counted as (
         sum(
             case when customer_fine > 0 then 1 else 0 end - case when customer_fine - plan_fine > 0 then 1 else 0 end
         ) over (
-            partition by bonus_key, partner_id
-            order by movement_key, part_number
+            partition by bonus_key
+            order by base_key
             rows between unbounded preceding and current row
         ) as new_customers
     from paying
@@ -233,10 +231,7 @@ changed as (
         exact_e20 - lag(exact_e20, 1, 0) over period_before as exact_change,
         rewarded_fine - lag(rewarded_fine, 1, 0) over period_before as rewarded_change
     from rounded
-    window
-        period_before as (
-            partition by bonus_key, partner_id order by movement_key, part_number
-        )
+    window period_before as (partition by bonus_key order by base_key)
 
 ),
 

@@ -49,7 +49,9 @@ caps as (
         plan_id,
         plan_currency,
         period as month,
-        cap_per_period
+        cap_per_period,
+        row_number() over (order by plan_id, plan_currency, period) as cap_key,
+        dense_rank() over (order by plan_id, plan_currency) as basis_key
     from period_versions
     where
         period_kind = 'month'
@@ -99,17 +101,17 @@ totalled as (
 ),
 
 -- The cap is the month's in which the payment, or the deal's close, was: a later loss is measured against its total.
+-- What is of one instant has a place: deals first, by their ids, then the bases, whose keys are in their order.
 dated as (
 
     select
         totalled.*,
+        coalesce(bases.partner_key, fees.partner_key) as partner_key,
         coalesce(bases.plan_currency, fees.plan_currency) as plan_currency,
         cast(date_trunc('month', coalesce(bases.paid_on, fees.closed_on)) as date) as month,
         {{ basis_period('plans.tier_basis', 'coalesce(bases.paid_on, fees.closed_on)') }} as basis_period,
         coalesce(movements.effective_at, fees.closed_at) as effective_at,
-        coalesce(movements.kind_rank, 0) as kind_rank,
-        coalesce(movements.movement_id, fees.deal_id) as movement_id,
-        coalesce(bases.part_number, 1) as part_number
+        coalesce(bases.base_key, -fees.deal_key - {{ 10 ** 18 }}) as place
     from totalled
     left join bases using (base_key)
     left join movements using (movement_key)
@@ -126,9 +128,10 @@ running as (
     select
         dated.*,
         caps.cap_per_period,
+        {{ number_pair('dated.partner_key', 'caps.basis_key') }} as basis_key,
         sum(dated.amount) over (
-            partition by dated.partner_id, dated.plan_id, dated.plan_currency, dated.month
-            order by dated.effective_at, dated.kind_rank, dated.movement_id, dated.part_number
+            partition by {{ number_pair('dated.partner_key', 'caps.cap_key') }}
+            order by dated.effective_at, dated.place
             rows between unbounded preceding and current row
         ) as total
     from dated
@@ -154,8 +157,8 @@ spread as (
         greatest(-total, 0) - greatest(amount - total, 0) as below_change
     from running
     window basis_so_far as (
-        partition by partner_id, plan_id, plan_currency, basis_period
-        order by effective_at, kind_rank, movement_id, part_number
+        partition by basis_key, basis_period
+        order by effective_at, place
         rows between unbounded preceding and current row
     )
 

@@ -105,7 +105,7 @@ alone as (
         placed.*,
         cast(
             sum(exact_e20) over (
-                partition by order_key, plan_key
+                partition by {{ number_pair('order_key', 'plan_key') }}
                 order by movement_key, is_re_rate
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}

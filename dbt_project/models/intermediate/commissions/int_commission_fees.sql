@@ -37,6 +37,7 @@ closed as (
     select
         orders.order_id as deal_id,
         orders.partner_id,
+        orders.partner_key,
         orders.share,
         orders.share_numerator,
         orders.share_denominator,
@@ -124,6 +125,7 @@ priced as (
         -dense_rank() over (order by sized.deal_id) as deal_key,
         sized.deal_id,
         sized.partner_id,
+        sized.partner_key,
         sized.customer_id,
         sized.programme,
         sized.plan_id,

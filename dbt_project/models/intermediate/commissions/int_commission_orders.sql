@@ -242,6 +242,7 @@ final as (
         orders.order_id,
         orders.currency,
         candidates.partner_id,
+        partners.partner_key,
         numbered.partner_number,
         candidates.share,
         -- The share as a fraction of whole numbers, so that a third is a third.

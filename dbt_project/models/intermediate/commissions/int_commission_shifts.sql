@@ -16,7 +16,7 @@ bases as (
 
 plans as (
 
-    select * from {{ ref('stg_plans__plans') }}
+    {{ numbered_bases() }}
 
 ),
 
@@ -50,8 +50,8 @@ changes as (
         bases.base_key,
         bases.movement_key,
         bases.payment_key,
-        bases.part_number,
         bases.partner_id,
+        bases.partner_key,
         bases.plan_id,
         bases.plan_version,
         bases.plan_currency,
@@ -127,7 +127,7 @@ shifted as (
     select
         changes.*,
         plans.rounding,
-        plans.tier_basis,
+        plans.basis_key,
         {{ basis_period('plans.tier_basis', 'changes.paid_on') }} as basis_period,
         {{ exact_per_minor_unit('currencies.minor_unit') }} as minor_exact,
         changes.exact_e20 - coalesce(placed.own_e20, changes.own_e20) as shift_e20
@@ -145,8 +145,8 @@ running as (
         shifted.*,
         cast(
             sum(shift_e20) over (
-                partition by partner_id, plan_id, plan_currency, tier_basis, basis_period
-                order by movement_key, part_number
+                partition by partner_key, basis_key, basis_period
+                order by base_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as shift_e20_so_far

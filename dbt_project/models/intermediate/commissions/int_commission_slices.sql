@@ -7,13 +7,9 @@ bases as (
 
 ),
 
--- What counts revenue together has a number: sums by texts would take twice as long.
 plans as (
 
-    select
-        *,
-        dense_rank() over (order by plan_id, currency, tier_basis) as basis_key
-    from {{ ref('stg_plans__plans') }}
+    {{ numbered_bases() }}
 
 ),
 
@@ -49,9 +45,7 @@ periods as (
 
     select
         bases.base_key,
-        bases.movement_key,
         bases.payment_key,
-        bases.part_number,
         bases.partner_id,
         bases.plan_id,
         bases.plan_version,
@@ -62,22 +56,23 @@ periods as (
         bases.paid_on,
         plans.tier_basis,
         plans.tier_mode,
-        plans.basis_key,
+        {{ number_pair('bases.partner_key', 'plans.basis_key') }} as basis_key,
         {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period
     from bases
     inner join plans using (plan_id, plan_version)
 
 ),
 
--- A movement's key is its place in time, so the movements of a partner and plan are in the order of their keys.
+-- A movement's key is its place in time, and begins the base's: the bases of a partner and plan are in the order of
+-- their keys.
 basis_totals as (
 
     select
         base_key,
         cast(
             sum(plan_fine) over (
-                partition by basis_key, partner_id, basis_period
-                order by movement_key, part_number
+                partition by basis_key, basis_period
+                order by base_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as running_after
@@ -91,8 +86,8 @@ version_totals as (
         periods.base_key,
         cast(
             sum(periods.plan_fine) over (
-                partition by periods.basis_key, periods.partner_id, periods.basis_period, periods.plan_version
-                order by periods.movement_key, periods.part_number
+                partition by periods.basis_key, periods.basis_period, periods.plan_version
+                order by periods.base_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as version_after
@@ -120,7 +115,7 @@ trailing_movements as (
         periods.*,
         row_number() over (
             partition by periods.partner_id, periods.plan_id, periods.plan_currency
-            order by periods.movement_key, periods.part_number
+            order by periods.base_key
         ) as sequence
     from periods
     where
@@ -298,8 +293,8 @@ version_states as (
         case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end as version_fine,
         cast(
             sum(case when versions.plan_version = bounded.plan_version then bounded.plan_fine else 0 end) over (
-                partition by bounded.basis_key, bounded.partner_id, bounded.basis_period, versions.plan_version
-                order by bounded.movement_key, bounded.part_number
+                partition by bounded.basis_key, bounded.basis_period, versions.plan_version
+                order by bounded.base_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as version_revenue
