@@ -27,7 +27,8 @@ CHANNELS = (
 
 PARTNERS = 60
 
-TOUCHES_PER_ACCOUNT = 4
+SHORT, LONG = 4, 20
+"""How many touches an account has on average: what our models take hardly depends on it, what others take does."""
 
 PEERS = {
     "ChannelAttribution": "three rules by channel, Markov 1 to 3 simulated",
@@ -42,12 +43,12 @@ REQUIREMENTS = DBT_PROJECT.parent / "requirements"
 _CONVERTED_AT = "TIMESTAMPTZ '2025-10-20 00:00:00+00' - to_seconds(CAST(hash(account * 13 + 5) % 5000000 AS BIGINT))"
 
 
-def write_touches(directory: Path, touches: int) -> None:
+def write_touches(directory: Path, touches: int, of_an_account: int) -> None:
     """The touches and conversions, from a formula: the same rows each time.
 
-    Journeys have four touches on average; a fifth of the accounts convert, most of them before their last touch.
+    A fifth of the accounts convert, most of them before their last touch.
     """
-    accounts = touches // TOUCHES_PER_ACCOUNT
+    accounts = touches // of_an_account
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
@@ -204,22 +205,33 @@ def bare_sql(work: Path) -> None:
 def attribution(work: Path, touches: int) -> Iterator[Cost]:
     """All ten models with per-touch credits, Markov 1 to 3 and Shapley, beside bare SQL for half of them.
 
+    For short journeys, and for long ones, of which there are fewer.
+
     Args:
         work: A directory of its own.
         touches: How many touches.
     """
-    measure("write the touches", touches, write_touches, work, touches)
+    yield from _of_journeys(work / "short", touches, SHORT, tuple(PEERS))
+    yield from _of_journeys(work / "long", touches, LONG, ("ChannelAttribution",))
+
+
+def _of_journeys(work: Path, touches: int, of_an_account: int, peers: tuple[str, ...]) -> Iterator[Cost]:
+    work.mkdir()
+    data = f"{of_an_account} touches an account"
+    measure("write the touches", touches, write_touches, work, touches, of_an_account)
     measure("prepare the warehouse", touches, prepare_warehouse, work / "home", work)
-    yield measure("bare SQL: five rules' credits, Markov of order 1", touches, bare_sql, work)
-    yield measure("attribution: ten models' credits, Markov 1 to 3, Shapley", touches, run_models, work / "home")
-    yield measure("attribution: intervals of removal effects", touches, run_intervals, work / "home")
-    yield from _peers(work, touches)
+    yield measure(f"bare SQL, {data}: five rules' credits, Markov of order 1", touches, bare_sql, work)
+    yield measure(
+        f"attribution, {data}: ten models' credits, Markov 1 to 3, Shapley", touches, run_models, work / "home"
+    )
+    yield measure(f"attribution, {data}: intervals of removal effects", touches, run_intervals, work / "home")
+    yield from _peers(work, touches, data, peers)
 
 
-def _peers(work: Path, touches: int) -> Iterator[Cost]:
+def _peers(work: Path, touches: int, data: str, libraries: tuple[str, ...]) -> Iterator[Cost]:
     """What the libraries that others use take for what they can do; what cannot be had is said and left out."""
     environment = load_settings().home / "bench-peers"
-    for library, models in PEERS.items():
+    for library in libraries:
         try:
             python = _environment_of_peers(environment, library)
             printed = _run(python, bench_attribution_peers.__file__, library, work)
@@ -227,7 +239,7 @@ def _peers(work: Path, touches: int) -> Iterator[Cost]:
             Console(stderr=True).print(f"NOT MEASURED: {library}: {error}", style="bold red")
             continue
         cost = json.loads(printed.splitlines()[-1])
-        yield Cost(f"{library}: {models}", cost["seconds"], cost["peak_mb"], touches)
+        yield Cost(f"{library}, {data}: {PEERS[library]}", cost["seconds"], cost["peak_mb"], touches)
 
 
 def _environment_of_peers(directory: Path, library: str) -> Path:

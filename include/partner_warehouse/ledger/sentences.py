@@ -60,7 +60,10 @@ _FEE = f"""concat(
 LINE = f"""concat(
   coalesce(cast(amount as varchar), 'No amount yet in'), ' ', currency, ' to ', partner_id, ' for ', movement_kind, ' ',
   movement_id, ' by plan ', plan_id, ' version ' || cast(plan_version as varchar), ': ',
-  case when starts_with(line_id, 'ADJ-') then 'the difference to what was posted before; the line is, or before it fell away was, ' end,
+  case
+    when starts_with(line_id, 'ADJ-')
+      then 'the difference to what was posted before; the line is, or before it fell away was, '
+  end,
   case
     when component = 'cap' then 'what the cap leaves out'
     when component = 'fixed_fee' then {_FEE}

@@ -120,8 +120,8 @@ _EXCLUDED = (
 def _make_explanations(connection: duckdb.DuckDBPyConnection) -> None:
     """`finance.explanations`: a view over what is published, in the words of `partner-warehouse explain`.
 
-    It has every approved payout with its lines, the lines of the entitlement, and what is excluded, for each partner that
-    it concerns; as far as built.
+    It has every approved payout with its lines, the lines of the entitlement, and what is excluded, for each partner
+    whom it concerns; as far as built.
     """
     built = {f"{row[0]}.{row[1]}" for row in connection.execute(_BUILT).fetchall()}
     views = {view.name: view for view in portal.views()}
