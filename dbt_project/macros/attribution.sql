@@ -39,7 +39,7 @@
 {% macro decay_weight(age, half_life, touches) -%}
     cast(
         floor(
-            pow(2.0, -cast({{ age }} as double) / cast({{ half_life }} as double))
+            pow(2.0, -cast({{ age }} as {{ double_type() }}) / cast({{ half_life }} as {{ double_type() }}))
             * {{ quotient_64(greatest_weight(), touches) }}
         ) as bigint
     )
@@ -49,8 +49,8 @@
 {% macro part_of_greatest_weight(part, total, touches) -%}
     cast(
         floor(
-            cast({{ part }} as double) / cast({{ total }} as double)
-            * cast({{ greatest_weight() }} as double) / cast({{ touches }} as double)
+            cast({{ part }} as {{ double_type() }}) / cast({{ total }} as {{ double_type() }})
+            * cast({{ greatest_weight() }} as {{ double_type() }}) / cast({{ touches }} as {{ double_type() }})
         ) as bigint
     )
 {%- endmacro %}
@@ -60,13 +60,12 @@
     by long division, six digits at a time. `<model>_weight` is at most `<model>_weights`, and that the greatest weight.
 #}
 {% macro credits_divided(relation, models) -%}
+    {%- set divided = [] -%}
+    {%- for model in models -%}
+    {%- do divided.extend([model ~ '_weight', model ~ '_weights', model ~ '_rest', model ~ '_digits']) -%}
+    {%- endfor %}
     select
-        * exclude (
-            {%- for model in models -%}
-            {{ model }}_weight, {{ model }}_weights, {{ model }}_rest, {{ model }}_digits
-            {{- '' if loop.last else ', ' }}
-            {%- endfor -%}
-        ),
+        {{ all_but(divided) }},
         {%- for model in models %}
         {{ model }}_digits * 1000000 + {{ quotient_64(model ~ '_rest * 1000000', model ~ '_weights') }} as {{ model }}_whole,
         {{ model }}_rest * 1000000 % {{ model }}_weights as {{ model }}_remainder{{ '' if loop.last else ',' }}
@@ -131,12 +130,22 @@
 {% macro default__first_of_pair(pair) -%} shiftright({{ pair }}, 32) {%- endmacro %}
 {% macro duckdb__first_of_pair(pair) -%} ({{ pair }} >> 32) {%- endmacro %}
 
-{% macro second_of_pair(pair) -%} ({{ pair }} & cast(4294967295 as bigint)) {%- endmacro %}
+{% macro second_of_pair(pair) -%} {{ return(adapter.dispatch('second_of_pair')(pair)) }} {%- endmacro %}
+{% macro default__second_of_pair(pair) -%} ({{ pair }} & cast(4294967295 as bigint)) {%- endmacro %}
 
-{# A whole number whose only bit is the one of a place, from 1 to 62; and whether a number has that bit. #}
+{# A whole number whose only bit is the one of a place, from 1 to 62. #}
 {% macro bit_at(place) -%} {{ return(adapter.dispatch('bit_at')(place)) }} {%- endmacro %}
 {% macro default__bit_at(place) -%} shiftleft(cast(1 as bigint), {{ place }}) {%- endmacro %}
 {% macro duckdb__bit_at(place) -%} (cast(1 as bigint) << {{ place }}) {%- endmacro %}
+
+{# Whether a number has the bit of a place. #}
+{% macro has_bit(number, place) -%} {{ return(adapter.dispatch('has_bit')(number, place)) }} {%- endmacro %}
+{% macro default__has_bit(number, place) -%} ({{ bit_at(place) }} & {{ number }}) > 0 {%- endmacro %}
+{% macro duckdb__has_bit(number, place) -%} {{ bit_at(place) }} & {{ number }} > 0 {%- endmacro %}
+
+{# A number with every bit that any of a group has. #}
+{% macro all_bits(value) -%} {{ return(adapter.dispatch('all_bits')(value)) }} {%- endmacro %}
+{% macro default__all_bits(value) -%} bit_or({{ value }}) {%- endmacro %}
 
 {# The distinct values of a group as one list, from the smallest; without any value the list is null. #}
 {% macro sorted_set(value) -%} {{ return(adapter.dispatch('sorted_set')(value)) }} {%- endmacro %}
@@ -208,7 +217,7 @@
 #}
 {% macro shared_out(relation, weight, whole, by, tie, part) -%}
     select
-        * exclude (_weights, _numerator, _whole_part, _remainder, _parts_left, _claim),
+        {{ all_but(['_weights', '_numerator', '_whole_part', '_remainder', '_parts_left', '_claim']) }},
         _whole_part + case when _claim <= _parts_left then 1 else 0 end as {{ part }}
     from (
         select

@@ -133,7 +133,7 @@
 
 {# A number up to a thousand, with at most twelve decimals, as a whole number of 10^-digits in 64 bits. #}
 {% macro small_units(number, digits) -%}
-    cast(round(cast({{ number }} as double) * {{ 10 ** digits }}) as bigint)
+    cast(round(cast({{ number }} as {{ double_type() }}) * {{ 10 ** digits }}) as bigint)
 {%- endmacro %}
 
 {# Mills as money. #}
@@ -293,7 +293,7 @@
 {# The day that an instant has in a time zone. #}
 {% macro local_day(instant, timezone) -%} {{ return(adapter.dispatch('local_day')(instant, timezone)) }} {%- endmacro %}
 {% macro default__local_day(instant, timezone) -%}
-    cast(timezone({{ timezone }}, {{ instant }}) as date)
+    cast(from_utc_timestamp({{ instant }}, {{ timezone }}) as date)
 {%- endmacro %}
 {#
     DuckDB looks a zone up for every row unless it is a constant, which takes seven times as long. So the zones of the
@@ -303,17 +303,19 @@
 {% macro duckdb__local_day(instant, timezone) -%}
     {%- set zones = plan_timezones() -%}
     {%- if timezone.startswith('(') or not zones -%}
-        {{ default__local_day(instant, timezone) }}
+        {{ _zoned_day(instant, timezone) }}
     {%- else -%}
         case {{ timezone }}
             when 'UTC' then cast(make_timestamp(epoch_us({{ instant }})) as date)
             {%- for zone in zones if zone != 'UTC' %}
-            when '{{ zone }}' then {{ default__local_day(instant, "'" ~ zone ~ "'") }}
+            when '{{ zone }}' then {{ _zoned_day(instant, "'" ~ zone ~ "'") }}
             {%- endfor %}
-            else {{ default__local_day(instant, timezone) }}
+            else {{ _zoned_day(instant, timezone) }}
         end
     {%- endif -%}
 {%- endmacro %}
+
+{% macro _zoned_day(instant, timezone) -%} cast(timezone({{ timezone }}, {{ instant }}) as date) {%- endmacro %}
 
 {# The time zones of the plans as last built; none before that. #}
 {% macro plan_timezones() -%}

@@ -1,12 +1,12 @@
 {# The id of a commission line: a hash of what it is, never of its amount, so that it stays when the amount changes. #}
 {% macro commission_line_id() -%}
     md5(concat_ws(
-        '|'{% for part in varargs %}, coalesce(cast({{ part }} as varchar), ''){% endfor %}
+        '|'{% for part in varargs %}, coalesce(cast({{ part }} as {{ text_type() }}), ''){% endfor %}
     ))
 {%- endmacro %}
 
 {# A day's month as text, YYYY-MM. #}
-{% macro month_text(day) -%} left(cast({{ day }} as varchar), 7) {%- endmacro %}
+{% macro month_text(day) -%} left(cast({{ day }} as {{ text_type() }}), 7) {%- endmacro %}
 
 {#
     The key of a base, a number: the movement, the payment's position in it and the partner's in the order, of which there

@@ -47,7 +47,7 @@
     case {{ tier_basis }}
         when 'month' then {{ month }}
         when 'calendar_year' then cast(date_trunc('year', {{ month }}) as date)
-        when 'trailing_12_months' then cast({{ month }} - interval 11 month as date)
+        when 'trailing_12_months' then {{ earlier(month, 11, 'month') }}
         else date '0001-01-01'
     end
 {%- endmacro %}

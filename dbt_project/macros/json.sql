@@ -6,7 +6,8 @@
 {% macro duckdb__json_text(document, path) -%} json_extract_string({{ document }}, '{{ path }}') {%- endmacro %}
 
 {# The integer at a path; null where there is none or it is not a number. #}
-{% macro json_integer(document, path) -%} try_cast({{ json_text(document, path) }} as bigint) {%- endmacro %}
+{% macro json_integer(document, path) -%} {{ return(adapter.dispatch('json_integer')(document, path)) }} {%- endmacro %}
+{% macro default__json_integer(document, path) -%} try_cast({{ json_text(document, path) }} as bigint) {%- endmacro %}
 
 {# Each element of the array at a path, as JSON text: one row each. No row where there is no array. #}
 {% macro json_elements(document, path) -%} {{ return(adapter.dispatch('json_elements')(document, path)) }} {%- endmacro %}
@@ -15,6 +16,18 @@
 {%- endmacro %}
 {% macro duckdb__json_elements(document, path) -%}
     unnest(cast(json_extract({{ document }}, '{{ path }}[*]') as varchar[]))
+{%- endmacro %}
+
+{# Each field of an object of whole numbers: one row each, in two columns, its name and its number. #}
+{% macro json_counts(document, field, number) -%}
+    {{ return(adapter.dispatch('json_counts')(document, field, number)) }}
+{%- endmacro %}
+{% macro default__json_counts(document, field, number) -%}
+    explode(from_json({{ document }}, 'map<string, bigint>')) as ({{ field }}, {{ number }})
+{%- endmacro %}
+{% macro duckdb__json_counts(document, field, number) -%}
+    unnest(json_keys({{ document }})) as {{ field }},
+    cast(unnest(json_extract({{ document }}, '$.*')) as bigint) as {{ number }}
 {%- endmacro %}
 
 {# Each part of a text that `separator` divides: one row each. #}

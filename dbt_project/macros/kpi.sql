@@ -8,6 +8,9 @@
 
 {# The first day of the period after the one that begins on a day. #}
 {% macro next_period_start(grain, day, periods=1) -%}
+    {{ return(adapter.dispatch('next_period_start')(grain, day, periods)) }}
+{%- endmacro %}
+{% macro default__next_period_start(grain, day, periods) -%}
     cast(
         case {{ grain }}
             when 'day' then {{ day }} + {{ periods }} * interval 1 day
@@ -18,9 +21,6 @@
         end as date
     )
 {%- endmacro %}
-
-{# A date, so many months later; the last day of a shorter month stands for a missing one. #}
-{% macro months_after(day, months) -%} cast({{ day }} + {{ months }} * interval 1 month as date) {%- endmacro %}
 
 {# What came back of an investment, in percent of it; null where nothing was invested, or less than nothing. #}
 {% macro return_on(revenue, investment) -%}

@@ -1,3 +1,15 @@
+{# A text of any length, an instant (of UTC), and a number in floating point of 64 bits. #}
+{% macro text_type() -%} {{ return(adapter.dispatch('text_type')()) }} {%- endmacro %}
+{% macro default__text_type() -%} string {%- endmacro %}
+{% macro duckdb__text_type() -%} varchar {%- endmacro %}
+
+{% macro instant_type() -%} {{ return(adapter.dispatch('instant_type')()) }} {%- endmacro %}
+{% macro default__instant_type() -%} timestamp {%- endmacro %}
+{% macro duckdb__instant_type() -%} timestamptz {%- endmacro %}
+
+{% macro double_type() -%} {{ return(adapter.dispatch('double_type')()) }} {%- endmacro %}
+{% macro default__double_type() -%} double {%- endmacro %}
+
 {# Money in major units. Three decimals hold every currency's minor unit (0, 2 or 3); values are rounded to their own. #}
 {% macro money() -%} decimal(18, 3) {%- endmacro %}
 
@@ -14,7 +26,7 @@
     exact enough for it, and holds any product. Null without a rate.
 #}
 {% macro is_convertible(amount, rate) -%}
-    abs(cast({{ amount }} as double) * cast({{ rate }} as double)) < {{ 10 ** 14 }}
+    abs(cast({{ amount }} as {{ double_type() }}) * cast({{ rate }} as {{ double_type() }})) < {{ 10 ** 14 }}
 {%- endmacro %}
 
 {# An amount at a rate of exchange; null without a rate, and where it would be no money any more. #}
@@ -48,7 +60,9 @@
 {% macro code(column) -%} upper(nullif(trim({{ column }}), '')) {%- endmacro %}
 
 {# A word of a closed list, such as a status: lower case, one underscore for blanks and hyphens. #}
-{% macro word(column) -%} lower(regexp_replace(nullif(trim({{ column }}), ''), '[ -]+', '_', 'g')) {%- endmacro %}
+{% macro word(column) -%} {{ return(adapter.dispatch('word')(column)) }} {%- endmacro %}
+{% macro default__word(column) -%} lower(regexp_replace(nullif(trim({{ column }}), ''), '[ -]+', '_')) {%- endmacro %}
+{% macro duckdb__word(column) -%} lower(regexp_replace(nullif(trim({{ column }}), ''), '[ -]+', '_', 'g')) {%- endmacro %}
 
 {# An amount in a currency's minor units, as Stripe sends it, in major units. #}
 {% macro from_minor_units(amount, minor_unit) -%}

@@ -35,7 +35,7 @@ activity_references as (
 
     select
         reference,
-        min_by(activity_id, precedence) as activity_id
+        {{ first_value_by('activity_id', 'precedence') }} as activity_id
     from activity_names
     group by reference
 
@@ -54,7 +54,7 @@ records as (
         response_id,
         activity_id,
         contact_id,
-        cast(null as varchar) as lead_id,
+        cast(null as {{ text_type() }}) as lead_id,
         kind,
         occurred_at,
         'files' as source,

@@ -119,13 +119,13 @@ grouped as (
 
     select
         contact_id,
-        min_by(customer_id, precedence) filter (where customer_id is not null) as customer_id,
-        min_by(email, precedence) filter (where email is not null) as email,
-        coalesce(min(created_at) filter (where source = 'files'), min(created_at)) as created_at,
-        min_by(source, precedence) as source,
-        min_by(_load_id, precedence) as _load_id,
-        min_by(_file, precedence) as _file,
-        min_by(_row, precedence) as _row
+        {{ first_known('customer_id', 'precedence') }} as customer_id,
+        {{ first_known('email', 'precedence') }} as email,
+        coalesce({{ only_where('min', 'created_at', "source = 'files'") }}, min(created_at)) as created_at,
+        {{ first_value_by('source', 'precedence') }} as source,
+        {{ first_value_by('_load_id', 'precedence') }} as _load_id,
+        {{ first_value_by('_file', 'precedence') }} as _file,
+        {{ first_value_by('_row', 'precedence') }} as _row
     from ranked
     group by contact_id
 

@@ -71,7 +71,7 @@ lead_conversions as (
             else leads.created_at
         end as converted_at,
         leads.created_at,
-        cast(null as timestamptz) as opportunity_at
+        cast(null as {{ instant_type() }}) as opportunity_at
     from leads
     left join contacts on leads.contact_id = contacts.contact_id
     cross join parameters

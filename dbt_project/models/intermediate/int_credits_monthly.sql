@@ -117,7 +117,7 @@ gathered as (
         conversions.month,
         lookbacks.model,
         conversions.conversion_kind,
-        cast(null as varchar) as partner_id,
+        cast(null as {{ text_type() }}) as partner_id,
         'unattributed' as channel,
         'unattributed' as channel_group,
         'unattributed' as campaign_id,

@@ -83,17 +83,17 @@ final as (
 
     select
         customer_id,
-        min_by(name, precedence) filter (where name is not null) as name,
-        min_by(country, precedence) filter (where country is not null) as country,
-        min_by(segment, precedence) filter (where segment is not null) as segment,
+        {{ first_known('name', 'precedence') }} as name,
+        {{ first_known('country', 'precedence') }} as country,
+        {{ first_known('segment', 'precedence') }} as segment,
         coalesce(
-            min(created_at) filter (where source = 'files'),
+            {{ only_where('min', 'created_at', "source = 'files'") }},
             min(created_at)
         ) as created_at,
-        min_by(source, precedence) as source,
-        min_by(_load_id, precedence) as _load_id,
-        min_by(_file, precedence) as _file,
-        min_by(_row, precedence) as _row
+        {{ first_value_by('source', 'precedence') }} as source,
+        {{ first_value_by('_load_id', 'precedence') }} as _load_id,
+        {{ first_value_by('_file', 'precedence') }} as _file,
+        {{ first_value_by('_row', 'precedence') }} as _row
     from ranked
     group by customer_id
 

@@ -66,7 +66,7 @@ final as (
         partner_id,
         role,
         cast(case when is_share_given then share end as {{ fraction() }}) as share,
-        cast(null as timestamptz) as stated_at
+        cast(null as {{ instant_type() }}) as stated_at
     from deal_partners
     where registered_at is null
     union all

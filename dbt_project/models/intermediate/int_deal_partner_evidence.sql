@@ -136,8 +136,8 @@ final as (
         registration_state,
         cast(null as bigint) as touches,
         cast(null as bigint) as touches_in_play,
-        cast(null as timestamptz) as first_touch_at,
-        cast(null as timestamptz) as last_touch_at
+        cast(null as {{ instant_type() }}) as first_touch_at,
+        cast(null as {{ instant_type() }}) as last_touch_at
     from registrations
     union all
     select

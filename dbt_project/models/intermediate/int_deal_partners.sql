@@ -109,7 +109,7 @@ counted as (
     select
         *,
         cast(coalesce(sum(share) over (partition by deal_id), 0) as {{ fraction() }}) as given,
-        count(*) filter (where share is null and role = 'sourced') over (partition by deal_id) as takers,
+        {{ only_where('count', '*', "share is null and role = 'sourced'") }} over (partition by deal_id) as takers,
         row_number() over (
             partition by deal_id, case when share is null and role = 'sourced' then 1 else 0 end
             order by partner_id, deal_partner_id

@@ -111,7 +111,7 @@ records as (
         opportunity_at,
         case
             when is_closed or is_won
-                then coalesce(closed_at, timezone('UTC', cast(close_date as timestamp)))
+                then coalesce(closed_at, {{ utc_midnight('close_date') }})
         end as closed_at,
         is_won,
         'salesforce' as source,

@@ -57,21 +57,18 @@ distinct_records as (
 -- Who does not say the programme means the plan's: of the version in force at the start, else of the first.
 plan_programmes as (
 
+    {% call first_of_each(
+        'distinct_records.enrolment_id',
+        'case when distinct_records.starts_on >= plans.effective_from then plans.effective_from end desc nulls last,
+        plans.effective_from asc'
+    ) %}
     select
         distinct_records.enrolment_id,
         plans.programme
     from distinct_records
     inner join plans on distinct_records.plan_id = plans.plan_id
     where distinct_records.programme is null
-    qualify
-        row_number() over (
-            partition by distinct_records.enrolment_id
-            order by
-                case
-                    when distinct_records.starts_on >= plans.effective_from then plans.effective_from
-                end desc nulls last,
-                plans.effective_from asc
-        ) = 1
+    {% endcall %}
 
 ),
 

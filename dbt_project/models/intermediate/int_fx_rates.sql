@@ -30,7 +30,7 @@ final as (
     where
         files.rate > 0
         and files.from_currency <> files.to_currency
-        and files.rate_date <= {{ days_after("cast(timezone('UTC', parameters.as_of) as date)", 1) }}
+        and files.rate_date <= {{ days_after(utc_day('parameters.as_of'), 1) }}
 
 )
 

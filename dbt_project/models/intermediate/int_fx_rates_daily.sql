@@ -64,17 +64,17 @@ quoted as (
 days_in_use as (
 
     select
-        cast(timezone('UTC', paid_at) as date) as day,
+        {{ utc_day('paid_at') }} as day,
         currency
     from {{ ref('int_payments') }}
     union all
     select
-        cast(timezone('UTC', issued_at) as date) as day,
+        {{ utc_day('issued_at') }} as day,
         currency
     from {{ ref('int_invoices') }}
     union all
     select
-        cast(timezone('UTC', coalesce(closed_at, created_at)) as date) as day,
+        {{ utc_day('coalesce(closed_at, created_at)') }} as day,
         currency
     from {{ ref('int_deals') }}
     union all
@@ -99,7 +99,7 @@ days_in_use as (
     from quotes
     union all
     select
-        cast(timezone('UTC', as_of) as date) as day,
+        {{ utc_day('as_of') }} as day,
         reporting_currency
     from parameters
 

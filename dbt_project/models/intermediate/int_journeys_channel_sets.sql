@@ -19,7 +19,9 @@ of_journeys as (
         lookback_id,
         journey_key,
         max(conversion_key) is not null as is_converted,
-        bit_or(case when channel_key <= 60 then {{ bit_at('channel_key') }} else cast(0 as bigint) end) as bits,
+        {{ all_bits(
+            'case when channel_key <= 60 then ' ~ bit_at('channel_key') ~ ' else cast(0 as bigint) end'
+        ) }} as bits,
         {{ sorted_set('case when channel_key > 60 then channel_key end') }} as keys_beyond
     from steps
     group by lookback_id, journey_key
@@ -55,7 +57,7 @@ members as (
         sets.set_key,
         units.unit_key as channel_key
     from sets
-    inner join units on {{ bit_at('units.unit_key') }} & sets.bits > 0
+    inner join units on {{ has_bit('sets.bits', 'units.unit_key') }}
     where
         units.unit = 'channel'
         and units.unit_key <= 60

@@ -17,11 +17,11 @@ described as (
 
     select
         models.model,
-        cast(models.lookback_seconds as varchar)
+        cast(models.lookback_seconds as {{ text_type() }})
         || coalesce(
-            string_agg(
-                ';' || lookbacks.programme || '=' || lookbacks.lookback_seconds, '' order by lookbacks.programme asc
-            ),
+            {{ joined_texts(
+                "';' || lookbacks.programme || '=' || lookbacks.lookback_seconds", '', by='lookbacks.programme'
+            ) }},
             ''
         ) as lookbacks
     from models

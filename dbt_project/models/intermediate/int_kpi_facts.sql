@@ -60,7 +60,7 @@ gathered as (
         'lead' as measure,
         created_on as occurred_on,
         partner_id,
-        cast(null as varchar) as influence,
+        cast(null as {{ text_type() }}) as influence,
         lead_id as entity_id,
         cast(1 as {{ exact() }}) as amount
     from leads

@@ -81,8 +81,8 @@ used_measures as (
 
     select
         measure,
-        bool_or(is_daily) as is_daily,
-        bool_or(is_weekly) as is_weekly
+        {{ any_true('is_daily') }} as is_daily,
+        {{ any_true('is_weekly') }} as is_weekly
     from parts
     group by measure
 
@@ -121,7 +121,7 @@ flows as (
         least({{ days_after(months_after('partner_months.month', 1), -1) }}, parameters.as_of_on) as member_on,
         partner_months.partner_id,
         null as influence,
-        partner_months.partner_id || ' ' || cast(partner_months.month as varchar) as entity_id,
+        partner_months.partner_id || ' ' || cast(partner_months.month as {{ text_type() }}) as entity_id,
         partner_months.quality_score as amount
     from partner_months
     cross join parameters
@@ -306,7 +306,7 @@ final as (
         count(distinct entity_id) as entities,
         count(*) - count(amount) as unconverted
     from cells
-    group by all
+    group by {{ first_columns(5) }}
 
 )
 

@@ -43,10 +43,11 @@ dated as (
 -- The customer's first movement that brought money.
 first_payments as (
 
+    {% call first_of_each('customer_id', 'occurred_at, movement_key') %}
     select movement_key
     from dated
     where net_collected > 0 and customer_id is not null
-    qualify row_number() over (partition by customer_id order by occurred_at, movement_key) = 1
+    {% endcall %}
 
 ),
 

@@ -47,7 +47,7 @@ days as (
 
 grains as (
 
-    select unnest(['day', 'week', 'month', 'quarter', 'year']) as grain
+    select {{ each_of(words(['day', 'week', 'month', 'quarter', 'year'])) }} as grain
 
 ),
 

@@ -27,7 +27,7 @@ parameters as (
 rounded as (
 
     select
-        computed.* exclude (value, unit),
+        {{ all_but(['value', 'unit'], 'computed') }},
         case when computed.unit = 'currency' then parameters.reporting_currency else computed.unit end as unit,
         cast(
             case

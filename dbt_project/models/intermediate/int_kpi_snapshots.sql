@@ -137,12 +137,13 @@ partner_markets as (
 -- Partners whose revenue in a market came on its first day opened it together.
 opened_markets as (
 
+    {% call only_rows('occurred_on = min(occurred_on) over (partition by market)') %}
     select distinct
         market,
         partner_id,
         occurred_on
     from partner_markets
-    qualify occurred_on = min(occurred_on) over (partition by market)
+    {% endcall %}
 
 ),
 

@@ -58,7 +58,7 @@ records as (
         customer_id,
         contact_id,
         partner_id,
-        cast(null as varchar) as email,
+        cast(null as {{ text_type() }}) as email,
         source as lead_source,
         status,
         created_at,

@@ -38,6 +38,10 @@ valued as (
 -- Where several plans have tiers, the one that most revenue counts for; without a rate it stands behind those with one.
 final as (
 
+    {% call first_of_each(
+        'month, partner_id',
+        'reporting_revenue desc nulls last, basis_revenue desc, plan_id asc'
+    ) %}
     select
         month,
         partner_id,
@@ -48,11 +52,7 @@ final as (
         next_tier,
         case when next_tier_from is not null then greatest(next_tier_from - basis_revenue, 0) end as next_tier_gap
     from valued
-    qualify
-        row_number() over (
-            partition by month, partner_id
-            order by reporting_revenue desc nulls last, basis_revenue desc, plan_id asc
-        ) = 1
+    {% endcall %}
 
 )
 

@@ -61,7 +61,7 @@ facts_by_month as (
         count(case when measure = 'ticket' then 1 end) as tickets
     from facts
     where partner_id is not null
-    group by all
+    group by {{ first_columns(2) }}
 
 ),
 
@@ -74,7 +74,7 @@ claimed as (
         sum(cast(whole_amount * claimed_share as {{ exact() }})) as influenced_revenue
     from revenue
     where influence = 'indirect'
-    group by all
+    group by {{ first_columns(2) }}
 
 ),
 

@@ -23,7 +23,7 @@ first_done as (
     where
         completed_at is not null
         and step in ('welcome_call', 'overview', 'training', 'resources', 'first_project')
-    group by all
+    group by {{ first_columns(2) }}
 
 ),
 

@@ -76,12 +76,10 @@ dated as (
 -- Of several versions of one day, the last one counts for the whole of it.
 last_of_day as (
 
+    {% call first_of_each('said_by, partner_id, changed_on', 'changed_at desc, _load_id desc, _row desc') %}
     select *
     from dated
-    qualify
-        row_number() over (
-            partition by said_by, partner_id, changed_on order by changed_at desc, _load_id desc, _row desc
-        ) = 1
+    {% endcall %}
 
 ),
 
@@ -167,20 +165,20 @@ said as (
         known_days.signed_on,
         known_days.terminated_on,
         coalesce(
-            last_value(said_on.file_status ignore nulls) over so_far,
-            first_value(said_on.file_status ignore nulls) over from_here
+            {{ known('last_value', 'said_on.file_status') }} over so_far,
+            {{ known('first_value', 'said_on.file_status') }} over from_here
         ) as file_status,
         coalesce(
-            last_value(said_on.account_status ignore nulls) over so_far,
-            first_value(said_on.account_status ignore nulls) over from_here
+            {{ known('last_value', 'said_on.account_status') }} over so_far,
+            {{ known('first_value', 'said_on.account_status') }} over from_here
         ) as account_status,
         coalesce(
-            last_value(said_on.file_manager_id ignore nulls) over so_far,
-            first_value(said_on.file_manager_id ignore nulls) over from_here
+            {{ known('last_value', 'said_on.file_manager_id') }} over so_far,
+            {{ known('first_value', 'said_on.file_manager_id') }} over from_here
         ) as file_manager_id,
         coalesce(
-            last_value(said_on.account_manager_id ignore nulls) over so_far,
-            first_value(said_on.account_manager_id ignore nulls) over from_here
+            {{ known('last_value', 'said_on.account_manager_id') }} over so_far,
+            {{ known('first_value', 'said_on.account_manager_id') }} over from_here
         ) as account_manager_id
     from known_days
     left join said_on
@@ -206,9 +204,7 @@ programmes as (
     select
         known_days.partner_id,
         known_days.changed_on,
-        string_agg(
-            distinct {{ word('enrolments.programme') }}, ', ' order by {{ word('enrolments.programme') }} asc
-        ) as programmes
+        {{ joined_texts(word('enrolments.programme'), ', ', distinct=true) }} as programmes
     from known_days
     inner join enrolments
         on

@@ -63,12 +63,12 @@ final as (
 
     select
         product_id,
-        min_by(name, precedence) filter (where name is not null) as name,
-        min_by(family, precedence) filter (where family is not null) as family,
-        min_by(source, precedence) as source,
-        min_by(_load_id, precedence) as _load_id,
-        min_by(_file, precedence) as _file,
-        min_by(_row, precedence) as _row
+        {{ first_known('name', 'precedence') }} as name,
+        {{ first_known('family', 'precedence') }} as family,
+        {{ first_value_by('source', 'precedence') }} as source,
+        {{ first_value_by('_load_id', 'precedence') }} as _load_id,
+        {{ first_value_by('_file', 'precedence') }} as _file,
+        {{ first_value_by('_row', 'precedence') }} as _row
     from ranked
     group by product_id
 

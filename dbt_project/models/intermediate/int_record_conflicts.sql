@@ -254,7 +254,7 @@ refunded as (
     select
         payment_id,
         sum(amount) as amount,
-        max(refund_id) filter (where amount > 0) as refund_id
+        {{ only_where('max', 'refund_id', 'amount > 0') }} as refund_id
     from refunds
     group by payment_id
 

@@ -65,8 +65,8 @@ refunded as (
 
     select
         disputes.dispute_id,
-        sum(delivered.amount) filter (where delivered.refunded_at <= disputes.closed_at) as amount,
-        count(*) filter (where delivered.kind = 'dispute_lost') as losses
+        {{ only_where('sum', 'delivered.amount', 'delivered.refunded_at <= disputes.closed_at') }} as amount,
+        {{ only_where('count', '*', "delivered.kind = 'dispute_lost'") }} as losses
     from disputes
     inner join delivered on disputes.payment_id = delivered.payment_id
     group by disputes.dispute_id

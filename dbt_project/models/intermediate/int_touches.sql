@@ -82,9 +82,9 @@ activity_touches as (
         {{ touch_id('activity_response', 'responses.response_id') }} as touchpoint_id,
         'activity_response' as touch_source,
         responses.occurred_at,
-        cast(null as varchar) as customer_id,
+        cast(null as {{ text_type() }}) as customer_id,
         responses.contact_id,
-        cast(null as varchar) as anonymous_id,
+        cast(null as {{ text_type() }}) as anonymous_id,
         activities.partner_id,
         coalesce(activities.kind, 'activity') as channel,
         responses.kind
@@ -100,10 +100,10 @@ registrations as (
         'deal_registration' as touch_source,
         deal_partners.registered_at as occurred_at,
         deals.customer_id,
-        cast(null as varchar) as contact_id,
-        cast(null as varchar) as anonymous_id,
+        cast(null as {{ text_type() }}) as contact_id,
+        cast(null as {{ text_type() }}) as anonymous_id,
         deal_partners.partner_id,
-        cast(null as varchar) as channel,
+        cast(null as {{ text_type() }}) as channel,
         deal_partners.role as kind
     from deal_partners
     inner join deals on deal_partners.deal_id = deals.deal_id
@@ -119,10 +119,10 @@ roles as (
         'partner_role' as touch_source,
         coalesce(deals.opportunity_at, deals.created_at) as occurred_at,
         deals.customer_id,
-        cast(null as varchar) as contact_id,
-        cast(null as varchar) as anonymous_id,
+        cast(null as {{ text_type() }}) as contact_id,
+        cast(null as {{ text_type() }}) as anonymous_id,
         deal_partners.partner_id,
-        cast(null as varchar) as channel,
+        cast(null as {{ text_type() }}) as channel,
         deal_partners.role as kind
     from deal_partners
     inner join deals on deal_partners.deal_id = deals.deal_id
@@ -140,9 +140,9 @@ referrals as (
         created_at as occurred_at,
         customer_id,
         contact_id,
-        cast(null as varchar) as anonymous_id,
+        cast(null as {{ text_type() }}) as anonymous_id,
         partner_id,
-        cast(null as varchar) as channel,
+        cast(null as {{ text_type() }}) as channel,
         source as kind
     from leads
     where partner_id is not null

@@ -58,7 +58,7 @@ identities as (
         identity_id,
         anonymous_id,
         contact_id,
-        coalesce(identified_at, cast('-infinity' as timestamptz)) as identified_at
+        coalesce(identified_at, {{ before_all() }}) as identified_at
     from {{ ref('int_identities') }}
 
 ),
@@ -128,8 +128,8 @@ device_owners as (
     select
         anonymous_id,
         contact_id,
-        case when turn > 1 then identified_at else cast('-infinity' as timestamptz) end as from_instant,
-        coalesce(next_identified_at, cast('infinity' as timestamptz)) as to_instant
+        case when turn > 1 then identified_at else {{ before_all() }} end as from_instant,
+        coalesce(next_identified_at, {{ after_all() }}) as to_instant
     from turns
 
 ),

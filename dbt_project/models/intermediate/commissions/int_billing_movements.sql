@@ -65,6 +65,7 @@ losses as (
 -- A source that tells of a lost dispute without the withdrawal of the money: what was left of the payment is gone.
 lost_disputes as (
 
+    {% call first_of_each('disputes.payment_id', 'disputes.closed_at, disputes.dispute_id') %}
     select
         disputes.dispute_id,
         disputes.payment_id,
@@ -80,7 +81,7 @@ lost_disputes as (
         and disputes.closed_at is not null
         and coalesce(refunded.has_lost_dispute, 0) = 0
         and payments.amount > coalesce(refunded.amount, 0)
-    qualify row_number() over (partition by disputes.payment_id order by disputes.closed_at, disputes.dispute_id) = 1
+    {% endcall %}
 
 ),
 
@@ -102,7 +103,7 @@ movements as (
         'credit_note' as movement_kind,
         2 as kind_rank,
         credit_notes.credit_note_id as movement_id,
-        cast(null as varchar) as payment_id,
+        cast(null as {{ text_type() }}) as payment_id,
         credit_notes.invoice_id,
         orders.currency,
         credit_notes.issued_at as occurred_at,
@@ -166,7 +167,7 @@ unbilled as (
 billed as (
 
     select
-        located.* exclude (unbilled_id),
+        {{ all_but(['unbilled_id'], 'located') }},
         coalesce(located.order_key, unbilled.unbilled_key) as bill_key
     from located
     left join unbilled using (unbilled_id)

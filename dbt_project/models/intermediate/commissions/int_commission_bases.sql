@@ -180,7 +180,7 @@ dated as (
 placed as (
 
     select
-        dated.* exclude (timezone),
+        {{ all_but(['timezone'], 'dated') }},
         case
             when effective_at = paid_at then paid_on
             else {{ local_day('effective_at', 'timezone') }}
@@ -193,13 +193,13 @@ placed as (
 decided as (
 
     select
-        placed.* exclude (reason),
+        {{ all_but(['reason'], 'placed') }},
         case
             when reason is not null then reason
-            when paid_on >= cast(first_paid_on + earn_months * interval 1 month as date) then 'outside_earn_window'
+            when paid_on >= {{ months_after('first_paid_on', 'earn_months') }} then 'outside_earn_window'
             when
                 movement_kind <> 'payment'
-                and moved_on >= cast(paid_on + clawback_months * interval 1 month as date)
+                and moved_on >= {{ months_after('paid_on', 'clawback_months') }}
                 then 'outside_clawback_window'
         end as reason
     from placed

@@ -61,7 +61,7 @@ period_bonuses as (
         bonuses.threshold,
         bonuses.kind,
         bonuses.value,
-        bonuses.metric || ' from ' || cast(bonuses.threshold as varchar) || ' ' || bonuses.kind as slice
+        bonuses.metric || ' from ' || cast(bonuses.threshold as {{ text_type() }}) || ' ' || bonuses.kind as slice
     from period_versions
     inner join bonuses
         on
@@ -153,7 +153,7 @@ paying as (
 counted as (
 
     select
-        * exclude (customer_fine),
+        {{ all_but(['customer_fine']) }},
         sum(
             case when customer_fine > 0 then 1 else 0 end - case when customer_fine - plan_fine > 0 then 1 else 0 end
         ) over (

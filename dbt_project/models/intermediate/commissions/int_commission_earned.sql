@@ -369,12 +369,12 @@ parted as (
 counted_slices as (
 
     select
-        * exclude (unit_count),
+        {{ all_but(['unit_count']) }},
         unit_count as part_count
     from slice_counts
     where slice_count = 1
     union all
-    select * exclude (unit_count, minor_e20, whole_count, left_over, direction, remainder_rank)
+    select {{ all_but(['unit_count', 'minor_e20', 'whole_count', 'left_over', 'direction', 'remainder_rank']) }}
     from parted
 
 ),
@@ -430,7 +430,7 @@ final as (
         {{ minor_units_to_money('cast(sum(part_count) as ' ~ wide_integer() ~ ')', 'max(minor_unit)') }} as amount
     from counted_slices
     where is_re_rate and component = 're_rate'
-    group by all
+    group by {{ first_columns(11) }}
 
 )
 

@@ -121,7 +121,9 @@ running as (
 based as (
 
     select
-        * exclude (minor_mills, fx_units, slice_fine_so_far, slice_number, component_slices, base_so_far),
+        {{ all_but(
+            ['minor_mills', 'fx_units', 'slice_fine_so_far', 'slice_number', 'component_slices', 'base_so_far']
+        ) }},
         base_so_far - lag(base_so_far, 1, 0) over (
             partition by movement_key, partner_id, component order by slice_number
         ) as slice_base

@@ -174,7 +174,7 @@ priced as (
 final as (
 
     select
-        * exclude (share_numerator, share_denominator, fee_e20),
+        {{ all_but(['share_numerator', 'share_denominator', 'fee_e20']) }},
         {{ whole_quotient('fee_e20', 'share_denominator') }} * share_numerator
         + {{ round_ratio(
             whole_remainder('fee_e20', 'share_denominator') ~ ' * share_numerator', 'share_denominator'

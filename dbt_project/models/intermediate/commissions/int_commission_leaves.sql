@@ -146,7 +146,7 @@ final as (
         fees.plan_id,
         fees.plan_version,
         'fixed_fee' as component,
-        cast(fees.tier_number as varchar) as slice,
+        cast(fees.tier_number as {{ text_type() }}) as slice,
         fees.tier_number,
         fees.tier,
         fees.volume_rate as rate,

@@ -52,7 +52,7 @@ periods as (
         plan_currency,
         'month' as period_kind,
         month as period,
-        cast(month + interval 1 month as date) as next_period
+        {{ later('month', 1, 'month') }} as next_period
     from months
     union all
     select distinct
@@ -60,7 +60,7 @@ periods as (
         plan_currency,
         'quarter' as period_kind,
         cast(date_trunc('quarter', month) as date) as period,
-        cast(date_trunc('quarter', month) + interval 3 month as date) as next_period
+        {{ later("date_trunc('quarter', month)", 3, 'month') }} as next_period
     from months
 
 ),

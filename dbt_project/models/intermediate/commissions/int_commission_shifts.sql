@@ -66,7 +66,7 @@ changes as (
     from moved
     inner join bases using (base_key)
     inner join slices using (base_key)
-    group by all
+    group by {{ first_columns(11) }}
 
 ),
 
@@ -85,7 +85,7 @@ places as (
     select
         bases.payment_key,
         bases.partner_id,
-        min_by(slices.starts_at, bases.base_key) as starts_at
+        {{ first_value_by('slices.starts_at', 'bases.base_key') }} as starts_at
     from bases
     inner join changed_payments using (payment_key, partner_id)
     inner join slices using (base_key)

@@ -128,6 +128,7 @@ trailing_movements as (
 
 trailing_starts as (
 
+    {% call first_of_each('payment_key, partner_id, plan_id', 'sequence') %}
     select
         payment_key,
         partner_id,
@@ -138,7 +139,7 @@ trailing_starts as (
         plan_fine
     from trailing_movements
     where tier_basis = 'trailing_12_months' and tier_mode <> 'status'
-    qualify row_number() over (partition by payment_key, partner_id, plan_id order by sequence) = 1
+    {% endcall %}
 
 ),
 
@@ -157,7 +158,7 @@ trailing_positions as (
             and trailing_starts.plan_id = trailing_movements.plan_id
             and trailing_starts.plan_currency = trailing_movements.plan_currency
             and trailing_starts.sequence > trailing_movements.sequence
-            and trailing_movements.paid_on > cast(trailing_starts.paid_on - interval 12 month as date)
+            and trailing_movements.paid_on > {{ earlier('trailing_starts.paid_on', 12, 'month') }}
     group by trailing_starts.payment_key, trailing_starts.partner_id, trailing_starts.plan_id
 
 ),
@@ -216,7 +217,7 @@ statuses as (
             and status_months.plan_currency = monthly.plan_currency
             and status_months.month > monthly.moved_month
             and monthly.paid_month >= {{ basis_first_month(
-                'status_months.tier_basis', 'cast(status_months.month - interval 1 month as date)'
+                'status_months.tier_basis', earlier('status_months.month', 1, 'month')
             ) }}
     group by
         status_months.partner_id, status_months.plan_id, status_months.plan_currency, status_months.tier_basis,
@@ -326,7 +327,7 @@ stacked_slices as (
         stacked.base_key,
         case when stacked.priced_version = stacked.plan_version then 'percentage' else 're_rate' end as component,
         case when stacked.priced_version = stacked.plan_version then '' else 'v' || stacked.priced_version || ':' end
-        || cast(rates.tier_number as varchar) as slice,
+        || cast(rates.tier_number as {{ text_type() }}) as slice,
         rates.tier_number,
         rates.tier,
         rates.rate,
@@ -344,10 +345,7 @@ stacked_slices as (
         null as re_rated_version,
         case when stacked.priced_version = stacked.plan_version then stacked.top_before end as starts_at
     from stacked
-    inner join rates
-        on
-            stacked.plan_id = rates.plan_id
-            and stacked.priced_version = rates.plan_version
+    inner join rates on stacked.plan_id = rates.plan_id and stacked.priced_version = rates.plan_version
     where stacked.priced_mode = 'marginal'
 
 ),
@@ -357,7 +355,7 @@ marginal as (
     select
         bounded.base_key,
         'percentage' as component,
-        cast(rates.tier_number as varchar) as slice,
+        cast(rates.tier_number as {{ text_type() }}) as slice,
         rates.tier_number,
         rates.tier,
         rates.rate,
@@ -381,7 +379,7 @@ single as (
     select
         bounded.base_key,
         'percentage' as component,
-        cast(rates.tier_number as varchar) as slice,
+        cast(rates.tier_number as {{ text_type() }}) as slice,
         rates.tier_number,
         rates.tier,
         rates.rate,
@@ -433,8 +431,8 @@ re_rated as (
     select
         earned_before.base_key,
         're_rate' as component,
-        earned_before.slice_of || cast(low_rates.tier_number as varchar)
-        || '-' || cast(high_rates.tier_number as varchar) as slice,
+        earned_before.slice_of || cast(low_rates.tier_number as {{ text_type() }})
+        || '-' || cast(high_rates.tier_number as {{ text_type() }}) as slice,
         high_rates.tier_number,
         high_rates.tier,
         high_rates.rate - low_rates.rate as rate,

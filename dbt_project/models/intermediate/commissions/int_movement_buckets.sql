@@ -44,7 +44,7 @@ contributions as (
         invoice_key,
         movement_key,
         '3' as bucket,
-        cast(null as varchar) as partner_id,
+        cast(null as {{ text_type() }}) as partner_id,
         'excluded_product' as reason,
         net_fine - base_fine as fine
     from bases

@@ -38,8 +38,10 @@ given as (
         partner_id,
         role,
         share,
-        count(*) filter (where share is null and role = 'sourced') over deal as without_share,
-        cast(coalesce(sum(share) filter (where role = 'sourced') over deal, 0) as {{ fraction() }}) as given_share
+        {{ only_where('count', '*', "share is null and role = 'sourced'") }} over deal as without_share,
+        cast(
+            coalesce({{ only_where('sum', 'share', "role = 'sourced'") }} over deal, 0) as {{ fraction() }}
+        ) as given_share
     from deal_partners
     window deal as (partition by deal_id)
 
@@ -134,6 +136,7 @@ unpartnered as (
 
 referred as (
 
+    {% call first_of_each('unpartnered.order_key', 'customer_leads.created_at, customer_leads.lead_id') %}
     select
         unpartnered.order_key,
         unpartnered.order_kind,
@@ -144,17 +147,14 @@ referred as (
         on
             unpartnered.customer_id = customer_leads.customer_id
             and unpartnered.order_at >= customer_leads.created_at
-    qualify
-        row_number() over (
-            partition by unpartnered.order_key
-            order by customer_leads.created_at, customer_leads.lead_id
-        ) = 1
+    {% endcall %}
 
 ),
 
 -- Else, where there is no deal at all, the partners of the customer's first won deal that has any, up to the order.
 first_deals as (
 
+    {% call first_of_each('unpartnered.order_key', 'deals.closed_at, deals.deal_id') %}
     select
         unpartnered.order_key,
         unpartnered.order_kind,
@@ -169,11 +169,7 @@ first_deals as (
     inner join partnered_deals on deals.deal_id = partnered_deals.deal_id
     left join referred using (order_key)
     where referred.order_key is null and unpartnered.deal_id is null
-    qualify
-        row_number() over (
-            partition by unpartnered.order_key
-            order by deals.closed_at, deals.deal_id
-        ) = 1
+    {% endcall %}
 
 ),
 

@@ -78,7 +78,7 @@ enrolled as (
     from months
     inner join enrolments
         on
-            enrolments.starts_on < cast(months.month + interval 1 month as date)
+            enrolments.starts_on < {{ later('months.month', 1, 'month') }}
             and (enrolments.ends_on is null or months.month < enrolments.ends_on)
 
 ),
@@ -86,6 +86,7 @@ enrolled as (
 -- The newest version that was in force in the month.
 versioned as (
 
+    {% call first_of_each('enrolled.month, enrolled.partner_id, enrolled.plan_id', 'plans.effective_from desc') %}
     select
         enrolled.month,
         enrolled.partner_id,
@@ -99,13 +100,10 @@ versioned as (
     inner join plans
         on
             enrolled.plan_id = plans.plan_id
-            and plans.effective_from < cast(enrolled.month + interval 1 month as date)
+            and plans.effective_from < {{ later('enrolled.month', 1, 'month') }}
             and (plans.effective_to is null or enrolled.month < plans.effective_to)
     where plans.model <> 'fixed_fee'
-    qualify
-        row_number() over (
-            partition by enrolled.month, enrolled.partner_id, enrolled.plan_id order by plans.effective_from desc
-        ) = 1
+    {% endcall %}
 
 ),
 
@@ -133,7 +131,7 @@ summed as (
                 when
                     monthly.moved_month < versioned.month
                     and monthly.paid_month >= {{ basis_first_month(
-                        'versioned.tier_basis', 'cast(versioned.month - interval 1 month as date)'
+                        'versioned.tier_basis', earlier('versioned.month', 1, 'month')
                     ) }}
                     then monthly.plan_fine
             end

@@ -146,7 +146,7 @@ without_touches as (
         orders.model_order,
         units.unit,
         'unattributed' as unit_id,
-        cast(0 as double) as removal_effect,
+        cast(0 as {{ double_type() }}) as removal_effect,
         totals.conversions_unattributed * {{ credit_parts() }} as conversion_parts,
         totals.revenue_mills_unattributed as revenue_mills,
         totals.conversions_unattributed as journeys,

@@ -31,7 +31,7 @@ totals as (
     select
         unit,
         model_order,
-        cast(sum(conversions) as double) as conversions
+        cast(sum(conversions) as {{ double_type() }}) as conversions
     from markov
     where unit_id <> 'unattributed'
     group by unit, model_order
@@ -50,7 +50,10 @@ final as (
         cast(intervals.removal_effect_lower as {{ fraction() }}) as removal_effect_lower,
         cast(intervals.removal_effect_upper as {{ fraction() }}) as removal_effect_upper,
         cast(
-            case when totals.conversions > 0 then cast(markov.conversions as double) / totals.conversions end
+            case
+                when totals.conversions > 0
+                    then cast(markov.conversions as {{ double_type() }}) / totals.conversions
+            end
             as {{ fraction() }}
         ) as share,
         cast(intervals.share_lower as {{ fraction() }}) as share_lower,

@@ -31,10 +31,9 @@ files as (
         load_id,
         source,
         object,
-        unnest(range(len(files))) as place,
-        unnest(files) as file
+        {{ each_placed('files', 'place', 'file') }}
     from loads
-    where len(files) > 1
+    where {{ set_size('files') }} > 1
 
 ),
 

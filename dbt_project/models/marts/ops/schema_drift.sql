@@ -14,8 +14,7 @@ undeclared as (
         object,
         loaded_at,
         'undeclared' as change,
-        unnest(json_keys(undeclared)) as field,
-        cast(unnest(json_extract(undeclared, '$.*')) as bigint) as records
+        {{ json_counts('undeclared', 'field', 'records') }}
     from loads
     where undeclared is not null
 
@@ -29,7 +28,7 @@ missing as (
         object,
         loaded_at,
         'missing' as change,
-        unnest(missing) as field,
+        {{ each_of('missing') }} as field,
         received as records
     from loads
 
@@ -38,7 +37,7 @@ missing as (
 changes as (
 
     select * from undeclared
-    union all by name
+    union all
     select * from missing
 
 ),

@@ -106,6 +106,10 @@ keyed_leads as (
 -- The last response before it earns a lead or a deal, so that nothing is counted for two activities.
 lead_activities as (
 
+    {% call first_of_each(
+        'keyed_leads.lead_id',
+        'keyed_responses.occurred_at desc, keyed_responses.response_id asc'
+    ) %}
     select
         keyed_leads.lead_id,
         keyed_responses.activity_id
@@ -114,17 +118,14 @@ lead_activities as (
         on
             keyed_leads.respondent = keyed_responses.respondent
             and keyed_leads.created_at >= keyed_responses.occurred_at
-            and keyed_leads.created_at < keyed_responses.occurred_at + {{ follow_up_days }} * interval 1 day
-    qualify
-        row_number() over (
-            partition by keyed_leads.lead_id
-            order by keyed_responses.occurred_at desc, keyed_responses.response_id asc
-        ) = 1
+            and keyed_leads.created_at < {{ instant_days_after('keyed_responses.occurred_at', follow_up_days) }}
+    {% endcall %}
 
 ),
 
 deal_activities as (
 
+    {% call first_of_each('deals.deal_id', 'keyed_responses.occurred_at desc, keyed_responses.response_id asc') %}
     select
         deals.deal_id,
         deals.currency,
@@ -136,12 +137,8 @@ deal_activities as (
         on
             'customer:' || deals.customer_id = keyed_responses.respondent
             and deals.created_at >= keyed_responses.occurred_at
-            and deals.created_at < keyed_responses.occurred_at + {{ follow_up_days }} * interval 1 day
-    qualify
-        row_number() over (
-            partition by deals.deal_id
-            order by keyed_responses.occurred_at desc, keyed_responses.response_id asc
-        ) = 1
+            and deals.created_at < {{ instant_days_after('keyed_responses.occurred_at', follow_up_days) }}
+    {% endcall %}
 
 ),
 

@@ -26,14 +26,14 @@ summed as (
         sum(case when reporting_amount < 0 then reporting_amount else 0 end) as given_back,
         count(case when net_collected <> 0 and reporting_amount is null then 1 end) as unconverted_count
     from revenue
-    group by all
+    group by {{ first_columns(4) }}
 
 ),
 
 rounded as (
 
     select
-        summed.* exclude (revenue, given_back),
+        {{ all_but(['revenue', 'given_back'], 'summed') }},
         parameters.reporting_currency,
         parameters.minor_unit,
         {{ reporting_money('coalesce(summed.revenue, 0)', 'parameters.minor_unit') }} as revenue,

@@ -15,7 +15,7 @@ partners as (
 final as (
 
     select
-        versions.partner_id || '@' || cast(versions.valid_from as varchar) as partner_version_id,
+        versions.partner_id || '@' || cast(versions.valid_from as {{ text_type() }}) as partner_version_id,
         versions.partner_id,
         versions.version,
         versions.valid_from,

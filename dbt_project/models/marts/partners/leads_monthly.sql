@@ -14,10 +14,10 @@ counted as (
         count(*) as leads,
         count(case when is_qualified then 1 end) as qualified_leads,
         count(case when is_converted then 1 end) as converted_leads,
-        sum(qualified_on - created_on) as days_to_qualify,
+        sum({{ days_between('created_on', 'qualified_on') }}) as days_to_qualify,
         count(qualified_on) as dated_leads
     from leads
-    group by all
+    group by {{ first_columns(2) }}
 
 ),
 

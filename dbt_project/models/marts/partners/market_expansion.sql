@@ -68,7 +68,7 @@ by_market as (
         count(distinct case when has_partner and net_collected > 0 then customer_id end) as partner_customers,
         count(case when net_collected <> 0 and reporting_amount is null then 1 end) as unconverted_count
     from collected
-    group by all
+    group by {{ first_columns(3) }}
     union all
     select
         month,
@@ -79,7 +79,7 @@ by_market as (
         count(distinct case when has_partner and net_collected > 0 then customer_id end) as partner_customers,
         count(case when net_collected <> 0 and reporting_amount is null then 1 end) as unconverted_count
     from collected
-    group by all
+    group by {{ first_columns(3) }}
 
 ),
 
@@ -93,7 +93,7 @@ sizes as (
         count(*) - count(reporting_amount) as unconverted_count
     from market_sizes
     where country is not null
-    group by all
+    group by {{ first_columns(3) }}
     union all
     select
         month,
@@ -103,7 +103,7 @@ sizes as (
         count(*) - count(reporting_amount) as unconverted_count
     from market_sizes
     where segment is not null
-    group by all
+    group by {{ first_columns(3) }}
 
 ),
 
@@ -115,7 +115,7 @@ first_months as (
         min(month) as first_month
     from by_market
     where partner_customers > 0
-    group by all
+    group by {{ first_columns(2) }}
 
 ),
 

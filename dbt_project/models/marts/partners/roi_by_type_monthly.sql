@@ -45,7 +45,7 @@ summed as (
         sum(investment) as investment,
         sum(unconverted_count) as unconverted_count
     from typed
-    group by all
+    group by {{ first_columns(4) }}
 
 ),
 

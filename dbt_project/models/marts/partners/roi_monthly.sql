@@ -34,7 +34,7 @@ invested as (
         sum(case when kind = 'programme' then reporting_amount else 0 end) as programme_costs,
         count(*) - count(reporting_amount) as unconverted_count
     from investments
-    group by all
+    group by {{ first_columns(2) }}
 
 ),
 

@@ -19,7 +19,7 @@ final as (
         tiers.partner_id,
         tiers.programme,
         tiers.plan_id,
-        cast(tiers.plan_version as varchar) as plan_version,
+        cast(tiers.plan_version as {{ text_type() }}) as plan_version,
         tiers.tier,
         cast(tiers.basis_revenue as {{ money_total() }}) as tier_revenue,
         tiers.currency,

@@ -25,10 +25,10 @@ final as (
         duplicates,
         cursor_from,
         cursor_to,
-        cast(undeclared as varchar) as undeclared,
+        cast(undeclared as {{ text_type() }}) as undeclared,
         bytes,
-        coalesce(missing, []) as missing,
-        coalesce(len(warnings), 0) as warnings,
+        coalesce(missing, {{ words([]) }}) as missing,
+        coalesce({{ set_size('warnings') }}, 0) as warnings,
         files
     from manifests
     where loaded_at <= (select parameters.known_at from parameters)

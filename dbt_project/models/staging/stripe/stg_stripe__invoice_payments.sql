@@ -23,7 +23,7 @@ typed as (
         {{ code('currency') }} as currency,
         amount_paid,
         coalesce(paid_at, created) as paid_at,
-        cast(null as timestamptz) as updated_at,
+        cast(null as {{ instant_type() }}) as updated_at,
         false as is_deleted,
         _load_id,
         _loaded_at,

@@ -22,7 +22,7 @@ typed as (
         {{ code('currency') }} as currency,
         amount,
         created as refunded_at,
-        cast(null as timestamptz) as updated_at,
+        cast(null as {{ instant_type() }}) as updated_at,
         false as is_deleted,
         _load_id,
         _loaded_at,
