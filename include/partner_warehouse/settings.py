@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.instants import parse_instant
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -147,18 +148,9 @@ class Settings(BaseSettings):
     @classmethod
     def _instant(cls, value: object) -> object:
         """In UTC. A bare number is no instant, although it could be read as seconds."""
-        try:
-            instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-            if not isinstance(instant, datetime):
-                return instant
-            if instant.tzinfo is None:
-                raise ValueError(value)
-            return instant.astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"{value!r} is no instant of the years 1 to 9999: use ISO 8601 with an offset, as in "
-                "2026-04-01T00:00:00Z"
-            ) from error
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        return parse_instant(value) if isinstance(value, str) else value
 
     @cached_property
     def inbox_dir(self) -> Path:
