@@ -121,13 +121,23 @@ class Settings(BaseSettings):
     @field_validator("home", "inbox", "plans", "catalog", "gl_accounts", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
+        try:
+            return value.expanduser().absolute() if value is not None else None
+        except RuntimeError as error:
+            raise ValueError(f"{value}: no home directory is known for the ~; write the path in full") from error
 
-    @field_validator("home", "inbox", "plans", mode="after")
+    @field_validator("home", "inbox", "plans", "catalog", mode="after")
     @classmethod
     def _no_file(cls, value: Path | None) -> Path | None:
         if value is not None and os.path.isfile(value):
             raise ValueError(f"{value} is a file: name a directory")
+        return value
+
+    @field_validator("gl_accounts", mode="after")
+    @classmethod
+    def _no_directory(cls, value: Path | None) -> Path | None:
+        if value is not None and os.path.isdir(value):
+            raise ValueError(f"{value} is a directory: name a file")
         return value
 
     @field_validator("timezone")

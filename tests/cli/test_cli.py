@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -122,6 +123,14 @@ def test_bad_input_is_2_and_said_in_the_first_line(run, refreshed, arguments, sa
         ("DBT_THREADS", "0", "Input should be greater than or equal to 1"),
         ("HOME", __file__, "is a file: name a directory"),
         ("PLANS", __file__, "is a file: name a directory"),
+        ("CATALOG", __file__, "is a file: name a directory"),
+        ("GL_ACCOUNTS", str(Path(__file__).parent), "is a directory: name a file"),
+        (
+            "HOME",
+            "~no-such-user/var",
+            "~no-such-user/var: no home directory is known for the ~; write the path in full",
+        ),
+        ("GL_ACCOUNTS", "~no-such-user/accounts.csv", "no home directory is known for the ~; write the path in full"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_before_anything_is_done(run, home, monkeypatch, name, value, said):
