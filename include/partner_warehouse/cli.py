@@ -376,17 +376,13 @@ def _reproduce(options: argparse.Namespace, settings: Settings) -> None:
 
     result = reproduce(options.period, settings, progress=_progress)
     if not result.same:
-        told = [f"  {difference}" for difference in result.differing[:_TOLD]]
-        if len(result.differing) > _TOLD:
-            told.append(f"  and {len(result.differing) - _TOLD} more")
+        told = [f"  {difference}" for difference in result.differing.first]
+        if result.differing.count > len(told):
+            told.append(f"  and {result.differing.count - len(told)} more")
         raise PartnerWarehouseError(
             "\n".join([f"{options.period}: does not come out as it was approved (posted -> now)", *told])
         )
     _say(f"{options.period}: {result.line_count} lines come out as they were approved, to the cent")
-
-
-_TOLD = 1_000
-"""Differences that a person may still read; the count of the others follows."""
 
 
 def _simulate(options: argparse.Namespace, settings: Settings) -> None:

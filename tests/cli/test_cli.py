@@ -18,7 +18,7 @@ from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import BadInputError, GateFailedError
 from partner_warehouse.instants import given_instant
 from partner_warehouse.ledger import reproduction
-from partner_warehouse.ledger.drafting import Difference
+from partner_warehouse.ledger.drafting import Difference, Differences
 from partner_warehouse.ledger.reproduction import Reproduction
 from partner_warehouse.settings import ROOT, load_settings
 
@@ -170,7 +170,7 @@ def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypat
         Difference("line", "L2", None, None, "2.000"),
         Difference("line", "L3", None, "3.000", None),
     )
-    found = Reproduction("2026-03", same=False, line_count=3, differing=differing)
+    found = Reproduction("2026-03", same=False, line_count=3, differing=Differences(600_004, differing))
     monkeypatch.setattr(reproduction, "reproduce", lambda *_, **__: found)
     status, out, err = run("reproduce", "2026-03")
     assert (status, out) == (1, "")
@@ -180,6 +180,7 @@ def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypat
         "  line L1: tier empty -> Gold",
         "  line L2: not posted, now 2.000",
         "  line L3: posted with 3.000, now not there",
+        "  and 600000 more",
     ]
 
 
