@@ -17,10 +17,15 @@
     abs(cast({{ amount }} as double) * cast({{ rate }} as double)) < {{ 10 ** 14 }}
 {%- endmacro %}
 
-{# An amount at a rate of exchange; null without a rate, and where it would be no money any more. #}
+{#
+    An amount at a rate of exchange; null without a rate, and where it would be no money any more. Nothing is nothing in
+    every currency, and needs no rate.
+#}
 {% macro converted(amount, rate) -%}
     case
-        when {{ is_convertible(amount, rate) }} then cast(cast({{ amount }} as {{ exact() }}) * {{ rate }} as {{ exact() }})
+        when {{ amount }} = 0 then cast(0 as {{ exact() }})
+        when {{ is_convertible(amount, rate) }}
+            then cast(cast({{ amount }} as {{ exact() }}) * {{ rate }} as {{ exact() }})
     end
 {%- endmacro %}
 

@@ -61,6 +61,9 @@ COMPANY = {
         "CO2, 2026-01-01, , , programme, 50, USD",
         "CO3, 2025-12-01, PN, , programme, 10, GBP",
         "CO4, 2026-02-01, , A1, content, 10, GBP",
+        # Nothing is nothing without a rate too.
+        "CO5, 2025-12-01, PN, , programme, 0, GBP",
+        "CO6, 2026-02-01, , A1, content, 0, GBP",
     ),
     "deals": table(
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
