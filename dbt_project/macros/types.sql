@@ -41,10 +41,10 @@
 {# A text without the blanks around it; nothing but blanks is null. #}
 {% macro text(column) -%} nullif(trim({{ column }}), '') {%- endmacro %}
 
-{# A partner that a record names. What the reports call nobody is nobody, and no partner has such an id. #}
+{# A partner that a record names. What the reports call nobody is nobody, in any case, and no partner has such an id. #}
 {% macro named_partner(column) -%}
     case
-        when trim({{ column }}) not in ('no_partner', 'unattributed', 'unassigned', 'none', '')
+        when lower(trim({{ column }})) not in ('no_partner', 'unattributed', 'unassigned', 'none', '')
             then trim({{ column }})
     end
 {%- endmacro %}
