@@ -24,7 +24,7 @@ import duckdb
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.landing.layout import data_files, object_dir
-from partner_warehouse.landing.manifest import line_of
+from partner_warehouse.landing.manifest import lines_of
 from partner_warehouse.settings import SEEDS, Settings, is_timezone, seed_rows, seed_values
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
@@ -483,8 +483,17 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
                 """,  # noqa: S608
                 [str(loads / "*" / "data.parquet"), sorted(plan_ids)],
             ).fetchall()
+            asked: dict[str, list[tuple[str, int]]] = {}
+            for _, _, load, file, row in rows:
+                asked.setdefault(load, []).append((file, row))
+            # One look at each load, however many of its records are wrong.
+            lines = {
+                (load, *record): line
+                for load, records in asked.items()
+                for record, line in zip(records, lines_of(loads / load, records), strict=True)
+            }
             messages += [
-                f"{file}, row {line_of(loads / load, file, row)}, field {landed.plan}: enrolment {key} has plan "
+                f"{file}, row {lines[load, file, row]}, field {landed.plan}: enrolment {key} has plan "
                 f"{plan!r}, which is not in commission_plans.csv; correct the enrolment or add the plan"
                 for key, plan, load, file, row in rows
             ]
