@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.landing.manifest import Manifest
+from partner_warehouse.landing.typing import INTEGER_DIGITS
 from partner_warehouse.plans import validate
 from partner_warehouse.settings import SEEDS, Settings, load_settings
 from partner_warehouse.warehouse.runner import prepare
@@ -284,6 +286,18 @@ def test_a_load_is_looked_at_once_however_many_of_its_enrolments_have_no_plan(
     assert re.findall(r"e\.csv, row (\d+), field plan_id: enrolment E(\d+) has", each) == [
         (str(2 + 2 * n), str(n)) for n in range(300)
     ]
+
+
+def test_the_largest_fee_is_the_largest_amount_that_lands(plans: Path) -> None:
+    """A hundred of them still are money, of 15 digits before the point."""
+    most = 10**INTEGER_DIGITS - Decimal("0.001")
+    assert most * 100 < 10**15
+    fees = [number for number, one in enumerate(seeds()["commission_rates"], 2) if one["component"] == "fixed_fee"]
+    edit(plans, "commission_rates", fees[0], fee=str(most))
+    edit(plans, "commission_rates", fees[1], fee=str(most + Decimal("0.001")))
+    told = complaints(plans)
+    assert f"row {fees[0]}, field fee: '" not in told
+    assert f"row {fees[1]}, field fee: '{10**INTEGER_DIGITS}.000'" in told
 
 
 def seeds() -> dict[str, list[dict[str, str]]]:
