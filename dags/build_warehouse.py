@@ -6,11 +6,12 @@ time holds the warehouse file (the pool `warehouse`). The last good publication 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, chain, task
 
+from partner_warehouse.instants import given_instant
 from partner_warehouse.orchestration import ALL_LANDED, BUILD_RETRIES, PUBLICATION, WAREHOUSE_POOL, serve
 from partner_warehouse.settings import load_settings
 
@@ -41,7 +42,7 @@ with DAG(
         """Fix the instant computed for, and bring the ledger's postings to where dbt reads them."""
         from partner_warehouse import pipeline
 
-        as_of = datetime.fromisoformat(params["as_of"]) if params["as_of"] else None
+        as_of = given_instant("as_of", params["as_of"]) if params["as_of"] else None
         return pipeline.prepare(load_settings(), as_of=as_of).isoformat()
 
     @task

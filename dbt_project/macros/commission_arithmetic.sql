@@ -12,6 +12,11 @@
 {% macro default__wide_integer() -%} decimal(38, 0) {%- endmacro %}
 {% macro duckdb__wide_integer() -%} hugeint {%- endmacro %}
 
+{# One row for each whole number from `first` to `last`, both included; there is at least one. #}
+{% macro each_number(first, last) -%} {{ return(adapter.dispatch('each_number')(first, last)) }} {%- endmacro %}
+{% macro default__each_number(first, last) -%} explode(sequence({{ first }}, {{ last }})) {%- endmacro %}
+{% macro duckdb__each_number(first, last) -%} unnest(generate_series({{ first }}, {{ last }})) {%- endmacro %}
+
 {# The quotient of two non-negative whole numbers without its remainder. #}
 {% macro whole_quotient(numerator, denominator) -%}
     {{ return(adapter.dispatch('whole_quotient')(numerator, denominator)) }}

@@ -29,10 +29,15 @@
     abs(cast({{ amount }} as {{ double_type() }}) * cast({{ rate }} as {{ double_type() }})) < {{ 10 ** 14 }}
 {%- endmacro %}
 
-{# An amount at a rate of exchange; null without a rate, and where it would be no money any more. #}
+{#
+    An amount at a rate of exchange; null without a rate, and where it would be no money any more. Nothing is nothing in
+    every currency, and needs no rate.
+#}
 {% macro converted(amount, rate) -%}
     case
-        when {{ is_convertible(amount, rate) }} then cast(cast({{ amount }} as {{ exact() }}) * {{ rate }} as {{ exact() }})
+        when {{ amount }} = 0 then cast(0 as {{ exact() }})
+        when {{ is_convertible(amount, rate) }}
+            then cast(cast({{ amount }} as {{ exact() }}) * {{ rate }} as {{ exact() }})
     end
 {%- endmacro %}
 
@@ -48,10 +53,10 @@
 {# A text without the blanks around it; nothing but blanks is null. #}
 {% macro text(column) -%} nullif(trim({{ column }}), '') {%- endmacro %}
 
-{# A partner that a record names. What the reports call nobody is nobody, and no partner has such an id. #}
+{# A partner that a record names. What the reports call nobody is nobody, in any case, and no partner has such an id. #}
 {% macro named_partner(column) -%}
     case
-        when trim({{ column }}) not in ('no_partner', 'unattributed', 'unassigned', 'none', '')
+        when lower(trim({{ column }})) not in ('no_partner', 'unattributed', 'unassigned', 'none', '')
             then trim({{ column }})
     end
 {%- endmacro %}

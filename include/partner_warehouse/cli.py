@@ -9,11 +9,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from partner_warehouse.errors import BadInputError, ExitStatus, PartnerWarehouseError
+from partner_warehouse.instants import parse_instant
 from partner_warehouse.reports.calendars import GRAINS
 
 if TYPE_CHECKING:
@@ -191,19 +192,15 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def _instant(text: str) -> datetime:
-    """An ISO 8601 instant with an offset.
+    """An instant, as an option has it.
 
     Raises:
-        argparse.ArgumentTypeError: Anything else.
+        argparse.ArgumentTypeError: It is none.
     """
     try:
-        instant = datetime.fromisoformat(text)
-        is_usable = instant.tzinfo is not None and bool(instant.astimezone(UTC))
-    except (ValueError, OverflowError):
-        is_usable = False
-    if not is_usable:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected an instant with an offset, as 2026-04-01T00:00:00Z")
-    return instant
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> None:
@@ -379,17 +376,13 @@ def _reproduce(options: argparse.Namespace, settings: Settings) -> None:
 
     result = reproduce(options.period, settings, progress=_progress)
     if not result.same:
-        told = [f"  {difference}" for difference in result.differing[:_TOLD]]
-        if len(result.differing) > _TOLD:
-            told.append(f"  and {len(result.differing) - _TOLD} more")
+        told = [f"  {difference}" for difference in result.differing.first]
+        if result.differing.count > len(told):
+            told.append(f"  and {result.differing.count - len(told)} more")
         raise PartnerWarehouseError(
             "\n".join([f"{options.period}: does not come out as it was approved (posted -> now)", *told])
         )
     _say(f"{options.period}: {result.line_count} lines come out as they were approved, to the cent")
-
-
-_TOLD = 1_000
-"""Differences that a person may still read; the count of the others follows."""
 
 
 def _simulate(options: argparse.Namespace, settings: Settings) -> None:

@@ -24,7 +24,8 @@ import duckdb
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.landing.layout import data_files, object_dir
-from partner_warehouse.landing.manifest import line_of
+from partner_warehouse.landing.manifest import lines_of
+from partner_warehouse.landing.typing import INTEGER_DIGITS
 from partner_warehouse.settings import SEEDS, Settings, is_timezone, seed_rows, seed_values
 
 FILES = ("commission_plans", "commission_rates", "commission_bonuses", "commission_exclusions")
@@ -483,8 +484,17 @@ def _enrolments_without_plan(settings: Settings, plan_ids: set[str]) -> list[str
                 """,  # noqa: S608
                 [str(loads / "*" / "data.parquet"), sorted(plan_ids)],
             ).fetchall()
+            asked: dict[str, list[tuple[str, int]]] = {}
+            for _, _, load, file, row in rows:
+                asked.setdefault(load, []).append((file, row))
+            # One look at each load, however many of its records are wrong.
+            lines = {
+                (load, *record): line
+                for load, records in asked.items()
+                for record, line in zip(records, lines_of(loads / load, records), strict=True)
+            }
             messages += [
-                f"{file}, row {line_of(loads / load, file, row)}, field {landed.plan}: enrolment {key} has plan "
+                f"{file}, row {lines[load, file, row]}, field {landed.plan}: enrolment {key} has plan "
                 f"{plan!r}, which is not in commission_plans.csv; correct the enrolment or add the plan"
                 for key, plan, load, file, row in rows
             ]
@@ -581,7 +591,7 @@ _WHOLE = re.compile(r"0|[1-9][0-9]*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 _MOST_DAYS, _MOST_MONTHS = 36_500, 9_999
-_MOST_MONEY = Decimal("9999999999999.999")
-"""As of a landed amount: a hundred of the largest together still are money."""
+_MOST_MONEY = 10**INTEGER_DIGITS - Decimal("0.001")
+"""As of a landed amount."""
 _MOST_BONUS = Decimal("9999999999.999")
 """The models hold a bonus with eight decimals, since it may be a rate."""

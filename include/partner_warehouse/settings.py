@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from partner_warehouse.errors import BadInputError
+from partner_warehouse.instants import parse_instant
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -120,13 +121,23 @@ class Settings(BaseSettings):
     @field_validator("home", "inbox", "plans", "catalog", "gl_accounts", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
+        try:
+            return value.expanduser().absolute() if value is not None else None
+        except RuntimeError as error:
+            raise ValueError(f"{value}: no home directory is known for the ~; write the path in full") from error
 
-    @field_validator("home", "inbox", "plans", mode="after")
+    @field_validator("home", "inbox", "plans", "catalog", mode="after")
     @classmethod
     def _no_file(cls, value: Path | None) -> Path | None:
         if value is not None and os.path.isfile(value):
             raise ValueError(f"{value} is a file: name a directory")
+        return value
+
+    @field_validator("gl_accounts", mode="after")
+    @classmethod
+    def _no_directory(cls, value: Path | None) -> Path | None:
+        if value is not None and os.path.isdir(value):
+            raise ValueError(f"{value} is a directory: name a file")
         return value
 
     @field_validator("timezone")
@@ -147,18 +158,9 @@ class Settings(BaseSettings):
     @classmethod
     def _instant(cls, value: object) -> object:
         """In UTC. A bare number is no instant, although it could be read as seconds."""
-        try:
-            instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-            if not isinstance(instant, datetime):
-                return instant
-            if instant.tzinfo is None:
-                raise ValueError(value)
-            return instant.astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"{value!r} is no instant of the years 1 to 9999: use ISO 8601 with an offset, as in "
-                "2026-04-01T00:00:00Z"
-            ) from error
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        return parse_instant(value) if isinstance(value, str) else value
 
     @cached_property
     def inbox_dir(self) -> Path:

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from partner_warehouse import cli, pipeline
-from partner_warehouse.errors import GateFailedError
+from partner_warehouse.errors import BadInputError, GateFailedError
+from partner_warehouse.instants import given_instant
 from partner_warehouse.ledger import reproduction
-from partner_warehouse.ledger.drafting import Difference
+from partner_warehouse.ledger.drafting import Difference, Differences
 from partner_warehouse.ledger.reproduction import Reproduction
 from partner_warehouse.settings import ROOT, load_settings
 
@@ -76,9 +78,12 @@ def test_help_answers_at_once():
         (("payouts", "draft", "2026-03", "--user", "an\udce4"), "argument 5 is not a text in UTF-8: 'an\\udce4'"),
         (("explain", "--movement", "m\udcff"), "argument 3 is not a text in UTF-8"),
         (("payouts", "show", "2026-03"), "nothing is drafted"),
-        (("run", "--as-of", "yesterday"), "expected an instant with an offset"),
-        (("run", "--as-of", "2026-04-01T00:00:00"), "expected an instant with an offset"),
-        (("run", "--as-of", "0001-01-01T00:00:00+14:00"), "expected an instant with an offset"),
+        (
+            ("run", "--as-of", "yesterday"),
+            "--as-of: 'yesterday' is no instant of the years 1 to 9999: use ISO 8601 with an offset, as in 2026-04-01T",
+        ),
+        (("run", "--as-of", "2026-04-01T00:00:00"), "--as-of: '2026-04-01T00:00:00' is no instant of the years"),
+        (("run", "--as-of", "0001-01-01T00:00:00+14:00"), "--as-of: '0001-01-01T00:00:00+14:00' is no instant of"),
         (("explain",), "--payout"),
         (("explain", "--partner", "p1"), "--period"),
         (("explain", "--payout", "PO-none"), "not among the approved payouts"),
@@ -118,6 +123,14 @@ def test_bad_input_is_2_and_said_in_the_first_line(run, refreshed, arguments, sa
         ("DBT_THREADS", "0", "Input should be greater than or equal to 1"),
         ("HOME", __file__, "is a file: name a directory"),
         ("PLANS", __file__, "is a file: name a directory"),
+        ("CATALOG", __file__, "is a file: name a directory"),
+        ("GL_ACCOUNTS", str(Path(__file__).parent), "is a directory: name a file"),
+        (
+            "HOME",
+            "~no-such-user/var",
+            "~no-such-user/var: no home directory is known for the ~; write the path in full",
+        ),
+        ("GL_ACCOUNTS", "~no-such-user/accounts.csv", "no home directory is known for the ~; write the path in full"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_before_anything_is_done(run, home, monkeypatch, name, value, said):
@@ -138,9 +151,16 @@ def test_a_setting_that_is_empty_is_not_set(home, monkeypatch):
     assert len(settings.sources) == 5
 
 
-def test_an_instant_of_the_settings_is_utc(home, monkeypatch):
-    monkeypatch.setenv("PARTNER_WAREHOUSE_AS_OF", "2026-04-01T02:00:00+02:00")
+@pytest.mark.parametrize("given", ["2026-04-01T02:00:00+02:00", "2026-04-01T00:00:00Z", "2026-04-01T00:00:00z"])
+def test_an_instant_of_a_setting_an_option_or_a_dag_is_utc(home, monkeypatch, given):
+    monkeypatch.setenv("PARTNER_WAREHOUSE_AS_OF", given)
     assert load_settings().as_of == datetime(2026, 4, 1, tzinfo=UTC)
+    assert cli._instant(given) == given_instant("as_of", given) == datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def test_what_is_given_under_a_name_is_told_by_it():
+    with pytest.raises(BadInputError, match=r"^as_of: 'soon' is no instant of the years 1 to 9999: use ISO 8601 with"):
+        given_instant("as_of", "soon")
 
 
 def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypatch):
@@ -150,7 +170,7 @@ def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypat
         Difference("line", "L2", None, None, "2.000"),
         Difference("line", "L3", None, "3.000", None),
     )
-    found = Reproduction("2026-03", same=False, line_count=3, differing=differing)
+    found = Reproduction("2026-03", same=False, line_count=3, differing=Differences(600_004, differing))
     monkeypatch.setattr(reproduction, "reproduce", lambda *_, **__: found)
     status, out, err = run("reproduce", "2026-03")
     assert (status, out) == (1, "")
@@ -160,6 +180,7 @@ def test_a_month_that_comes_out_otherwise_names_each_column(run, home, monkeypat
         "  line L1: tier empty -> Gold",
         "  line L2: not posted, now 2.000",
         "  line L3: posted with 3.000, now not there",
+        "  and 600000 more",
     ]
 
 

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.ingest import ingest
+from partner_warehouse.landing.manifest import Manifest
+from partner_warehouse.landing.typing import INTEGER_DIGITS
 from partner_warehouse.plans import validate
 from partner_warehouse.settings import SEEDS, Settings, load_settings
 from partner_warehouse.warehouse.runner import prepare
@@ -262,6 +265,39 @@ def test_an_enrolment_with_no_plan_stops_before_the_build(settings: Settings) ->
         prepare(settings)
     assert "enrolments/e.csv, row 5, field plan_id: enrolment E2" in str(caught.value)
     assert "enrolments/f.csv, row 2, field plan_id: enrolment E3" in str(caught.value)
+
+
+def test_a_load_is_looked_at_once_however_many_of_its_enrolments_have_no_plan(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = settings.inbox_dir / "enrolments"
+    inbox.mkdir(parents=True)
+    header = "enrolment_id,partner_id,programme,plan_id,starts_on\n"
+    row = 'E{0},"P\n1",reseller,no-such-plan,2026-01-01\n'
+    (inbox / "e.csv").write_text(header + "".join(row.format(n) for n in range(300)), encoding="utf-8")
+    ingest("files", "enrolments", settings)
+    reads: list[Path] = []
+    read = Manifest.read
+    monkeypatch.setattr(Manifest, "read", lambda path: reads.append(path) or read(path))
+    with pytest.raises(BadInputError) as caught:
+        validate(settings)
+    assert len(reads) == 1
+    _, each = str(caught.value).split("\n", maxsplit=1)
+    assert re.findall(r"e\.csv, row (\d+), field plan_id: enrolment E(\d+) has", each) == [
+        (str(2 + 2 * n), str(n)) for n in range(300)
+    ]
+
+
+def test_the_largest_fee_is_the_largest_amount_that_lands(plans: Path) -> None:
+    """A hundred of them still are money, of 15 digits before the point."""
+    most = 10**INTEGER_DIGITS - Decimal("0.001")
+    assert most * 100 < 10**15
+    fees = [number for number, one in enumerate(seeds()["commission_rates"], 2) if one["component"] == "fixed_fee"]
+    edit(plans, "commission_rates", fees[0], fee=str(most))
+    edit(plans, "commission_rates", fees[1], fee=str(most + Decimal("0.001")))
+    told = complaints(plans)
+    assert f"row {fees[0]}, field fee: '" not in told
+    assert f"row {fees[1]}, field fee: '{10**INTEGER_DIGITS}.000'" in told
 
 
 def seeds() -> dict[str, list[dict[str, str]]]:

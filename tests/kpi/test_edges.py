@@ -54,6 +54,7 @@ COMPANY = {
         "lead_id, partner_id, source, created_at",
         "LD1, none, web, 2026-01-03T12:00:00Z",
         "LD2, , web, 2026-01-03T12:00:00Z",
+        "LD3, No_Partner, web, 2026-01-03T12:00:00Z",
     ),
     "costs": table(
         "cost_id, month, partner_id, activity_id, category, amount, currency",
@@ -61,6 +62,9 @@ COMPANY = {
         "CO2, 2026-01-01, , , programme, 50, USD",
         "CO3, 2025-12-01, PN, , programme, 10, GBP",
         "CO4, 2026-02-01, , A1, content, 10, GBP",
+        # Nothing is nothing without a rate too.
+        "CO5, 2025-12-01, PN, , programme, 0, GBP",
+        "CO6, 2026-02-01, , A1, content, 0, GBP",
     ),
     "deals": table(
         "deal_id, customer_id, stage, amount, currency, created_at, closed_at, is_won",
@@ -298,7 +302,7 @@ def test_a_market_is_one_however_it_is_spelt(warehouse: duckdb.DuckDBPyConnectio
 def test_what_the_reports_call_nobody_is_nobodys(warehouse: duckdb.DuckDBPyConnection) -> None:
     january = "month = DATE '2026-01-01'"
     leads = warehouse.execute(f"SELECT partner_id, leads FROM partners.leads_monthly WHERE {january}").fetchall()
-    assert leads == [("none", 2)]
+    assert leads == [("none", 3)]
     generated = warehouse.execute(
         f"SELECT value FROM kpi.monthly WHERE kpi_code = 'leads_generated' AND dimension = 'all' AND {january}"
     ).fetchone()

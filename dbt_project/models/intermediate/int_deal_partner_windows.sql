@@ -135,7 +135,7 @@ enrolled as (
 
     select
         enrolments.partner_id,
-        lower(coalesce(enrolments.programme, plan_programmes.programme)) as programme,
+        {{ word('coalesce(enrolments.programme, plan_programmes.programme)') }} as programme,
         enrolments.starts_on,
         coalesce(enrolments.ends_on, date '9999-12-31') as ends_on
     from enrolments
@@ -161,7 +161,7 @@ ruled as (
             dated_pairs.partner_id = enrolled.partner_id
             and dated_pairs.in_play_on >= enrolled.starts_on
             and dated_pairs.in_play_on < enrolled.ends_on
-    left join rules on enrolled.programme = rules.programme
+    left join rules on enrolled.programme = {{ word('rules.programme') }}
 
 ),
 

@@ -40,7 +40,8 @@ partner_lookbacks as (
         programme_lookbacks.lookback_seconds
     from programme_lookbacks
     inner join model_lookbacks on programme_lookbacks.model = model_lookbacks.model
-    inner join enrolments on lower(programme_lookbacks.programme) = lower(enrolments.programme)
+    inner join enrolments
+        on {{ word('programme_lookbacks.programme') }} = {{ word('enrolments.programme') }}
 
 ),
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import duckdb
 
 from partner_warehouse.errors import PartnerWarehouseError
 from partner_warehouse.landing.layout import SCHEMA_LOAD, object_dir
+from partner_warehouse.landing.typing import quote
 
 MANIFEST = "manifest.json"
 
@@ -101,22 +102,51 @@ def manifests(landing: Path, source: str, object_name: str) -> Iterator[Manifest
         yield Manifest.read(directory / load_id / MANIFEST)
 
 
-def line_of(load: Path, file: str, row: int) -> int:
-    """The line of a file on which a landed record begins, from 1; of what has no lines, its number.
+PLACE = "_row - places.before + coalesce(moves.moved, 0)"
+"""What `join_places` lets a query say: the line on which a record begins, from 1, below the header of what has one."""
+
+
+def join_places(files: Iterable[tuple[str, int]], moves: str) -> str:
+    """What the records of a load (`_file`, `_row`) are joined with, so that `PLACE` says where they are in their files.
+
+    Args:
+        files: Name of each file of the load, in its order, and how many of the load's `_row` numbers are its own.
+        moves: SQL of a relation (file, record, moved): from a record on, how far records lie below their numbers.
+    """
+    entries, before = [], 0
+    for name, records in files:
+        entries.append(f"({quote(name)}, {before})")
+        before += records
+    return (
+        f"(VALUES {', '.join(entries)}) AS places (name, before) ON _file = places.name "
+        f"ASOF LEFT JOIN {moves} AS moves ON places.name = moves.file AND _row - places.before >= moves.record"
+    )
+
+
+NO_MOVES = "(SELECT NULL::VARCHAR AS file, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
+"""Where each record lies where its number puts it."""
+
+
+def lines_of(load: Path, records: Sequence[tuple[str, int]]) -> list[int]:
+    """The lines of their files on which landed records begin, from 1; of what has no lines, their numbers.
 
     Args:
         load: The load's directory.
-        file: The record's `_file`.
-        row: Its `_row`.
+        records: Each record's `_file` and `_row`.
+
+    Raises:
+        PartnerWarehouseError: The load's manifest cannot be read.
     """
-    records = {entry.name: entry.records for entry in Manifest.read(load / MANIFEST).files}
-    names = list(records)
-    record = row - sum(records[name] for name in names[: names.index(file)])
-    moved = 0
-    if (lines := load / "lines.parquet").exists():
-        found = duckdb.execute(
-            "SELECT coalesce(max(moved), 0) FROM read_parquet(?) WHERE file = ? AND record <= ?",
-            [str(lines), file, record],
-        ).fetchone()
-        moved = found[0] if found else 0
-    return record + moved + file.lower().endswith(".csv")
+    files = [(entry.name, entry.records) for entry in Manifest.read(load / MANIFEST).files]
+    kept = load / "lines.parquet"
+    moves = f"read_parquet({quote(str(kept))})" if kept.exists() else NO_MOVES
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"""
+            SELECT {PLACE} + CASE WHEN ends_with(lower(_file), '.csv') THEN 1 ELSE 0 END
+            FROM (SELECT unnest(?::VARCHAR[]) AS _file, unnest(?::BIGINT[]) AS _row, unnest(range(?)) AS asked)
+            JOIN {join_places(files, moves)}
+            ORDER BY asked""",  # noqa: S608
+            [[file for file, _ in records], [row for _, row in records], len(records)],
+        ).fetchall()
+    return [line for (line,) in rows]

@@ -48,7 +48,15 @@ from partner_warehouse.landing.layout import (
     object_dir,
     received_name,
 )
-from partner_warehouse.landing.manifest import MANIFEST, Manifest, ManifestFile, load_ids
+from partner_warehouse.landing.manifest import (
+    MANIFEST,
+    NO_MOVES,
+    PLACE,
+    Manifest,
+    ManifestFile,
+    join_places,
+    load_ids,
+)
 from partner_warehouse.landing.typing import identifier, is_any_text, quote, reason, typed
 from partner_warehouse.settings import Settings
 
@@ -580,6 +588,8 @@ class _Load:
             f"FROM ({self._typed(self._parsed_lines(checked=True, numbered=True))}) WHERE NOT ({self._is_fine})"
         )
         source = self._schema.source
+        # Of one file the rows are its own; of several they count through the load.
+        files = [(entry.name, records.get(str(entry.path), 0) * self._apart) for entry in self._received]
         reasons = ", ".join(
             f"{{'field': {quote(f.name)}, 'reason': {self._why(f, f't{i}', f'c{i}')}}}"
             for i, f in enumerate(self._schema.fields, start=1)
@@ -590,12 +600,12 @@ class _Load:
             f"""
             SELECT {quote(source)} AS source, {quote(self._schema.name)} AS object, {quote(self._load_id)} AS load_id,
                 {self._loaded_at_sql} AS loaded_at, _file AS file,
-                _row - places.before + coalesce(moves.moved, 0) AS "row", t1 AS record_key,
+                {PLACE} AS "row", t1 AS record_key,
                 broken.field AS field, broken.reason AS reason, _raw AS raw
             FROM (
                 SELECT *, unnest(CASE WHEN {is_object} THEN [{reasons}] ELSE {whole} END) AS broken
                 FROM broken WHERE nth = 1
-            ) JOIN {self._places(records)}
+            ) JOIN {join_places(files, self._moves or NO_MOVES)}
             WHERE broken.reason IS NOT NULL ORDER BY _row""",  # noqa: S608
             self._quarantine,
         )
@@ -605,41 +615,27 @@ class _Load:
         self._connection.execute("DROP TABLE broken")
         return row if row is not None else (0, 0)
 
-    def _places(self, records: Mapping[str, int]) -> str:
-        """Joins how many records come before a record's file, and the lines that it lies further down than its number.
-
-        Args:
-            records: How many records each file has, by its path.
-        """
-        places, before = [], 0
-        for entry in self._received:
-            listed = "NULL" if entry.lines is None else quote(str(entry.lines))
-            places.append(f"({quote(entry.name)}, {before}, {listed})")
-            before += records.get(str(entry.path), 0) * self._apart
-        moves = self._moves or "(SELECT NULL::VARCHAR AS listed, NULL::BIGINT AS record, NULL::BIGINT AS moved LIMIT 0)"
-        return (
-            f"(VALUES {', '.join(places)}) AS places (name, before, lines) ON _file = places.name "
-            f"ASOF LEFT JOIN {moves} AS moves ON places.lines = moves.listed AND _row - places.before >= moves.record"
-        )
-
     @property
-    def _moves(self) -> str:
-        """What was taken down of lines: the list's path, `listed`, and its entries; empty where nothing was."""
-        paths = ", ".join(quote(str(entry.lines)) for entry in self._received if entry.lines is not None)
+    def _moves(self) -> str | None:
+        """What was taken down of lines, as a relation (file, record, moved); None where nothing was."""
+        listed = [(entry.name, str(entry.lines)) for entry in self._received if entry.lines is not None]
+        if not listed:
+            return None
+        paths = ", ".join(quote(path) for _, path in listed)
+        names = ", ".join(f"({quote(name)}, {quote(path)})" for name, path in listed)
         columns = "columns = {'record': 'BIGINT', 'moved': 'BIGINT'}, header = false, auto_detect = false"
-        return f"read_csv([{paths}], {columns}, filename = 'listed')" if paths else ""
+        return (
+            f"(SELECT file, record, moved FROM read_csv([{paths}], {columns}, filename = 'listed') "  # noqa: S608
+            f"JOIN (VALUES {names}) AS named (file, listed) USING (listed))"
+        )
 
     def _write_line_places(self) -> None:
-        """Keep where records lie, for those that the warehouse sets aside later."""
-        if not self._moves:
+        """Keep where records lie, for those that are set aside or refused later."""
+        if (moves := self._moves) is None:
             return
-        pairs = ", ".join(
-            f"({quote(entry.name)}, {quote(str(entry.lines))})" for entry in self._received if entry.lines
-        )
         self._copy(
             f"SELECT {quote(self._schema.source)} AS source, {quote(self._schema.name)} AS object, "  # noqa: S608
-            f"{quote(self._load_id)} AS load_id, file, record, moved "
-            f"FROM {self._moves} JOIN (VALUES {pairs}) AS named (file, listed) USING (listed)",
+            f"{quote(self._load_id)} AS load_id, file, record, moved FROM {moves}",
             self._directory / "lines.parquet",
         )
 

@@ -103,6 +103,19 @@ class Difference:
         return f"{self.kind} {self.row_id}: {self.column} {self.posted or 'empty'} -> {self.now or 'empty'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What is not as it was posted.
+
+    Attributes:
+        count: Of all of them.
+        first: The first `TOLD`, payouts before lines.
+    """
+
+    count: int = 0
+    first: tuple[Difference, ...] = ()
+
+
 def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> None:
     """Make the DuckDB tables `lines` and `payouts` of a period, from the attached publication and the ledger.
 
@@ -517,7 +530,11 @@ def _same_rows(duck: duckdb.DuckDBPyConnection, table: str, other: str, columns:
     return row is not None and bool(row[0])
 
 
-def differences(duck: duckdb.DuckDBPyConnection, *, lines: str, payouts: str) -> list[Difference]:
+TOLD = 1_000
+"""Differences that a person may still read; of the others there is the count."""
+
+
+def differences(duck: duckdb.DuckDBPyConnection, *, lines: str, payouts: str) -> Differences:
     """What `lines` and `payouts` have otherwise than what was posted, by kind, id and column.
 
     Args:
@@ -525,15 +542,15 @@ def differences(duck: duckdb.DuckDBPyConnection, *, lines: str, payouts: str) ->
         lines: The table of the posted lines.
         payouts: The table of the posted payouts.
     """
-    return [
-        *_differences(duck, "payout", "payouts", payouts, PAYOUT_COLUMNS, "payable"),
-        *_differences(duck, "line", "lines", lines, LINE_COLUMNS, "amount"),
-    ]
+    of_payouts, payout_count = _differences(duck, "payout", "payouts", payouts, PAYOUT_COLUMNS, "payable")
+    of_lines, line_count = _differences(duck, "line", "lines", lines, LINE_COLUMNS, "amount")
+    return Differences(payout_count + line_count, tuple([*of_payouts, *of_lines][:TOLD]))
 
 
 def _differences(
     duck: duckdb.DuckDBPyConnection, kind: str, table: str, posted: str, columns: _Columns, amount: str
-) -> list[Difference]:
+) -> tuple[list[Difference], int]:
+    """The first ones, and how many there are: every line of a month may differ, in every column."""
     key = f"{kind}_id"
     values = {name: f"CAST(CAST({{}}.{name} AS {bulk.duckdb_type(sort)}) AS VARCHAR)" for name, sort in columns.items()}
     pairs = ", ".join(
@@ -541,8 +558,9 @@ def _differences(
         for name, value in values.items()
     )
     amounts = ", ".join(values[amount].format(side) for side in ("posted", "found"))
-    rows = duck.execute(
+    duck.execute(
         f"""
+        CREATE OR REPLACE TEMP TABLE differing AS
         WITH compared AS (
             SELECT found.{key} AS row_id, unnest([{pairs}], recursive := true)
             FROM {table} AS found
@@ -554,10 +572,11 @@ def _differences(
         FROM {table} AS found
         FULL JOIN {posted} AS posted ON found.{key} = posted.{key}
         WHERE found.{key} IS NULL OR posted.{key} IS NULL
-        ORDER BY ALL
         """  # noqa: S608
-    ).fetchall()
-    return [Difference(kind, *row) for row in rows]
+    )
+    rows = duck.execute(f"FROM differing ORDER BY ALL LIMIT {TOLD}").fetchall()
+    ((count,),) = duck.execute("SELECT count(*) FROM differing").fetchall()
+    return [Difference(kind, *row) for row in rows], count
 
 
 def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: _Columns, key: str) -> tuple[str, int]:

@@ -357,7 +357,7 @@ class PayoutService:
                 bulk.load(connection, select(table).where(chosen), duck, "drafted")
                 duck.execute(f"CREATE TABLE payouts.{table.name} AS FROM drafted")
 
-    def recompute(self, period: str, published: Path) -> tuple[Content, Event, list[drafting.Difference]]:
+    def recompute(self, period: str, published: Path) -> tuple[Content, Event, drafting.Differences]:
         """An approved period, computed again from another publication.
 
         Args:
@@ -365,7 +365,7 @@ class PayoutService:
             published: The publication to compute from.
 
         Returns:
-            What it comes to now, the event that approved it, and each column of its payouts and lines that differs.
+            What it comes to now, the event that approved it, and the columns of its payouts and lines that differ.
 
         Raises:
             BadInputError: The period is not approved.
@@ -376,7 +376,7 @@ class PayoutService:
             drafting.compute(duck, connection, month, self._settings)
             found = drafting.content(duck, str(month))
             if found.content_hash == approval.content_hash:
-                return found, approval, []
+                return found, approval, drafting.Differences()
             for table in (schema.payouts, schema.payout_lines):
                 bulk.load(connection, select(table).where(table.c.period == str(month)), duck, f"posted_{table.name}")
             differing = drafting.differences(duck, lines="posted_payout_lines", payouts="posted_payouts")

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from partner_warehouse.ledger.drafting import Difference
+from partner_warehouse.ledger.drafting import Differences
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans import write_copy
@@ -26,13 +26,13 @@ class Reproduction:
 
     Attributes:
         same: Every line and payout is what was approved: the content hash is the same.
-        differing: Each column of a payout or line that is not what was approved, payouts first.
+        differing: The columns of payouts and lines that are not what was approved: all counted, the first ones named.
     """
 
     period: str
     same: bool
     line_count: int
-    differing: tuple[Difference, ...]
+    differing: Differences
 
 
 def reproduce(period: str, settings: Settings, *, progress: Callable[[str], None]) -> Reproduction:
@@ -63,7 +63,7 @@ def reproduce(period: str, settings: Settings, *, progress: Callable[[str], None
         published = home / "published.duckdb"
         _take_entitlement(apart.warehouse_path, published)
         found, approval, differing = PayoutService(apart).recompute(period, published)
-    return Reproduction(period, found.content_hash == approval.content_hash, found.line_count, tuple(differing))
+    return Reproduction(period, found.content_hash == approval.content_hash, found.line_count, differing)
 
 
 def _pinned(service: PayoutService, period: str, plans: Path) -> dict[str, Any]:

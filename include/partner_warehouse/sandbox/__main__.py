@@ -6,12 +6,13 @@ import argparse
 import asyncio
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import orjson
 
 from partner_warehouse.errors import PartnerWarehouseError
+from partner_warehouse.instants import parse_instant
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import SEED, Company
 from partner_warehouse.sandbox.profiles import PROFILES
@@ -19,10 +20,10 @@ from partner_warehouse.sandbox.servers.run import Running
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text}: an instant needs an offset, as in 2026-10-12T06:00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:

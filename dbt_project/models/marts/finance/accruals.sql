@@ -64,7 +64,7 @@ changes as (
     select
         cast(date_trunc('month', earned_on) as date) as month,
         plan_id,
-        coalesce(programme, 'unassigned') as programme,
+        coalesce({{ word('programme') }}, 'unassigned') as programme,
         currency,
         case when corrects_line_id is null then amount else 0 end as earned,
         case when corrects_line_id is null then 0 else amount end as adjustments,
@@ -77,7 +77,7 @@ changes as (
     select
         cast(date_trunc('month', payable_on) as date) as month,
         plan_id,
-        coalesce(programme, 'unassigned') as programme,
+        coalesce({{ word('programme') }}, 'unassigned') as programme,
         currency,
         0 as earned,
         0 as adjustments,
@@ -90,7 +90,7 @@ changes as (
     select
         cast(concat(approved_payout_lines.period, '-01') as date) as month,
         approved_payout_lines.plan_id,
-        coalesce(approved_payout_lines.programme, 'unassigned') as programme,
+        coalesce({{ word('approved_payout_lines.programme') }}, 'unassigned') as programme,
         approved_payout_lines.currency,
         0 as earned,
         0 as adjustments,
