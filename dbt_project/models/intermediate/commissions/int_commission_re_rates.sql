@@ -16,7 +16,7 @@ bases as (
 
 plans as (
 
-    select * from {{ ref('stg_plans__plans') }}
+    {{ numbered_bases() }}
 
 ),
 
@@ -30,7 +30,7 @@ re_rated as (
         bases.partner_id,
         bases.plan_id,
         bases.plan_version,
-        bases.plan_currency,
+        {{ number_pair('bases.partner_key', 'plans.basis_key') }} as basis_key,
         {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period,
         case when bases.plan_fine < 0 then -1 else 1 end as direction
     from slices
@@ -52,9 +52,7 @@ re_rated_plans as (
 steps as (
 
     select
-        bases.partner_id,
-        bases.plan_id,
-        bases.plan_currency,
+        {{ number_pair('bases.partner_key', 'plans.basis_key') }} as basis_key,
         bases.plan_version,
         {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period,
         bases.movement_key,
@@ -69,9 +67,7 @@ steps as (
     inner join plans using (plan_id, plan_version)
     union all
     select
-        partner_id,
-        plan_id,
-        plan_currency,
+        basis_key,
         re_rated_version as plan_version,
         basis_period,
         movement_key,
@@ -89,17 +85,17 @@ numbered as (
 
     select
         steps.*,
-        dense_rank() over (order by partner_id, plan_id, plan_currency, plan_version, basis_period) as period_key,
+        dense_rank() over (order by basis_key, basis_period, plan_version) as period_key,
         cast(
             sum(re_rate_count) over (
-                partition by partner_id, plan_id, plan_currency, plan_version, basis_period
+                partition by basis_key, basis_period, plan_version
                 order by movement_key, part_number, place
                 rows between unbounded preceding and current row
             ) as bigint
         ) as re_rates_so_far,
         cast(
             sum(re_rate_count) over (
-                partition by partner_id, plan_id, plan_currency, plan_version, basis_period
+                partition by basis_key, basis_period, plan_version
             ) as bigint
         ) as re_rates_in_all
     from steps
