@@ -61,6 +61,18 @@
     end
 {%- endmacro %}
 
+{# A text of few plain words, without digits or signs: no account, address or number of a person is one. Else `other`. #}
+{% macro plain_words(column) -%} {{ return(adapter.dispatch('plain_words')(column)) }} {%- endmacro %}
+{% macro default__plain_words(column) -%}
+    case when {{ column }} rlike '^[\\p{L}_ -]{1,40}$' then {{ column }} when {{ column }} is not null then 'other' end
+{%- endmacro %}
+{% macro duckdb__plain_words(column) -%}
+    case
+        when regexp_full_match({{ column }}, '[\p{L}_ -]{1,40}') then {{ column }}
+        when {{ column }} is not null then 'other'
+    end
+{%- endmacro %}
+
 {# A code that is written in capitals, such as a currency. #}
 {% macro code(column) -%} upper(nullif(trim({{ column }}), '')) {%- endmacro %}
 

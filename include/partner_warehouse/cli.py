@@ -254,9 +254,11 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
 
         gates.check("payouts", settings)
     state = getattr(service, options.action)(options.period, options.user, options.reason, **given)
-    if state.status in CLOSED and (before is None or before.status != state.status):
-        from partner_warehouse import pipeline
+    from partner_warehouse import pipeline
 
+    # Also what was posted by a command that was killed before it published.
+    is_changed = before is None or before.status != state.status
+    if state.status in CLOSED and (is_changed or not pipeline.publishes(settings, options.period, state.status)):
         pipeline.after_posting(settings, progress=_progress)
         pipeline.serve(settings, progress=_progress)
     _say(state.message)

@@ -23,6 +23,7 @@ def refreshed(home, tmp_path, monkeypatch) -> list[str]:
     monkeypatch.setenv("PARTNER_WAREHOUSE_PLANS", str(plans(tmp_path / "plans", base="")))
     steps: list[str] = []
     monkeypatch.setattr(pipeline, "after_posting", lambda *_, **__: steps.append("refresh"))
+    monkeypatch.setattr(pipeline, "publishes", lambda *_: steps[-1:] == ["refresh"])
     monkeypatch.setattr(gates, "check", lambda stage, *_, **__: steps.append(f"gate {stage}"))
     lines = [
         line("a", "100.00", "2026-03-05", base_amount="1000", rate="0.1", tier="Gold"),

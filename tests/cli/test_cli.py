@@ -244,6 +244,13 @@ def test_only_what_is_posted_refreshes_the_publication(run, refreshed):
     assert refreshed == ["gate payouts", *["refresh"] * 3]
 
 
+def test_what_was_killed_before_it_published_is_published_by_the_next(run, approved, refreshed):
+    run("payouts", "export", "2026-03", "--user", "dora")
+    refreshed.clear()
+    run("payouts", "export", "2026-03", "--user", "dora")
+    assert refreshed == ["refresh"]
+
+
 def test_show_in_every_format(run, approved):
     status, table, _ = run("payouts", "show", "2026-03")
     assert status == 0

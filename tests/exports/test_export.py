@@ -363,12 +363,12 @@ def test_account_codes_are_a_file_and_each_account_needs_one(approved, directory
     with pytest.raises(BadInputError, match=r"codes.csv: no code for accrued, payable"):
         service.export("2026-03", "dora")
     codes.write_text(
-        "account,code,name\n" + "".join(f"{name},X-{name},=N\n" for name in export.schema.ACCOUNTS), encoding="utf-8"
+        "account,code,name\n" + "".join(f"{name},X-{name},\uff1dN\n" for name in export.schema.ACCOUNTS), encoding="utf-8"
     )
     service.export("2026-03", "dora")
     line = rows(directory / "journal.csv")[0]
     assert line["account_code"].startswith("X-")
-    assert line["account_name"] == "'=N"
+    assert line["account_name"] == "'\uff1dN"
 
 
 def test_only_what_is_approved_can_be_exported(installation, service_at, directory):

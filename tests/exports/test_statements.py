@@ -242,13 +242,23 @@ def test_only_approved_months_and_partners_with_a_payout_have_statements(month, 
         statements.write(installation, "2026-03", partner_id="p404")
     assert statements.write(installation, "2026-03", partner_id="p-usd-1").payouts == 1
     assert not (directory / "statements.csv").exists()
+    assert not (directory.parent / "2026-04").exists()
 
 
-def test_a_font_that_cannot_be_embedded_is_named(month, installation, tmp_path):
+def test_nobody_else_reads_what_is_exported(month, installation, directory):
+    """What is kept beside the statements is of all partners."""
+    statements.write(installation, "2026-03")
+    found = [directory, *directory.rglob("*")]
+    assert {path.name for path in found} >= {"2026-03", "statements", "partners.parquet", "waiting.parquet"}
+    assert [path for path in found if path.stat().st_mode & 0o077] == []
+
+
+def test_a_font_that_cannot_be_embedded_is_named(month, installation, tmp_path, directory):
     broken = tmp_path / "broken.ttf"
     broken.write_bytes(b"no font")
     with pytest.raises(BadInputError, match=r"broken\.ttf is not a TrueType font"):
         statements.write(installation.model_copy(update={"statement_fonts": (broken,)}), "2026-03")
+    assert not (directory / "statements").exists()
 
 
 def test_a_fee_and_a_flat_bonus_are_not_told_as_a_product():

@@ -54,8 +54,17 @@ def test_the_approver_is_not_who_drafted_or_submitted(settings, service):
 
 @pytest.mark.parametrize(
     ("preparer", "approver"),
-    [("ana", "Ana"), ("ana", "\uff41\uff4e\uff41"), ("Jose\u0301", "Jos\u00e9"), ("ana may", "Ana  May")],
-    ids=["case", "full width", "composed", "blanks"],
+    [
+        ("ana", "Ana"),
+        ("ana", "\uff41\uff4e\uff41"),
+        ("Jose\u0301", "Jos\u00e9"),
+        ("ana may", "Ana  May"),
+        ("ana may", "anamay"),
+        ("ana", "ana\ufe0f"),
+        ("ana", "a\u034fna"),
+        ("ana may", "ana\u2800may"),
+    ],
+    ids=["case", "full width", "composed", "blanks", "no blank", "selector", "joiner", "drawn blank"],
 )
 def test_another_spelling_of_a_name_is_the_same_person(settings, home, ledger_url, tmp_path, preparer, approver):
     service = PayoutService(

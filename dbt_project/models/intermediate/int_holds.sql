@@ -38,7 +38,8 @@ final as (
         distinct_records.hold_id,
         coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
         distinct_records.movement_id,
-        distinct_records.reason,
+        -- It is published, and partners read it: what is no plain word stays in the landing.
+        {{ plain_words('distinct_records.reason') }} as reason,
         distinct_records.placed_at,
         case when distinct_records.released_at <= parameters.as_of then distinct_records.released_at end as released_at,
         distinct_records.source,

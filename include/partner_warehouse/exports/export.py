@@ -31,7 +31,7 @@ from partner_warehouse.exports import bank_files, bills, general_ledger
 from partner_warehouse.exports.bank_files import Approval, Ordered
 from partner_warehouse.exports.cells import csv_bytes
 from partner_warehouse.exports.currencies import in_minor_units
-from partner_warehouse.exports.files import digest, release, stage, sync_directory
+from partner_warehouse.exports.files import digest, make_private, release, stage, sync_directory
 from partner_warehouse.ledger import schema
 from partner_warehouse.ledger.events import Event
 from partner_warehouse.ledger.periods import Period
@@ -89,7 +89,7 @@ def prepare(connection: Connection, settings: Settings, approved: Event, now: da
     """
     period = Period.parse(approved.period)
     directory = directory_of(settings, approved.period)
-    directory.mkdir(parents=True, exist_ok=True)
+    make_private(directory)
     payouts = _rows(connection, schema.payouts, approved.period, "partner_id", "currency")
     payable = [row for row in payouts if row["payable"] > 0]
     journal = _rows(connection, schema.journal, approved.period, "entry_id")

@@ -23,6 +23,12 @@ def read_if_there(path: Path) -> bytes | None:
         return None
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory of what finance exports, which only its owner may enter."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+
+
 def staged(target: Path) -> Path:
     """Where a file lies until it gets its name."""
     return target.with_name(f".{target.name}.tmp")

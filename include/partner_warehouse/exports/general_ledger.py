@@ -43,7 +43,7 @@ _KINDS = {
     "accrue": ("accrual", "Commissions of the period"),
     "claw": ("clawback", "Balance that the partner owes"),
     "release": ("release", "Approved for payment"),
-    "pay": ("payment", "Paid by the bank"),
+    "pay": ("payment", "Paid"),
 }
 
 
@@ -59,7 +59,9 @@ def accounts(settings: Settings) -> dict[str, tuple[str, str]]:
             rows = list(csv.DictReader(file))
         found = {row["account"].strip(): (row["code"].strip(), row["name"].strip()) for row in rows}
     except (OSError, UnicodeDecodeError, KeyError, AttributeError):
-        raise BadInputError(f"{path.name}: expected a CSV file with the columns account, code and name") from None
+        raise BadInputError(
+            f"PARTNER_WAREHOUSE_GL_ACCOUNTS: {path}: expected a CSV file with the columns account, code and name"
+        ) from None
     missing = [name for name in ACCOUNTS if not found.get(name, ("", ""))[0]]
     if missing:
         raise BadInputError(f"{path.name}: no code for {', '.join(missing)}; each account of the ledger needs one")

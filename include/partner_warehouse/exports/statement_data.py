@@ -18,6 +18,7 @@ import duckdb
 from sqlalchemy import select
 
 from partner_warehouse.errors import NotAllowedError
+from partner_warehouse.exports.files import make_private
 from partner_warehouse.ledger import bulk, schema, store
 from partner_warehouse.ledger.events import newest_events
 from partner_warehouse.ledger.payouts import CLOSED
@@ -143,11 +144,14 @@ def _load_posted(duck: duckdb.DuckDBPyConnection, settings: Settings, period: Pe
 
 def _keep_published(duck: duckdb.DuckDBPyConnection, period: Period, directory: Path) -> None:
     """`partners` and `waiting`: as they were when the statements of the period were first made."""
+    make_private(directory.parent)
+    make_private(directory)
     for name, query in (("partners", _PARTNERS), ("waiting", _WAITING)):
         kept = directory / _KEPT[name]
         if not kept.exists():
             temporary = kept.with_name(f".{kept.name}.tmp")
             duck.execute(f"COPY ({_known(duck, query, period)}) TO {literal(str(temporary))} (FORMAT parquet)")
+            temporary.chmod(0o600)
             temporary.replace(kept)
         duck.execute(f'CREATE TABLE "{name}" AS FROM read_parquet(?)', [str(kept)])
 

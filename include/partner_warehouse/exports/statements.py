@@ -88,7 +88,11 @@ def write(settings: Settings, period: str, *, partner_id: str | None = None) -> 
         PartnerWarehouseError: The statements do not sum to what was approved; there is no index then.
     """
     directory = directory_of(settings, period) / "statements"
-    directory.mkdir(parents=True, exist_ok=True)
+    if settings.statement_fonts:
+        from partner_warehouse.exports.statement_fonts import register
+
+        # Before anything is kept: what is kept says how things stood when the statements were first made.
+        register(settings.statement_fonts)
     statements = read(settings, period, directory, partner_id=partner_id)
     tasks = (_Task(directory, settings.company_name, settings.statement_fonts, chunk) for chunk in _chunks(statements))
     rows = [row for written in _in_parallel(tasks) for row in written]

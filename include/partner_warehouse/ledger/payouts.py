@@ -581,9 +581,22 @@ def _person(user: str) -> str:
     return name
 
 
+_UNSEEN = frozenset(
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+    + "".join(
+        map(chr, (*range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10)))
+    )
+)
+"""Characters that are drawn as nothing or as a blank, and that Python takes for printable or not for blanks."""
+
+
 def _same(name: str) -> str:
-    """Two spellings that differ in case, blanks or Unicode's forms only are one person, where people are kept apart."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Two spellings that differ in case, blanks or Unicode's forms only are one person, where people are kept apart.
+
+    What is not seen tells nobody apart: marks (variation selectors, joiners) and characters that look like a blank.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(sign for sign in folded if not sign.isspace() and sign not in _UNSEEN)
 
 
 def _newest(connection: Connection, month: Period) -> Event:
