@@ -362,9 +362,8 @@ def test_account_codes_are_a_file_and_each_account_needs_one(approved, directory
     service = PayoutService(installation.model_copy(update={"gl_accounts": codes}))
     with pytest.raises(BadInputError, match=r"codes.csv: no code for accrued, payable"):
         service.export("2026-03", "dora")
-    codes.write_text(
-        "account,code,name\n" + "".join(f"{name},X-{name},\uff1dN\n" for name in export.schema.ACCOUNTS), encoding="utf-8"
-    )
+    given = "".join(f"{name},X-{name},\uff1dN\n" for name in export.schema.ACCOUNTS)
+    codes.write_text(f"account,code,name\n{given}", encoding="utf-8")
     service.export("2026-03", "dora")
     line = rows(directory / "journal.csv")[0]
     assert line["account_code"].startswith("X-")
