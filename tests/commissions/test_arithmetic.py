@@ -40,7 +40,7 @@ def rendered(expressions: dict[str, str]) -> dict[str, str]:
 
     class Adapter:
         def dispatch(self, name: str) -> Any:
-            return getattr(module, f"duckdb__{name}")
+            return getattr(module, f"duckdb__{name}", None) or getattr(module, f"default__{name}")
 
     environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701
     environment.globals |= {"adapter": Adapter(), "return": lambda value: value}
