@@ -141,7 +141,6 @@
 {# Whether a number has the bit of a place. #}
 {% macro has_bit(number, place) -%} {{ return(adapter.dispatch('has_bit')(number, place)) }} {%- endmacro %}
 {% macro default__has_bit(number, place) -%} ({{ bit_at(place) }} & {{ number }}) > 0 {%- endmacro %}
-{% macro duckdb__has_bit(number, place) -%} {{ bit_at(place) }} & {{ number }} > 0 {%- endmacro %}
 
 {# A number with every bit that any of a group has. #}
 {% macro all_bits(value) -%} {{ return(adapter.dispatch('all_bits')(value)) }} {%- endmacro %}

@@ -26,18 +26,14 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The plans' versions, each with a number, `plan_key`: what is done by their texts would take a quarter longer. #}
+{#
+    The plans' versions with numbers, since sums by texts take twice as long: `plan_key` of each, `basis_key` of those
+    whose revenue counts together.
+#}
 {% macro numbered_plans() -%}
     select
         *,
-        row_number() over (order by plan_id, plan_version) as plan_key
-    from {{ ref('stg_plans__plans') }}
-{%- endmacro %}
-
-{# The plans' versions; what counts revenue together has one number, `basis_key`: sums by texts take twice as long. #}
-{% macro numbered_bases() -%}
-    select
-        *,
+        row_number() over (order by plan_id, plan_version) as plan_key,
         dense_rank() over (order by plan_id, currency, tier_basis) as basis_key
     from {{ ref('stg_plans__plans') }}
 {%- endmacro %}
@@ -47,7 +43,7 @@
     case {{ tier_basis }}
         when 'month' then {{ month }}
         when 'calendar_year' then cast(date_trunc('year', {{ month }}) as date)
-        when 'trailing_12_months' then {{ earlier(month, 11, 'month') }}
+        when 'trailing_12_months' then {{ months_after(month, -11) }}
         else date '0001-01-01'
     end
 {%- endmacro %}

@@ -15,20 +15,9 @@
 {% macro days_after(day, days) -%} {{ return(adapter.dispatch('days_after')(day, days)) }} {%- endmacro %}
 {% macro default__days_after(day, days) -%} cast({{ day }} + {{ days }} * interval 1 day as date) {%- endmacro %}
 
-{# A date, so many months later; the last day of a shorter month stands for a missing one. #}
+{# A date, so many months later, or earlier (-1); the last day of a shorter month stands for a missing one. #}
 {% macro months_after(day, months) -%} {{ return(adapter.dispatch('months_after')(day, months)) }} {%- endmacro %}
 {% macro default__months_after(day, months) -%} cast({{ day }} + {{ months }} * interval 1 month as date) {%- endmacro %}
-
-{# A date, a number of units later or earlier; the unit is day or month. Quicker to read than the two above. #}
-{% macro later(day, how_many, unit) -%} {{ return(adapter.dispatch('later')(day, how_many, unit)) }} {%- endmacro %}
-{% macro default__later(day, how_many, unit) -%}
-    cast({{ day }} + interval {{ how_many }} {{ unit }} as date)
-{%- endmacro %}
-
-{% macro earlier(day, how_many, unit) -%} {{ return(adapter.dispatch('earlier')(day, how_many, unit)) }} {%- endmacro %}
-{% macro default__earlier(day, how_many, unit) -%}
-    cast({{ day }} - interval {{ how_many }} {{ unit }} as date)
-{%- endmacro %}
 
 {# How many days a date is after another; less than 0 where it is before. #}
 {% macro days_between(first_day, last_day) -%}

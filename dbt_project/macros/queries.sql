@@ -60,13 +60,8 @@
 {% macro default__first_known(value, by) -%}
     min_by({{ value }}, case when {{ value }} is not null then {{ by }} end)
 {%- endmacro %}
-{% macro duckdb__first_known(value, by) -%}
-    min_by({{ value }}, {{ by }}) filter (where {{ value }} is not null)
-{%- endmacro %}
-
-{# The same of a value that no row lacks. #}
-{% macro first_value_by(value, by) -%} {{ return(adapter.dispatch('first_value_by')(value, by)) }} {%- endmacro %}
-{% macro default__first_value_by(value, by) -%} min_by({{ value }}, {{ by }}) {%- endmacro %}
+{# DuckDB passes over rows without a value. #}
+{% macro duckdb__first_known(value, by) -%} min_by({{ value }}, {{ by }}) {%- endmacro %}
 
 {# A window function, `first_value` or `last_value`, of those rows of its window that have a value. #}
 {% macro known(function, value) -%} {{ return(adapter.dispatch('known')(function, value)) }} {%- endmacro %}

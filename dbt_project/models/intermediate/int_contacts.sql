@@ -122,10 +122,10 @@ grouped as (
         {{ first_known('customer_id', 'precedence') }} as customer_id,
         {{ first_known('email', 'precedence') }} as email,
         coalesce({{ only_where('min', 'created_at', "source = 'files'") }}, min(created_at)) as created_at,
-        {{ first_value_by('source', 'precedence') }} as source,
-        {{ first_value_by('_load_id', 'precedence') }} as _load_id,
-        {{ first_value_by('_file', 'precedence') }} as _file,
-        {{ first_value_by('_row', 'precedence') }} as _row
+        {{ first_known('source', 'precedence') }} as source,
+        {{ first_known('_load_id', 'precedence') }} as _load_id,
+        {{ first_known('_file', 'precedence') }} as _file,
+        {{ first_known('_row', 'precedence') }} as _row
     from ranked
     group by contact_id
 

@@ -35,7 +35,7 @@ activity_references as (
 
     select
         reference,
-        {{ first_value_by('activity_id', 'precedence') }} as activity_id
+        {{ first_known('activity_id', 'precedence') }} as activity_id
     from activity_names
     group by reference
 

@@ -42,7 +42,7 @@ deal_references as (
 
     select
         reference,
-        {{ first_value_by('deal_id', 'precedence') }} as deal_id
+        {{ first_known('deal_id', 'precedence') }} as deal_id
     from deal_names
     group by reference
 

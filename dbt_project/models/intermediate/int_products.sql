@@ -65,10 +65,10 @@ final as (
         product_id,
         {{ first_known('name', 'precedence') }} as name,
         {{ first_known('family', 'precedence') }} as family,
-        {{ first_value_by('source', 'precedence') }} as source,
-        {{ first_value_by('_load_id', 'precedence') }} as _load_id,
-        {{ first_value_by('_file', 'precedence') }} as _file,
-        {{ first_value_by('_row', 'precedence') }} as _row
+        {{ first_known('source', 'precedence') }} as source,
+        {{ first_known('_load_id', 'precedence') }} as _load_id,
+        {{ first_known('_file', 'precedence') }} as _file,
+        {{ first_known('_row', 'precedence') }} as _row
     from ranked
     group by product_id
 

@@ -174,7 +174,7 @@ final as (
     select
         partner_id,
         customer_id,
-        {{ first_value_by('reason', 'precedence') }} as reason
+        {{ first_known('reason', 'precedence') }} as reason
     from related
     group by partner_id, customer_id
 

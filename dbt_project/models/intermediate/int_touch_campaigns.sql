@@ -53,7 +53,7 @@ known_campaigns as (
 
     select
         reference,
-        {{ first_value_by('activity_id', 'precedence') }} as activity_id
+        {{ first_known('activity_id', 'precedence') }} as activity_id
     from names
     where reference is not null
     group by reference

@@ -52,7 +52,7 @@ periods as (
         plan_currency,
         'month' as period_kind,
         month as period,
-        {{ later('month', 1, 'month') }} as next_period
+        {{ months_after('month', 1) }} as next_period
     from months
     union all
     select distinct
@@ -60,7 +60,7 @@ periods as (
         plan_currency,
         'quarter' as period_kind,
         cast(date_trunc('quarter', month) as date) as period,
-        {{ later("date_trunc('quarter', month)", 3, 'month') }} as next_period
+        {{ months_after("date_trunc('quarter', month)", 3) }} as next_period
     from months
 
 ),

@@ -16,7 +16,7 @@ bases as (
 
 plans as (
 
-    {{ numbered_bases() }}
+    {{ numbered_plans() }}
 
 ),
 

@@ -16,7 +16,7 @@ bases as (
 
 plans as (
 
-    {{ numbered_bases() }}
+    {{ numbered_plans() }}
 
 ),
 
@@ -85,7 +85,7 @@ places as (
     select
         bases.payment_key,
         bases.partner_id,
-        {{ first_value_by('slices.starts_at', 'bases.base_key') }} as starts_at
+        {{ first_known('slices.starts_at', 'bases.base_key') }} as starts_at
     from bases
     inner join changed_payments using (payment_key, partner_id)
     inner join slices using (base_key)

@@ -9,7 +9,7 @@ bases as (
 
 plans as (
 
-    {{ numbered_bases() }}
+    {{ numbered_plans() }}
 
 ),
 
@@ -158,7 +158,7 @@ trailing_positions as (
             and trailing_starts.plan_id = trailing_movements.plan_id
             and trailing_starts.plan_currency = trailing_movements.plan_currency
             and trailing_starts.sequence > trailing_movements.sequence
-            and trailing_movements.paid_on > {{ earlier('trailing_starts.paid_on', 12, 'month') }}
+            and trailing_movements.paid_on > {{ months_after('trailing_starts.paid_on', -12) }}
     group by trailing_starts.payment_key, trailing_starts.partner_id, trailing_starts.plan_id
 
 ),
@@ -217,7 +217,7 @@ statuses as (
             and status_months.plan_currency = monthly.plan_currency
             and status_months.month > monthly.moved_month
             and monthly.paid_month >= {{ basis_first_month(
-                'status_months.tier_basis', earlier('status_months.month', 1, 'month')
+                'status_months.tier_basis', months_after('status_months.month', -1)
             ) }}
     group by
         status_months.partner_id, status_months.plan_id, status_months.plan_currency, status_months.tier_basis,

@@ -78,7 +78,7 @@ enrolled as (
     from months
     inner join enrolments
         on
-            enrolments.starts_on < {{ later('months.month', 1, 'month') }}
+            enrolments.starts_on < {{ months_after('months.month', 1) }}
             and (enrolments.ends_on is null or months.month < enrolments.ends_on)
 
 ),
@@ -100,7 +100,7 @@ versioned as (
     inner join plans
         on
             enrolled.plan_id = plans.plan_id
-            and plans.effective_from < {{ later('enrolled.month', 1, 'month') }}
+            and plans.effective_from < {{ months_after('enrolled.month', 1) }}
             and (plans.effective_to is null or enrolled.month < plans.effective_to)
     where plans.model <> 'fixed_fee'
     {% endcall %}
@@ -131,7 +131,7 @@ summed as (
                 when
                     monthly.moved_month < versioned.month
                     and monthly.paid_month >= {{ basis_first_month(
-                        'versioned.tier_basis', earlier('versioned.month', 1, 'month')
+                        'versioned.tier_basis', months_after('versioned.month', -1)
                     ) }}
                     then monthly.plan_fine
             end
