@@ -5,6 +5,7 @@ PYTHON     ?= python3
 VENV       := .venv
 BIN        := $(VENV)/bin
 STAMP      := $(VENV)/.installed
+PARSED     := $(VENV)/.parsed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up test slow lint format bench lock clean
@@ -12,10 +13,14 @@ STAMP      := $(VENV)/.installed
 help: ## Show the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Install the pinned packages into .venv
+setup: $(STAMP) $(PARSED) ## Install the pinned packages into .venv
 
 $(STAMP): requirements/bootstrap.txt requirements/lock.txt requirements/compose.txt pyproject.toml scripts/setup scripts/link_project.py
 	@scripts/setup $(PYTHON) $(VENV)
+	@touch $@
+
+$(PARSED): $(STAMP) scripts/parse $(shell find dbt_project -name '*.sql' -o -name '*.yml' -o -name '*.csv' -o -name '*.md')
+	@scripts/parse $(BIN)
 	@touch $@
 
 run: setup ## The main job: sandbox, Airflow, every DAG, to printed results

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from parsed_project import parsed_once
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from partner_warehouse.settings import Settings, load_settings
-from partner_warehouse.warehouse import runner
 
 TESTS = Path(__file__).parent
 
@@ -52,16 +50,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
             return TOGETHER.get(file, file)
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_parse_of_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """dbt parses the project once for all the homes of a run, not once for each."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "_dbt", parsed_once(runner._dbt, shared / "partial_parse.msgpack"))
-        yield
 
 
 @pytest.fixture

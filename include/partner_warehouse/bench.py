@@ -14,8 +14,6 @@ import multiprocessing
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -76,24 +74,13 @@ def measure(name: str, rows: int, work: Callable[..., None], *arguments: Any) ->
     return Cost(name, seconds, peak_mb, rows)
 
 
-def dbt(home: Path, target: Path, *command: str) -> None:
-    """Run dbt on a home's warehouse as an installation does.
+def dbt(home: Path, *command: str) -> None:
+    """Run a command of dbt with its options on a home's warehouse, as an installation does."""
+    from partner_warehouse.warehouse import runner
 
-    Args:
-        home: The home.
-        target: Where dbt keeps what it has parsed.
-        command: dbt's command and its options.
-    """
-    # What the profile reads is as in every other run: a change of it would parse the project anew.
-    given = {
-        "PARTNER_WAREHOUSE_HOME": str(home),
-        "PARTNER_WAREHOUSE_PLANS": "",
-        "PARTNER_WAREHOUSE_DBT_THREADS": str(load_settings(home=home).dbt_threads),
-        "DO_NOT_TRACK": "1",
-    }
-    run = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", str(target), *command)
-    if subprocess.run(run, env=os.environ | given, check=False).returncode:  # noqa: S603
-        raise SystemExit(f"dbt {command[0]} failed; its log is in {target / 'logs'}")
+    settings = load_settings(home=home)
+    if runner.run_dbt(settings, *command).returncode:
+        raise SystemExit(f"dbt {command[0]} failed; its log is in {settings.dbt_dir / 'logs'}")
 
 
 def _child(sender: Any, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:

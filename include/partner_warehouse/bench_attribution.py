@@ -112,7 +112,7 @@ def prepare_warehouse(home: Path, directory: Path) -> None:
 
     settings = load_settings(home=home)
     runner.prepare(settings)
-    dbt(home, home / "dbt", "build", "--select", "attribution_*", "currencies", "stg_run__parameters", "int_currencies")
+    dbt(home, "build", "--select", "attribution_*", "currencies", "stg_run__parameters", "int_currencies")
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         for name in ("touches", "conversions"):
             connection.execute(
@@ -127,12 +127,12 @@ def prepare_warehouse(home: Path, directory: Path) -> None:
 def run_models(home: Path) -> None:
     """The warehouse's own models: journeys, all ten models' credits per touch, Markov 1 to 3 and Shapley."""
     models = ("int_journeys*", "int_conversion_revenue", "credits", "markov", "shapley")
-    dbt(home, home / "dbt", "run", "--select", *models, "--exclude", "int_journeys_group_transitions+")
+    dbt(home, "run", "--select", *models, "--exclude", "int_journeys_group_transitions+")
 
 
 def run_intervals(home: Path) -> None:
     """The bootstrap intervals of the removal effects, after them."""
-    dbt(home, home / "dbt", "run", "--select", "int_journeys_group_transitions+")
+    dbt(home, "run", "--select", "int_journeys_group_transitions+")
 
 
 _BARE_JOURNEYS = """

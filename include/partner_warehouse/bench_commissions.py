@@ -128,7 +128,7 @@ def _build_entitlement(home: Path) -> None:
 
 
 def _compute_entitlement(home: Path) -> None:
-    dbt(home, home / "warehouse" / "dbt", "run", "--select", "+commission_lines")
+    dbt(home, "run", "--select", "+commission_lines")
 
 
 def _publish(home: Path) -> None:

@@ -10,7 +10,7 @@ import os
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
@@ -126,6 +126,14 @@ class Settings(BaseSettings):
         except RuntimeError as error:
             raise ValueError(f"{value}: no home directory is known for the ~; write the path in full") from error
 
+    @field_validator("home", mode="after")
+    @classmethod
+    def _no_comma(cls, value: Path) -> Path:
+        """The warehouse's views find the landing by DuckDB's `file_search_path`, where a comma ends a path."""
+        if "," in str(value):
+            raise ValueError(f"{value}: name a directory without a comma in its path")
+        return value
+
     @field_validator("home", "inbox", "plans", "catalog", mode="after")
     @classmethod
     def _no_file(cls, value: Path | None) -> Path | None:
@@ -176,6 +184,16 @@ class Settings(BaseSettings):
     def warehouse_path(self) -> Path:
         """The private DuckDB file that dbt alone writes."""
         return self.home / "warehouse" / "warehouse.duckdb"
+
+    @cached_property
+    def dbt_dir(self) -> Path:
+        """Where dbt keeps what it parsed and says of its last command."""
+        return self.warehouse_path.parent / "dbt"
+
+    @cached_property
+    def search_path(self) -> dict[str, Any]:
+        """The configuration by which a DuckDB connection to the warehouse reads its views of what was landed."""
+        return {"file_search_path": str(self.home)}
 
     @cached_property
     def published_path(self) -> Path:

@@ -122,6 +122,7 @@ def test_bad_input_is_2_and_said_in_the_first_line(run, refreshed, arguments, sa
         ("TWO_APPROVERS_ABOVE", "-1", "Input should be greater than or equal to 0"),
         ("DBT_THREADS", "0", "Input should be greater than or equal to 1"),
         ("HOME", __file__, "is a file: name a directory"),
+        ("HOME", "/var/a,b", "/var/a,b: name a directory without a comma in its path"),
         ("PLANS", __file__, "is a file: name a directory"),
         ("CATALOG", __file__, "is a file: name a directory"),
         ("GL_ACCOUNTS", str(Path(__file__).parent), "is a directory: name a file"),

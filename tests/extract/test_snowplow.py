@@ -25,7 +25,7 @@ VARIABLE = "AIRFLOW_CONN_EVENTS_DEFAULT"
 def events_of(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
     runner.prepare(settings, as_of=AS_OF)
     runner.build("marts", settings, select="+int_identities +stg_events__events")
-    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+    with duckdb.connect(str(settings.warehouse_path), read_only=True, config=settings.search_path) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return {
             table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY ALL").fetchall()

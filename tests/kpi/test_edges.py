@@ -151,7 +151,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     home: Path = tmp_path_factory.mktemp("edges")
     settings = load_settings(home=home, inbox=home / "inbox", sources=("files",))
     build_company(settings, COMPANY, datetime(2026, 2, 15, 12, tzinfo=UTC))
-    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+    with duckdb.connect(str(settings.warehouse_path), read_only=True, config=settings.search_path) as connection:
         yield connection
 
 

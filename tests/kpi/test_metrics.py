@@ -28,7 +28,7 @@ SAVED = (
 
 @pytest.fixture(scope="module")
 def layer(company: duckdb.DuckDBPyConnection, company_settings: Settings) -> SemanticLayer:
-    return SemanticLayer(company_settings.warehouse_path.parent / "dbt", company)
+    return SemanticLayer(company_settings.dbt_dir, company)
 
 
 def agrees(value: Any, expected: Any, unit: str) -> bool:

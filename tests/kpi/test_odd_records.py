@@ -100,7 +100,7 @@ def test_the_largest_amounts_and_odd_records_do_not_stop_the_build(tmp_path: Pat
         company.setdefault(name, []).extend(rows)
     settings = load_settings(home=tmp_path, inbox=tmp_path / "inbox", sources=("files",), timezone="America/New_York")
     build_company(settings, company, datetime(2026, 4, 15, 12, tzinfo=UTC))
-    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+    with duckdb.connect(str(settings.warehouse_path), read_only=True, config=settings.search_path) as connection:
         # P1 sourced the deals of January and of one payment of March, and P2 the other one of March.
         found = dict(connection.execute("SELECT month, sum(revenue) FROM partners.roi_monthly GROUP BY 1").fetchall())
         months = {month.strftime("%Y-%m"): amount for month, amount in found.items() if amount}

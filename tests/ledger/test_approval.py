@@ -61,10 +61,11 @@ def test_the_approver_is_not_who_drafted_or_submitted(settings, service):
         ("ana may", "Ana  May"),
         ("ana may", "anamay"),
         ("ana", "ana\ufe0f"),
+        ("ana", "ana\U000e0100"),
         ("ana", "a\u034fna"),
         ("ana may", "ana\u2800may"),
     ],
-    ids=["case", "full width", "composed", "blanks", "no blank", "selector", "joiner", "drawn blank"],
+    ids=["case", "full width", "composed", "blanks", "no blank", "selector", "supplementary", "joiner", "drawn blank"],
 )
 def test_another_spelling_of_a_name_is_the_same_person(settings, home, ledger_url, tmp_path, preparer, approver):
     service = PayoutService(

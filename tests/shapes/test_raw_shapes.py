@@ -233,7 +233,9 @@ def staged(landed: Landed, landing: Landing) -> Landing:
 
 def query(landing: Landing, sql: str) -> list[dict[str, Any]]:
     """Rows of the warehouse."""
-    with duckdb.connect(str(landing.settings.warehouse_path), read_only=True) as connection:
+    with duckdb.connect(
+        str(landing.settings.warehouse_path), read_only=True, config=landing.settings.search_path
+    ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         found = connection.execute(sql)
         names = [column[0] for column in found.description or ()]

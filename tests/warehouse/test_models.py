@@ -34,13 +34,24 @@ def test_the_project_builds_over_nothing_and_every_unit_test_holds(built: Settin
 
 
 def test_what_is_posted_in_a_copied_home_is_built_from_its_own_landing(built: Settings, home: Path) -> None:
-    """Views name the path of what was landed; the ledger's layer makes them anew where they name another one."""
+    """Nothing of a warehouse names the home that it was built in."""
     moved = load_settings(home=home / "moved")
     shutil.copytree(built.home, moved.home)
-    first = runner.build("ledger", moved)
-    with duckdb.connect(str(moved.warehouse_path), read_only=True) as connection:
+    runner.build("ledger", moved)
+    with duckdb.connect(str(moved.warehouse_path), read_only=True, config=moved.search_path) as connection:
         views = [sql for (sql,) in connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()]
-    assert any(f"{moved.home}/landing" in view for view in views)
-    assert not [view for view in views if f"{built.home}/" in view]
-    again = runner.build("ledger", moved)
-    assert len(again.nodes) < len(first.nodes)
+        connection.execute("FROM staging.stg_run__parameters")
+    assert any("'landing/" in view for view in views)
+    assert not [view for view in views if str(built.home) in view or str(moved.home) in view]
+
+
+def test_a_parse_of_the_project_fits_every_home(built: Settings, home: Path) -> None:
+    """dbt parses again what changed, and would write its parse anew: nothing changes from home to home."""
+    other = load_settings(home=home / "other")
+    kept = other.dbt_dir / "partial_parse.msgpack"
+    kept.parent.mkdir(parents=True)
+    shutil.copyfile(built.dbt_dir / kept.name, kept)
+    before = kept.stat().st_mtime_ns
+    runner.prepare(other)
+    runner.build("staging", other, select="stg_run__parameters")
+    assert kept.stat().st_mtime_ns == before

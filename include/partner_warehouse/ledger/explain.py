@@ -301,7 +301,8 @@ def _aside_sentence(row: dict[str, Any]) -> str:
 def _waiting_sentence(row: dict[str, Any], posted: Any, month: Period) -> str:
     """Why a line of the entitlement, or what is not posted of it yet, is not in the period's payout."""
     of_it = f", of which {posted} is posted" if posted is not None else ""
-    what = f"Line {row['line_id']} ({row['amount']} {row['currency']}{of_it})"
+    amount = "its amount not known yet" if row["amount"] is None else f"{row['amount']} {row['currency']}"
+    what = f"Line {row['line_id']} ({amount}{of_it})"
     if row["status"] == "held":
         return f"{what} is held: {row['hold_reason']}."
     if row["earned_on"] > month.last_day:

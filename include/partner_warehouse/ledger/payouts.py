@@ -584,7 +584,9 @@ def _person(user: str) -> str:
 _UNSEEN = frozenset(
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
     + "".join(
-        map(chr, (*range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10)))
+        chr(code)
+        for first, last in ((0x180B, 0x180F), (0x200B, 0x200F), (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
+        for code in range(first, last + 1)
     )
 )
 """Characters that are drawn as nothing or as a blank, and that Python takes for printable or not for blanks."""

@@ -91,8 +91,7 @@ def simulate(
             _find_held(duck)
             _replay(duck, files.directory(), "current", last)
             progress("build what hangs on the plans")
-            # The copy's views look where the installation's do: at the landing of the home that it was built in.
-            runner.rebuild_commissions(changed, views_too=runner.was_elsewhere(settings))
+            runner.rebuild_commissions(changed)
             _read_lines(duck, changed.warehouse_path)
             _replay(duck, plans, "simulated", last)
             return _compare(duck, first)

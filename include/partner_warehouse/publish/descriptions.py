@@ -79,7 +79,7 @@ NOT_OF_DBT: Mapping[str, Description] = {
 
 def manifest_path(settings: Settings) -> Path:
     """What dbt wrote of the project when it last ran."""
-    return settings.warehouse_path.parent / "dbt" / "manifest.json"
+    return settings.dbt_dir / "manifest.json"
 
 
 def load_descriptions(settings: Settings) -> dict[str, Description]:

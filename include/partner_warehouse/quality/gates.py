@@ -97,7 +97,7 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
     database = database or subjects.prepare(stage, settings)
     with exclusive(settings) if database == settings.warehouse_path else nullcontext():
-        result = GateResult(stage, _validate(suites, database))
+        result = GateResult(stage, _validate(suites, database, settings.search_path))
     _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)
@@ -127,7 +127,7 @@ def _replace(target: Path, text: str) -> None:
     temporary.replace(target)
 
 
-def _validate(suites: tuple[Suite, ...], database: Path) -> tuple[ExpectationResult, ...]:
+def _validate(suites: tuple[Suite, ...], database: Path, search_path: dict[str, Any]) -> tuple[ExpectationResult, ...]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     # Great Expectations takes seconds to import and chats while it does: only a process that checks pays for it.
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -147,7 +147,7 @@ def _validate(suites: tuple[Suite, ...], database: Path) -> tuple[ExpectationRes
             "subject",
             connection_string=f"duckdb:///{database}",
             create_temp_table=False,
-            kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
+            kwargs={"connect_args": {"read_only": True, "config": search_path}},  # type: ignore[call-arg]
         )
         for suite in suites:
             if (suite.schema, suite.table) not in existing:
@@ -177,7 +177,7 @@ def _validate(suites: tuple[Suite, ...], database: Path) -> tuple[ExpectationRes
             runs.append((suite, checkpoint.run()))
     for suite, run in runs:
         for validation in run.run_results.values():
-            found.extend(_result(suite, entry, database, checked_at) for entry in validation.results)
+            found.extend(_result(suite, entry, database, search_path, checked_at) for entry in validation.results)
     return tuple(found)
 
 
@@ -216,7 +216,9 @@ def _missing(suite: Suite, checked_at: str) -> ExpectationResult:
     )
 
 
-def _result(suite: Suite, entry: Any, database: Path, checked_at: str) -> ExpectationResult:
+def _result(
+    suite: Suite, entry: Any, database: Path, search_path: dict[str, Any], checked_at: str
+) -> ExpectationResult:
     configuration = entry.expectation_config
     detail: dict[str, Any] = entry.result or {}
     about = str((configuration.meta or {}).get("about", ""))
@@ -228,7 +230,7 @@ def _result(suite: Suite, entry: Any, database: Path, checked_at: str) -> Expect
     if query and not entry.success:
         # This expectation counts the rows but does not name them.
         unexpected = int(detail.get("observed_value") or 0)
-        rows = _offenders(database, suite, query)
+        rows = _offenders(database, search_path, suite, query)
     return ExpectationResult(
         stage=suite.stage,
         table_schema=suite.schema,
@@ -275,9 +277,9 @@ def _connections_closed() -> Iterator[None]:
                 record.invalidate()
 
 
-def _offenders(database: Path, suite: Suite, query: str) -> list[dict[str, Any]]:
+def _offenders(database: Path, search_path: dict[str, Any], suite: Suite, query: str) -> list[dict[str, Any]]:
     """Key columns of the first rows that a query of a suite finds."""
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with duckdb.connect(str(database), read_only=True, config=search_path) as connection:
         try:
             rows = connection.execute(query.replace("{batch}", f'"{suite.schema}"."{suite.table}"'))
         except duckdb.Error:

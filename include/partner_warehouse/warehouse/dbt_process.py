@@ -1,14 +1,16 @@
-"""dbt as this project runs it, in a process of its own: see `runner`."""
+"""dbt as this project runs it, in a process of its own that starts in the home: see `runner`."""
 
 from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
+from dbt.constants import PARTIAL_PARSE_FILE_NAME
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import write_manifest
 from dbt_common.events.base_types import BaseEvent, EventLevel
@@ -17,7 +19,11 @@ from dbt_common.events.event_manager_client import ctx_set_event_manager
 
 from partner_warehouse.settings import DBT_PROJECT
 
+TARGET = Path("warehouse", "dbt")
+"""Where a home keeps what dbt parsed and built, as the paths of the project begin: in the home."""
 RESULTS = "run_results.json"
+PARSED = Path(sys.prefix, "share", "partner_warehouse", TARGET, PARTIAL_PARSE_FILE_NAME)
+"""The parse that `make setup` leaves: it fits every home, and to parse the whole project takes seconds."""
 
 
 class _Events(EventManager):
@@ -60,26 +66,41 @@ def main() -> int:
         gc.freeze()
 
 
-def _run(target: str, *command: str) -> int:
-    """Run a command with the target directory before it, and `--manifest` where the manifest is asked for."""
+def _run(threads: str, *command: str) -> int:
+    """Run a command, with how many models to build at a time before it, and `--manifest` where that is asked for."""
     is_described = command[0] == "--manifest"
+    target = Path.cwd() / TARGET
     everywhere = [
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target-path", target, "--log-path", str(Path(target) / "logs")),
-        *("--quiet", "--log-level-file", "info", "--no-write-json"),
+        *("--target-path", str(target), "--log-path", str(target / "logs")),
+        *("--quiet", "--log-level-file", "info", "--no-write-json", "--threads", threads),
     ]
     ctx_set_event_manager(_Events())
+    _begin_with_known_parse(target)
     parsed = dbtRunner().invoke(["parse", *everywhere])
     if not isinstance(parsed.result, Manifest):
         return _could_not_start(parsed.exception)
+    if command == ("parse",):
+        return 0
     done = dbtRunner(manifest=parsed.result).invoke([*command[is_described:], *everywhere])
     if not isinstance(done.result, RunExecutionResult):
         return _could_not_start(done.exception)
     if is_described:
-        write_manifest(parsed.result, target)
+        write_manifest(parsed.result, str(target))
     # Last: whoever finds the results finds the manifest.
-    done.result.write(str(Path(target) / RESULTS))
+    done.result.write(str(target / RESULTS))
     return 0 if done.success else 1
+
+
+def _begin_with_known_parse(target: Path) -> None:
+    """Give a new home what the installation knows of the project; dbt parses what has changed since, as always."""
+    own = target / PARTIAL_PARSE_FILE_NAME
+    if own.exists() or not PARSED.exists():
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    unfinished = own.with_suffix(".tmp")
+    shutil.copyfile(PARSED, unfinished)
+    unfinished.replace(own)
 
 
 def _could_not_start(fault: BaseException | None) -> int:

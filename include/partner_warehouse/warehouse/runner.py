@@ -109,44 +109,26 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
         options += ("--indirect-selection", "buildable")
     # What the publication says of its tables is what dbt knows of the marts.
     described = ("--manifest",) if layer == "marts" else ()
-    chosen = [select or f"tag:{layer}"]
-    if layer == "ledger" and was_elsewhere(settings):
-        chosen.append("tag:staging")
-    return _dbt(layer, settings, *described, "build", "--select", *chosen, *options)
-
-
-def was_elsewhere(settings: Settings) -> bool:
-    """Whether the warehouse was built in another home, where its views of what was landed still look."""
-    if not settings.warehouse_path.exists():
-        return False
-    own = "'" + str(_parameters(settings)).replace("'", "''") + "'"
-    with exclusive(settings), duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
-        found = connection.execute(
-            "SELECT 1 FROM duckdb_views() WHERE view_name = 'stg_run__parameters' AND NOT contains(sql, ?)", [own]
-        )
-        return found.fetchone() is not None
+    return _dbt(layer, settings, *described, "build", "--select", select or f"tag:{layer}", *options)
 
 
 def _parameters(settings: Settings) -> Path:
     return settings.warehouse_path.parent / "run_parameters.parquet"
 
 
-def rebuild_commissions(settings: Settings, *, views_too: bool) -> BuildResult:
+def rebuild_commissions(settings: Settings) -> BuildResult:
     """Build again what hangs on the commission plans, up to the entitlement and its control totals.
 
     Everything else is taken as it stands in the warehouse file. Tests that reach beyond what is built are left out.
 
     Args:
         settings: A home with the copy of a warehouse.
-        views_too: Make the views of what was landed anew, because they look at another landing than it has.
 
     Raises:
         GateFailedError: The control totals do not tie.
         PartnerWarehouseError: A model could not be built.
     """
     selected = [f"path:models/staging/plans+,+{mart}" for mart in ("commission_lines", "exclusions", "reconciliation")]
-    if views_too:
-        selected.append("tag:staging")
     options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
     return _dbt("marts", settings, "build", "--select", *selected, *options)
 
@@ -172,15 +154,11 @@ def unit_test(settings: Settings) -> BuildResult:
 
 
 def _dbt(layer: Layer, settings: Settings, *given: str) -> BuildResult:
-    target = settings.warehouse_path.parent / "dbt"
-    command = (sys.executable, "-m", "partner_warehouse.warehouse.dbt_process", str(target), *given)
-    results = target / "run_results.json"
+    results = settings.dbt_dir / "run_results.json"
     results.unlink(missing_ok=True)
     # dbt outlives whoever started it and is killed: it has the file open, so it holds the lock too.
     with exclusive(settings) as lock:
-        done = subprocess.run(  # noqa: S603
-            command, env=_environment(settings), capture_output=True, text=True, check=False, pass_fds=(lock,)
-        )
+        done = run_dbt(settings, *given, capture_output=True, text=True, pass_fds=(lock,))
     if not results.exists():
         raise PartnerWarehouseError(f"dbt could not start on layer {layer}\n{done.stdout}{done.stderr}".strip())
     result = _read(layer, json.loads(results.read_text(encoding="utf-8")))
@@ -190,13 +168,26 @@ def _dbt(layer: Layer, settings: Settings, *given: str) -> BuildResult:
     return result
 
 
+def run_dbt(settings: Settings, *given: str, **options: Any) -> subprocess.CompletedProcess[Any]:
+    """Run one command of dbt on a home's warehouse, and nothing around it.
+
+    Args:
+        settings: The installation. dbt starts in its home, where all paths of the project begin.
+        given: The command and its options, as `dbt_process` takes them.
+        options: What `subprocess.run` takes besides.
+    """
+    # -P: what lies in the home is data, and nothing of it is imported.
+    command = (sys.executable, "-P", "-m", "partner_warehouse.warehouse.dbt_process", str(settings.dbt_threads), *given)
+    return subprocess.run(  # noqa: S603
+        command, cwd=settings.home, env=_environment(settings), check=False, **options
+    )
+
+
 def _environment(settings: Settings) -> dict[str, str]:
-    """What dbt sees: no secret, only what it needs to find the project's files."""
+    """What dbt sees: no secret, only what it needs to find the plans."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     given = {
-        "PARTNER_WAREHOUSE_HOME": str(settings.home),
         "PARTNER_WAREHOUSE_PLANS": str(settings.plans or ""),
-        "PARTNER_WAREHOUSE_DBT_THREADS": str(settings.dbt_threads),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }

@@ -79,7 +79,9 @@ class Warehouse:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query on the built warehouse answers."""
-        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+        with duckdb.connect(
+            str(self.settings.warehouse_path), read_only=True, config=self.settings.search_path
+        ) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             return connection.execute(query).fetchall()
 
