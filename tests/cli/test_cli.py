@@ -306,7 +306,7 @@ def test_explain_says_why_a_partner_was_not_paid(run, refreshed):
     status, out, _ = run("explain", "--partner", "p2", "--period", "2026-03")
     assert status == 0
     assert "p2 has no approved payout in 2026-03." in out
-    assert "is held: fraud flag." in out
+    assert "(its amount not known yet) is held: fraud flag." in out
     assert "payable later, on 2026-04-29" in out
 
 
