@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DBT_PROJECT = ROOT / "dbt_project"
 SEEDS = DBT_PROJECT / "seeds"
+DBT_DIR = Path("warehouse", "dbt")
+"""Where a home keeps what dbt parsed and says of its last command."""
 EXPECTATIONS = ROOT / "expectations"
 
 Source = Literal["salesforce", "hubspot", "stripe", "events", "files"]
@@ -188,7 +190,7 @@ class Settings(BaseSettings):
     @cached_property
     def dbt_dir(self) -> Path:
         """Where dbt keeps what it parsed and says of its last command."""
-        return self.warehouse_path.parent / "dbt"
+        return self.home / DBT_DIR
 
     @cached_property
     def search_path(self) -> dict[str, Any]:

@@ -17,12 +17,10 @@ from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 
-from partner_warehouse.settings import DBT_PROJECT
+from partner_warehouse.settings import DBT_DIR, DBT_PROJECT
 
-TARGET = Path("warehouse", "dbt")
-"""Where a home keeps what dbt parsed and built, as the paths of the project begin: in the home."""
 RESULTS = "run_results.json"
-PARSED = Path(sys.prefix, "share", "partner_warehouse", TARGET, PARTIAL_PARSE_FILE_NAME)
+PARSED = Path(sys.prefix, "share", "partner_warehouse", DBT_DIR, PARTIAL_PARSE_FILE_NAME)
 """The parse that `make setup` leaves: it fits every home, and to parse the whole project takes seconds."""
 
 
@@ -69,7 +67,7 @@ def main() -> int:
 def _run(threads: str, *command: str) -> int:
     """Run a command, with how many models to build at a time before it, and `--manifest` where that is asked for."""
     is_described = command[0] == "--manifest"
-    target = Path.cwd() / TARGET
+    target = Path.cwd() / DBT_DIR
     everywhere = [
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
         *("--target-path", str(target), "--log-path", str(target / "logs")),
