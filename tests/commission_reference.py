@@ -187,6 +187,8 @@ class Line:
     earned_on: date
     payable_on: date
     held: bool = False
+    payments: set[str] = field(default_factory=set)
+    """What it is of: a payment itself, and the payments that a loss takes from."""
 
 
 Key = tuple[str, str]
@@ -245,6 +247,8 @@ class _Reading:
         self._fees()
         self._bonuses(parts)
         self._caps()
+        for part in parts:
+            self.result[part.movement.ident, part.partner].payments.add(part.payment.ident)
         self._hold()
         return self.result
 
@@ -649,9 +653,13 @@ class Account:
 
     posted: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     balance: Decimal = Decimal(0)
+    payments: dict[str, set[str]] = field(default_factory=dict)
+    """Which payments each movement was last known to be of."""
 
     def close(self, lines: dict[str, Line], last_day: date, minimum: Fraction) -> tuple[Decimal, Decimal, Decimal]:
         """Close a month: post what is entitled by its end less what was posted, pay the balance from the minimum on.
+
+        Of a payment that is held nothing positive is posted, neither for itself nor for what took from it.
 
         Args:
             lines: The partner's, by movement.
@@ -662,12 +670,17 @@ class Account:
             What was posted, what is paid, and what is carried.
         """
         changed = Decimal(0)
+        waiting = {ident for ident, line in lines.items() if line.held}
         for ident in lines.keys() | self.posted.keys():
             line = lines.get(ident)
+            if line is not None:
+                self.payments[ident] = line.payments
             if line is not None and line.held:
                 continue
             due = line.amount if line is not None and max(line.earned_on, line.payable_on) <= last_day else None
             change = (due or Decimal(0)) - self.posted[ident]
+            if change > 0 and not waiting.isdisjoint(self.payments[ident]):
+                continue
             self.posted[ident] += change
             changed += change
         balance = self.balance + changed

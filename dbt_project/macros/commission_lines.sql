@@ -5,6 +5,11 @@
     ))
 {%- endmacro %}
 
+{# Whether a line is of a loss: it takes from what another movement earned. The ledger tells it likewise. #}
+{% macro takes_back(line) -%}
+    ({{ line }}.corrects_line_id is not null or {{ line }}.movement_kind not in ('payment', 'deal'))
+{%- endmacro %}
+
 {# A day's month as text, YYYY-MM. #}
 {% macro month_text(day) -%} left(cast({{ day }} as {{ text_type() }}), 7) {%- endmacro %}
 

@@ -1,6 +1,7 @@
 """Random programmes: a plan, partners, orders and cash, known in two deliveries, and how they stand in files.
 
-The second delivery brings what is late: cash, refunds, rates of exchange, corrected orders, ended holds and disputes.
+The second delivery brings what is late: cash, refunds, rates of exchange, corrected orders, ended holds and disputes,
+refunds that are deleted and lost disputes that are open again.
 Every id begins with its programme's, so that hundreds of them share one company.
 """
 
@@ -213,7 +214,10 @@ class Programme:
             at = payment.at + timedelta(days=chance.randint(1, 300), seconds=chance.randint(1, 999))
             kind = chance.choice(["refund", "refund", "dispute_lost"])
             back = Movement(kind, f"{payment.ident}-r{number}", payment.invoice, payment.ident, part, at)
-            self._know(back, late or chance.random() < 0.2)
+            if self.waits and not late and chance.random() < 0.3:
+                self.facts[0].movements.append(back)
+            else:
+                self._know(back, late or chance.random() < 0.2)
 
     def _keep_waiting(self, payment: Movement, late: bool) -> bool:
         """A hold that ends, or a dispute that is won or lost; True where it stands in the way of a refund."""
@@ -226,13 +230,16 @@ class Programme:
             self.facts[1].holds.append(replace(hold, released=ended) if chance.random() < 0.7 else hold)
             return False
         dispute = Dispute(f"{payment.ident}-d", payment.ident, payment.at + timedelta(days=1))
-        if not late:
+        lost_at = dispute.opened + timedelta(days=chance.randint(1, 60))
+        if not late and chance.random() < 0.5:
+            self.facts[0].disputes.append(replace(dispute, closed=lost_at))
+            self.facts[0].movements.append(_lost(dispute, payment, lost_at))
+        elif not late:
             self.facts[0].disputes.append(dispute)
         outcome = chance.choice(["open", "won", "lost"])
         self.facts[1].disputes.append(dispute if outcome == "open" else replace(dispute, closed=ended))
         if outcome == "lost":
-            lost = Movement("dispute_lost", dispute.ident, payment.invoice, payment.ident, payment.amount, ended)
-            self.facts[1].movements.append(lost)
+            self.facts[1].movements.append(_lost(dispute, payment, ended))
         return True
 
     def _know(self, movement: Movement, late: bool) -> None:
@@ -241,6 +248,10 @@ class Programme:
 
 
 _UNITS = ("month", "calendar_year", "trailing_12_months", "lifetime")
+
+
+def _lost(dispute: Dispute, payment: Movement, at: datetime) -> Movement:
+    return Movement("dispute_lost", dispute.ident, payment.invoice, payment.ident, payment.amount, at)
 
 
 def _cents(amount: Fraction, minor: int) -> Fraction:
@@ -313,10 +324,12 @@ def deliver(programmes: list[Programme], inbox: Path, delivery: int) -> None:
     """A delivery into the file drop: all that is known after it, the second time what is new or another one."""
     before = _files(programmes, delivery - 1) if delivery else {}
     for name, rows in _files(programmes, delivery).items():
-        known = {tuple(row.items()) for row in before.get(name, [])}
+        key, former = next(iter(rows[0])), before.get(name, [])
+        known, here = {tuple(row.items()) for row in former}, {row[key] for row in rows}
         fresh = [row for row in rows if tuple(row.items()) not in known]
+        fresh += [row | {"is_deleted": "true"} for row in former if row[key] not in here]
         if fresh:
-            _write(inbox / name / f"random_{delivery}.csv", fresh, tuple(rows[0]))
+            _write(inbox / name / f"random_{delivery}.csv", fresh, (*rows[0], "is_deleted"))
 
 
 def _files(programmes: list[Programme], delivery: int) -> Files:

@@ -99,6 +99,16 @@ def test_exclusions(case: Path, warehouse: duckdb.DuckDBPyConnection) -> None:
         assert found == [(Decimal(row["amount"]), row["currency"])], row
 
 
+def test_nothing_is_due_after_the_last_payout(published: duckdb.DuckDBPyConnection) -> None:
+    """What the next payout takes of what was earned by then; what is held is not in it."""
+    rows = published.execute(
+        "select plan_id, held, due from finance.accruals where strftime(month, '%Y-%m') = ?", [PERIODS[-1]]
+    ).fetchall()
+    assert len(rows) > 50
+    assert {plan_id: held for plan_id, held, _ in rows if held} == {"holds-plan": 300, "reopened-plan": 104}
+    assert [row for row in rows if row[2]] == []
+
+
 def test_lines(case: Path, warehouse: duckdb.DuckDBPyConnection) -> None:
     for row in read_csv(case / "expected_lines.csv"):
         columns = [name for name in row if name != "movement_id"]

@@ -36,6 +36,7 @@ COLUMNS = {
     "payable_on": "DATE",
     "status": "VARCHAR",
     "hold_reason": "VARCHAR",
+    "is_held": "BOOLEAN",
 }
 
 DEFAULTS = {
@@ -53,9 +54,9 @@ DEFAULTS = {
 
 
 def line(line_id: str, amount: str | None, earned_on: str, **others: Any) -> dict[str, Any]:
-    """An entitlement line, payable on the day that it is earned unless the test says otherwise."""
+    """An entitlement line, payable on its own day and held as its status says, unless the test says otherwise."""
     given = {"line_id": line_id, "movement_id": f"m-{line_id}", "amount": amount, "earned_on": earned_on}
-    return DEFAULTS | given | {"payable_on": earned_on} | others
+    return DEFAULTS | given | {"payable_on": earned_on, "is_held": others.get("status") == "held"} | others
 
 
 def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str = "2030-01-01T00:00:00Z") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ledger_publication import line, publish
 from sqlalchemy import select
 
@@ -237,3 +238,71 @@ def test_currencies_are_kept_apart_and_keep_their_minor_units(settings, approve,
         ("KWD", "1.001"),
         ("USD", "0.000"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("is_lost_again", "adjusted", "closing"), [(False, "100.00", "0.00"), (True, "0.00", "-100.00")]
+)
+def test_a_lost_dispute_that_is_open_again_is_given_back_when_it_is_won(
+    settings, service, approve, balance, is_lost_again, adjusted, closing
+):
+    payment = line("p", "100.00", "2026-02-05", movement_id="m")
+    loss = line("d", "-100.00", "2026-03-05", movement_kind="dispute_lost", movement_id="x", corrects_line_id="p")
+    publish(settings, [payment])
+    approve("2026-02")
+    publish(settings, [payment, loss])
+    approve("2026-03")
+    # The payment was posted in full, so only the hold itself says that it is held.
+    publish(settings, [payment | {"status": "posted", "is_held": True}])
+    approve("2026-04")
+    publish(settings, [payment, loss] if is_lost_again else [payment])
+    approve("2026-05")
+    assert balance("2026-03") == ("0.00", "0.00", "-100.00", "0.00", "-100.00")
+    assert balance("2026-04") == ("-100.00", "0.00", "0.00", "0.00", "-100.00")
+    assert balance("2026-05") == ("-100.00", "0.00", adjusted, "0.00", closing)
+    assert service.verify() == []
+
+
+def test_a_hold_gives_nothing_back_of_a_loss_and_takes_what_is_lost_anew(settings, service, approve, balance):
+    """Smaller, gone or in another tier, while the payment moved to another tier too: a loss is measured as a whole."""
+    payment = {"movement_id": "m"}
+    refund = {"movement_kind": "refund", "movement_id": "r"}
+    second = {"movement_kind": "refund", "movement_id": "s"}
+    publish(
+        settings,
+        [
+            line("p1", "100.00", "2026-02-05", **payment),
+            line("r1", "-40.00", "2026-02-06", corrects_line_id="p1", **refund),
+            line("s1", "-20.00", "2026-02-07", corrects_line_id="p1", **second),
+        ],
+    )
+    approve("2026-02")
+    assert balance("2026-02") == ("0.00", "100.00", "-60.00", "40.00", "0.00")
+    held = line("p2", "90.00", "2026-02-05", status="held", **payment)
+    smaller = line("r2", "-30.00", "2026-02-06", corrects_line_id="p2", **refund)
+    publish(settings, [held, smaller | {"is_held": True}])
+    approve("2026-03")
+    assert service.payouts("2026-03") == []
+    larger = line("r2", "-45.00", "2026-02-06", corrects_line_id="p2", is_held=True, **refund)
+    another = line("t2", "-7.00", "2026-04-06", corrects_line_id="p2", is_held=True, movement_id="t") | {
+        "movement_kind": "refund"
+    }
+    publish(settings, [held, larger, another])
+    approve("2026-04")
+    # 40 became 45, and 7 are new; the 20 that fell away wait.
+    assert balance("2026-04") == ("0.00", "0.00", "-12.00", "0.00", "-12.00")
+    free = {"status": "payable", "is_held": False}
+    publish(settings, [held | free, larger | free, another | free])
+    approve("2026-05")
+    assert balance("2026-05") == ("-12.00", "0.00", "10.00", "0.00", "-2.00")
+    assert service.verify() == []
+
+
+def test_a_loss_of_what_nobody_holds_is_given_back_at_once(settings, approve, balance):
+    lines = [line("a", "100.00", "2026-02-05", movement_id="m"), line("b", "10.00", "2026-02-05", movement_id="n")]
+    refund = line("r", "-40.00", "2026-02-06", movement_kind="refund", movement_id="r", corrects_line_id="a")
+    publish(settings, [*lines, refund])
+    approve("2026-02")
+    publish(settings, [lines[0], lines[1] | {"status": "posted", "is_held": True}])
+    approve("2026-03")
+    assert balance("2026-03") == ("0.00", "0.00", "40.00", "40.00", "0.00")

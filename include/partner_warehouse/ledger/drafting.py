@@ -51,7 +51,10 @@ PAYOUT_COLUMNS = _columns_of(
 )
 """A payout, in the order that it is hashed in."""
 
-_NEEDED = ("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on", "status")
+_NEEDED = ("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on", "is_held")
+
+_TAKES_BACK = "(corrects_line_id IS NOT NULL OR movement_kind NOT IN ('payment', 'deal'))"
+"""Over lines of the entitlement: whether one is of a loss, and takes from what another movement earned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _find_changes(duck)
     _read_reversed(duck, connection, period)
     _keep_slices_of_untouched(duck)
+    _keep_losses_of_untouched(duck, connection, period)
     bulk.load(connection, _balances(period), duck, "balances")
     plan_files = PlanFiles(settings, basis(duck).plans_hash)
     read_minimums(duck, plan_files.directory(), [period])
@@ -149,7 +153,8 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     )
     duck.execute(
         f"CREATE OR REPLACE TEMP VIEW live AS SELECT {typed}, "  # noqa: S608
-        "amount IS NULL OR status = 'held' AS untouched FROM publication.finance.commission_lines"
+        f"is_held, amount IS NULL OR (is_held AND NOT {_TAKES_BACK}) AS untouched "
+        "FROM publication.finance.commission_lines"
     )
     end = literal(period.last_day.isoformat())
     is_due = f"NOT untouched AND earned_on <= {end} AND payable_on <= {end}"
@@ -230,15 +235,29 @@ _CHUNK = 500
 def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
     """`reversed`: the first posting of each line that is due no more, so that its reversal can name what it was."""
     gone = duck.execute("SELECT DISTINCT commission_line_id FROM changes WHERE NOT is_due ORDER BY ALL").fetchall()
+    _read_first_postings(duck, connection, period, [row[0] for row in gone], "reversed")
+
+
+def _read_first_postings(
+    duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, line_ids: Sequence[str], target: str
+) -> None:
+    """A table of the first posting before the period of each of these lines, to each partner in each currency."""
     names = [name for name in LINE_COLUMNS if name not in {"payout_id", "line_id"}]
     columns = [schema.payout_lines.c[name] for name in ("period", *names)]
     statement = select(*columns).where(schema.payout_lines.c.period < str(period))
-    bulk.load(connection, statement.where(schema.payout_lines.c.line_id.is_(None)), duck, "reversed")
-    for start in range(0, len(gone), _CHUNK):
-        wanted = [row[0] for row in gone[start : start + _CHUNK]]
+    bulk.load(connection, statement.where(schema.payout_lines.c.line_id.is_(None)), duck, "postings")
+    for start in range(0, len(line_ids), _CHUNK):
+        wanted = line_ids[start : start + _CHUNK]
         chosen = statement.where(schema.payout_lines.c.commission_line_id.in_(wanted))
-        bulk.load(connection, chosen, duck, "reversed_chunk")
-        duck.execute("INSERT INTO reversed FROM reversed_chunk")
+        bulk.load(connection, chosen, duck, "postings_chunk")
+        duck.execute("INSERT INTO postings FROM postings_chunk")
+    duck.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {target} AS
+        FROM postings
+        QUALIFY row_number() OVER (PARTITION BY commission_line_id, partner_id, currency ORDER BY period) = 1
+        """
+    )
 
 
 def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
@@ -270,6 +289,65 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _keep_losses_of_untouched(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
+    """What a payment's loss took stands while the payment is held, where the loss fell away or became smaller.
+
+    A loss is all that a movement takes from a partner in a currency, whatever its lines are: they may be in other tiers
+    now. One that fell away names its payment by the line that it corrected, which may be gone itself.
+    """
+    unknown = duck.execute(
+        """
+        SELECT corrects_line_id FROM reversed WHERE corrects_line_id IS NOT NULL
+        EXCEPT
+        SELECT line_id FROM live WHERE line_id IN (SELECT corrects_line_id FROM reversed)
+        EXCEPT
+        SELECT commission_line_id FROM reversed
+        ORDER BY ALL
+        """
+    ).fetchall()
+    _read_first_postings(duck, connection, period, [row[0] for row in unknown], "corrected")
+    duck.execute(
+        f"""
+        DELETE FROM changes
+        WHERE (commission_line_id, partner_id, currency) IN (
+            WITH known AS (
+                SELECT line_id, movement_kind, movement_id FROM live
+                WHERE line_id IN (SELECT corrects_line_id FROM reversed)
+                UNION
+                SELECT commission_line_id, movement_kind, movement_id FROM reversed
+                UNION
+                SELECT commission_line_id, movement_kind, movement_id FROM corrected
+            ),
+            held AS (
+                SELECT DISTINCT partner_id, movement_kind, movement_id FROM live WHERE untouched
+            ),
+            moved AS (
+                SELECT changes.*, due.movement_kind, due.movement_id, due.is_held
+                FROM changes
+                INNER JOIN due
+                    ON changes.commission_line_id = due.line_id
+                    AND changes.partner_id = due.partner_id AND changes.currency = due.currency
+                WHERE {_TAKES_BACK}
+                UNION ALL
+                SELECT changes.*, reversed.movement_kind, reversed.movement_id, held.movement_id IS NOT NULL
+                FROM changes
+                INNER JOIN reversed USING (commission_line_id, partner_id, currency)
+                LEFT JOIN known ON reversed.corrects_line_id = known.line_id
+                LEFT JOIN held
+                    ON reversed.partner_id = held.partner_id
+                    AND coalesce(known.movement_kind, reversed.movement_kind) = held.movement_kind
+                    AND coalesce(known.movement_id, reversed.movement_id) = held.movement_id
+                WHERE NOT changes.is_due
+            )
+            SELECT commission_line_id, partner_id, currency
+            FROM moved
+            WINDOW of_movement AS (PARTITION BY partner_id, currency, movement_kind, movement_id)
+            QUALIFY sum(amount) OVER of_movement > 0 AND bool_or(is_held) OVER of_movement
+        )
+        """  # noqa: S608
+    )
+
+
 def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     """`lines`: a first posting keeps the entitlement's id; an adjustment has its own and names what it corrects.
 
@@ -281,11 +359,7 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     duck.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE lines AS
-        WITH first_postings AS (
-            SELECT * FROM reversed
-            QUALIFY row_number() OVER (PARTITION BY commission_line_id, partner_id, currency ORDER BY period) = 1
-        ),
-        ever_posted AS (
+        WITH ever_posted AS (
             SELECT DISTINCT commission_line_id FROM posted
         ),
         decided AS (
@@ -313,7 +387,7 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
             WHERE live.movement_id IN (SELECT movement_id FROM first_lines)
             UNION ALL
             SELECT component, movement_kind, movement_id, partner_id, currency, commission_line_id
-            FROM first_postings
+            FROM reversed
         ),
         revised AS (
             SELECT first_lines.line_id, posted_movements.commission_line_id
@@ -346,7 +420,7 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
                 ON decided.commission_line_id = due.line_id
                 AND decided.partner_id = due.partner_id AND decided.currency = due.currency
             LEFT JOIN revised ON decided.commission_line_id = revised.line_id AND decided.is_first
-            LEFT JOIN first_postings AS was
+            LEFT JOIN reversed AS was
                 ON decided.commission_line_id = was.commission_line_id
                 AND decided.partner_id = was.partner_id AND decided.currency = was.currency
         )

@@ -85,7 +85,7 @@ open_disputes as (
 
 ),
 
--- What keeps a line out of a payout. Only what is earned is ever held; what is taken back is not.
+-- What holds a payment or deal, told of all its lines, of those too that take from it.
 causes as (
 
     select
@@ -100,10 +100,8 @@ causes as (
         active_holds.reason,
         2 as priority
     from entitlement
-    inner join active_holds on entitlement.movement_id = active_holds.movement_id
-    where
-        entitlement.corrects_line_id is null
-        and (active_holds.partner_id is null or entitlement.partner_id = active_holds.partner_id)
+    inner join active_holds on entitlement.payment_id = active_holds.movement_id
+    where active_holds.partner_id is null or entitlement.partner_id = active_holds.partner_id
     union all
     select
         entitlement.line_id,
@@ -111,9 +109,7 @@ causes as (
         3 as priority
     from entitlement
     inner join active_holds on entitlement.partner_id = active_holds.partner_id
-    where
-        entitlement.corrects_line_id is null
-        and active_holds.movement_id is null
+    where active_holds.movement_id is null
     union all
     select
         entitlement.line_id,
@@ -121,7 +117,7 @@ causes as (
         4 as priority
     from entitlement
     inner join open_disputes on entitlement.payment_id = open_disputes.payment_id
-    where entitlement.corrects_line_id is null and entitlement.movement_kind = 'payment'
+    where entitlement.movement_kind <> 'deal'
     union all
     select
         entitlement.line_id,
@@ -129,7 +125,7 @@ causes as (
         5 as priority
     from entitlement
     inner join partners on entitlement.partner_id = partners.partner_id
-    where entitlement.corrects_line_id is null and lower(partners.status) = 'suspended'
+    where lower(partners.status) = 'suspended'
 
 ),
 
@@ -143,19 +139,22 @@ held as (
 
 ),
 
-final as (
+stated as (
 
     select
         entitlement.line_key,
         posted.payout_id,
         coalesce(posted.period, {{ month_text('entitlement.payable_on') }}) as period,
+        -- Only what is earned is ever kept out of a payout; what is taken back is not.
         case
             when posted.amount = entitlement.amount then 'posted'
-            when held.line_id is not null then 'held'
+            when entitlement.amount is null then 'held'
+            when held.line_id is not null and not {{ takes_back('entitlement') }} then 'held'
             when entitlement.payable_on > {{ local_day('parameters.as_of', 'plans.timezone') }} then 'scheduled'
             else 'payable'
         end as status,
-        case when posted.amount = entitlement.amount then null else held.reason end as hold_reason
+        held.reason,
+        held.line_id is not null as is_held
     from entitlement
     cross join parameters
     inner join plans
@@ -167,6 +166,19 @@ final as (
         on
             entitlement.line_id = held.line_id
             and held.cause_number = 1
+
+),
+
+final as (
+
+    select
+        line_key,
+        payout_id,
+        period,
+        status,
+        case when status = 'held' then reason end as hold_reason,
+        is_held
+    from stated
 
 )
 

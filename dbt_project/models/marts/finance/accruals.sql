@@ -20,6 +20,13 @@ parameters as (
 
 ),
 
+computed_for as (
+
+    select cast(date_trunc('month', {{ local_day('as_of', 'timezone') }}) as date) as as_of_month
+    from parameters
+
+),
+
 held_movements as (
 
     select distinct
@@ -29,7 +36,7 @@ held_movements as (
         movement_kind,
         movement_id
     from commission_lines
-    where status = 'held'
+    where is_held and not {{ takes_back('commission_lines') }}
 
 ),
 
@@ -58,6 +65,101 @@ standing as (
 
 ),
 
+-- What posted lines correct, as it is or as it was posted.
+corrected_ids as (
+
+    select distinct corrects_line_id as line_id
+    from approved_payout_lines
+    where corrects_line_id is not null
+
+),
+
+corrected as (
+
+    select
+        corrected_ids.line_id,
+        commission_lines.movement_kind,
+        commission_lines.movement_id
+    from corrected_ids
+    inner join commission_lines using (line_id)
+    union
+    select
+        corrected_ids.line_id,
+        approved_payout_lines.movement_kind,
+        approved_payout_lines.movement_id
+    from corrected_ids
+    inner join approved_payout_lines on corrected_ids.line_id = approved_payout_lines.commission_line_id
+
+),
+
+-- Movements that are held, and those that take from one.
+losses_of_held as (
+
+    select
+        approved_payout_lines.partner_id,
+        approved_payout_lines.currency,
+        approved_payout_lines.movement_kind,
+        approved_payout_lines.movement_id
+    from approved_payout_lines
+    left join corrected on approved_payout_lines.corrects_line_id = corrected.line_id
+    inner join held_movements
+        on
+            approved_payout_lines.partner_id = held_movements.partner_id
+            and coalesce(corrected.movement_kind, approved_payout_lines.movement_kind) = held_movements.movement_kind
+            and coalesce(corrected.movement_id, approved_payout_lines.movement_id) = held_movements.movement_id
+    union
+    select
+        partner_id,
+        currency,
+        movement_kind,
+        movement_id
+    from commission_lines
+    where is_held and {{ takes_back('commission_lines') }}
+
+),
+
+losses as (
+
+    select
+        commission_lines.partner_id,
+        commission_lines.currency,
+        commission_lines.movement_kind,
+        commission_lines.movement_id,
+        commission_lines.amount
+    from commission_lines
+    inner join losses_of_held using (partner_id, currency, movement_kind, movement_id)
+    cross join computed_for
+    where
+        commission_lines.status <> 'held'
+        and cast(date_trunc('month', commission_lines.payable_on) as date) <= computed_for.as_of_month
+    union all
+    select
+        approved_payout_lines.partner_id,
+        approved_payout_lines.currency,
+        approved_payout_lines.movement_kind,
+        approved_payout_lines.movement_id,
+        -approved_payout_lines.amount as amount
+    from approved_payout_lines
+    inner join losses_of_held using (partner_id, currency, movement_kind, movement_id)
+    left join standing using (line_id)
+    where standing.line_id is null
+
+),
+
+-- What would be given back of them waits for the hold's end.
+withheld as (
+
+    select
+        partner_id,
+        currency,
+        movement_kind,
+        movement_id
+    from losses
+    group by partner_id, currency, movement_kind, movement_id
+    having sum(amount) > 0
+
+),
+
 -- A line changes the month in which it is earned, and the one from which it can be paid.
 changes as (
 
@@ -75,17 +177,21 @@ changes as (
     where amount is not null
     union all
     select
-        cast(date_trunc('month', payable_on) as date) as month,
-        plan_id,
-        coalesce({{ word('programme') }}, 'unassigned') as programme,
-        currency,
+        cast(date_trunc('month', commission_lines.payable_on) as date) as month,
+        commission_lines.plan_id,
+        coalesce({{ word('commission_lines.programme') }}, 'unassigned') as programme,
+        commission_lines.currency,
         0 as earned,
         0 as adjustments,
         0 as released,
-        -amount as becomes_waiting,
-        case when status = 'held' then amount else 0 end as becomes_held
+        -commission_lines.amount as becomes_waiting,
+        case
+            when commission_lines.status = 'held' or withheld.movement_id is not null then commission_lines.amount
+            else 0
+        end as becomes_held
     from commission_lines
-    where amount is not null
+    left join withheld using (partner_id, currency, movement_kind, movement_id)
+    where commission_lines.amount is not null
     union all
     select
         cast(concat(approved_payout_lines.period, '-01') as date) as month,
@@ -96,16 +202,13 @@ changes as (
         0 as adjustments,
         approved_payout_lines.amount as released,
         0 as becomes_waiting,
-        case when standing.line_id is null then 0 else -approved_payout_lines.amount end as becomes_held
+        case
+            when standing.line_id is not null or withheld.movement_id is not null then -approved_payout_lines.amount
+            else 0
+        end as becomes_held
     from approved_payout_lines
     left join standing using (line_id)
-
-),
-
-computed_for as (
-
-    select cast(date_trunc('month', {{ local_day('as_of', 'timezone') }}) as date) as as_of_month
-    from parameters
+    left join withheld using (partner_id, currency, movement_kind, movement_id)
 
 ),
 

@@ -47,7 +47,8 @@ final as (
         entitlement.deal_id,
         entitlement.customer_id,
         entitlement.slice,
-        entitlement.exact_amount
+        entitlement.exact_amount,
+        states.is_held
     from entitlement
     inner join states using (line_key)
 
