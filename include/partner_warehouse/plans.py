@@ -110,7 +110,7 @@ class Row:
     """One row of a plan file.
 
     Attributes:
-        number: Its line in the file; the header is 1.
+        number: The line of the file that it begins in; the header is 1.
     """
 
     file: str
@@ -241,6 +241,12 @@ def _read(
 def _rows(file: str, reader: _Reader, columns: Sequence[str], findings: Findings) -> list[Row]:
     header = next(reader, [])
     missing = [column for column in columns if column not in header]
+    if len(header) == 1 and ";" in header[0]:
+        findings.messages.append(
+            f"{file}, row 1: values are separated by semicolons, not commas; save the file as CSV with commas and a "
+            "decimal point (Excel takes both from the list and decimal separators of the system's region)"
+        )
+        return []
     if missing:
         findings.messages.append(f"{file}, row 1: missing columns {', '.join(missing)}; the header names the columns")
         return []
@@ -250,19 +256,22 @@ def _rows(file: str, reader: _Reader, columns: Sequence[str], findings: Findings
         findings.messages.append(f"{file}, row 1: column {', '.join(twice)} is there twice; keep one")
         return []
     rows: list[Row] = []
+    begins = reader.line_num + 1
     for cells in reader:
+        # A row with a line break in a quoted value has several lines.
+        number, begins = begins, reader.line_num + 1
         if not cells:
             continue
         if len(cells) != len(header):
             findings.messages.append(
-                f"{file}, row {reader.line_num}, field {header[min(len(cells), len(header) - 1)]}: the row has "
+                f"{file}, row {number}, field {header[min(len(cells), len(header) - 1)]}: the row has "
                 f"{len(cells)} values and the header {len(header)}; put a comma for each empty value, and quotes "
                 "around a value with a comma"
             )
             continue
         record = dict(zip(header, cells, strict=True))
         # Spaces alone are trimmed, as the models do: another blank would be part of a name.
-        rows.append(Row(file, reader.line_num, {column: record[column].strip(" ") for column in columns}))
+        rows.append(Row(file, number, {column: record[column].strip(" ") for column in columns}))
     return rows
 
 
@@ -281,9 +290,10 @@ def _check_read_alike(path: Path, rows: Sequence[Row], findings: Findings) -> No
             return
     ours = [row.values for row in rows]
     theirs = [{name: row[name].strip(" ") for name in ours[0]} for row in read] if ours and read else []
+    after = rows[-1].number + 1 if rows else 2
     for row, other in zip_longest(rows, theirs):
         if row is None or row.values != other:
-            findings.messages.append(f"{path.name}, row {row.number if row else len(rows) + 1}: {problem}")
+            findings.messages.append(f"{path.name}, row {row.number if row else after}: {problem}")
             return
 
 

@@ -192,6 +192,27 @@ def test_bands_may_begin_above_zero_and_end(plans: Path) -> None:
     validate(load_settings(plans=plans))
 
 
+def test_a_row_is_told_by_the_line_that_it_begins_in(plans: Path) -> None:
+    """A line break within quotes moves the rows after it, and not the row that it is in."""
+    edit(plans, "commission_plans", 2, programme="resellers,\nwhoever", currency="USX")
+    edit(plans, "commission_plans", 3, timezone="Mars")
+    message = complaints(plans)
+    assert "commission_plans.csv, row 2, field currency" in message
+    assert "commission_plans.csv, row 4, field timezone" in message
+    path = plans / "commission_plans.csv"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\nshort,row\n", encoding="utf-8")
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert f"commission_plans.csv, row {lines.index('short,row') + 1}, field" in complaints(plans)
+
+
+def test_a_file_that_is_separated_by_semicolons_is_told_once(plans: Path) -> None:
+    path = plans / "commission_rates.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8")
+    message = complaints(plans)
+    assert "commission_rates.csv, row 1: values are separated by semicolons, not commas; save the file as" in message
+    assert len(message.splitlines()) == 2
+
+
 def test_all_faults_are_told_at_once(plans: Path) -> None:
     edit(plans, "commission_plans", 2, currency="USX", timezone="Mars")
     edit(plans, "commission_rates", 2, rate="7")
