@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.set_defaults(command=_reproduce)
 
     simulate = commands.add_parser("simulate", help="what other plans would have paid over the real history")
-    simulate.add_argument("--plans", required=True, type=Path, metavar="DIR", help="a directory of plan files")
+    simulate.add_argument("--plans", required=True, type=_path, metavar="DIR", help="a directory of plan files")
     simulate.add_argument("--from", required=True, dest="first", metavar="PERIOD", help="the first month, YYYY-MM")
     simulate.add_argument("--to", required=True, dest="last", metavar="PERIOD", help="the last month, YYYY-MM")
     _add_format(simulate)
@@ -199,6 +199,20 @@ def _instant(text: str) -> datetime:
     """
     try:
         return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _path(text: str) -> Path:
+    """A path, as an option has it, in full.
+
+    Raises:
+        argparse.ArgumentTypeError: No home directory is known for its ~.
+    """
+    from partner_warehouse.settings import absolute
+
+    try:
+        return absolute(Path(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -394,7 +408,7 @@ def _simulate(options: argparse.Namespace, settings: Settings) -> None:
     from partner_warehouse.ledger.simulation import Difference, simulate
 
     first, last = Period.parse(options.first), Period.parse(options.last)
-    rows = [asdict(row) for row in simulate(options.plans.absolute(), first, last, settings, progress=_progress)]
+    rows = [asdict(row) for row in simulate(options.plans, first, last, settings, progress=_progress)]
     _print_rows([field.name for field in fields(Difference)], rows, options.format)
     if options.format == "table":
         for currency in sorted({row["currency"] for row in rows}):

@@ -62,6 +62,18 @@ def is_timezone(name: str) -> bool:
     return name == "UTC" or name in _timezones()
 
 
+def absolute(path: Path) -> Path:
+    """A path as somebody wrote it, in full; a leading ~ is a home directory.
+
+    Raises:
+        ValueError: No home directory is known for the ~.
+    """
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: no home directory is known for the ~; write the path in full") from error
+
+
 class Settings(BaseSettings):
     """Settings of one installation. Instants are UTC; directories are absolute once read."""
 
@@ -123,10 +135,12 @@ class Settings(BaseSettings):
     @field_validator("home", "inbox", "plans", "catalog", "gl_accounts", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        try:
-            return value.expanduser().absolute() if value is not None else None
-        except RuntimeError as error:
-            raise ValueError(f"{value}: no home directory is known for the ~; write the path in full") from error
+        return absolute(value) if value is not None else None
+
+    @field_validator("statement_fonts", mode="after")
+    @classmethod
+    def _all_absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(absolute(path) for path in value)
 
     @field_validator("home", mode="after")
     @classmethod

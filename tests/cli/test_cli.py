@@ -132,6 +132,11 @@ def test_bad_input_is_2_and_said_in_the_first_line(run, refreshed, arguments, sa
             "~no-such-user/var: no home directory is known for the ~; write the path in full",
         ),
         ("GL_ACCOUNTS", "~no-such-user/accounts.csv", "no home directory is known for the ~; write the path in full"),
+        (
+            "STATEMENT_FONTS",
+            "/a.ttf,~no-such-user/b.ttf",
+            "no home directory is known for the ~; write the path in full",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_before_anything_is_done(run, home, monkeypatch, name, value, said):
@@ -141,6 +146,22 @@ def test_a_setting_that_cannot_be_is_told_before_anything_is_done(run, home, mon
     (first,) = err.splitlines()
     assert first.startswith(f"PARTNER_WAREHOUSE_{name}: ")
     assert said in first
+
+
+def test_every_path_may_begin_with_the_home_directory(run, home, tmp_path, monkeypatch):
+    """Also those of an option: a shell leaves the ~ of `--plans=~/plans` as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("INBOX", "PLANS", "CATALOG", "GL_ACCOUNTS", "STATEMENT_FONTS"):
+        monkeypatch.setenv(f"PARTNER_WAREHOUSE_{name}", "~/there")
+    settings = load_settings()
+    there = tmp_path / "there"
+    assert {settings.inbox, settings.plans, settings.catalog, settings.gl_accounts} == {there}
+    assert settings.statement_fonts == (there,)
+    asked = ("simulate", "--from", "2026-01", "--to", "2026-02")
+    assert f"{there} is no directory" in run(*asked, "--plans=~/there")[2]
+    status, _, err = run(*asked, "--plans=~no-such-user/plans")
+    assert status == 2
+    assert "no home directory is known for the ~" in err
 
 
 def test_a_setting_that_is_empty_is_not_set(home, monkeypatch):
