@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from commission_cases import build_commissions, publish
+from commission_cases import build_commissions, publish, publish_postings
 from commission_reference import Account, Line, entitlement
 from random_programmes import INSTANTS, PERIODS, Programme, deliver, exchange_rates, write_plans
 
@@ -25,11 +25,12 @@ PROGRAMMES = 320
 
 @dataclass(frozen=True)
 class Company:
-    """All programmes in one installation, and its publication after each delivery."""
+    """All programmes in one installation, and its publication after each delivery and after the last posting."""
 
     settings: Settings
     programmes: list[Programme]
     published: list[Path]
+    posted: Path
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
             service.submit(period, "ana")
             service.approve(period, "ben")
         published.append(settings.published_path.rename(home / f"published_{delivery}.duckdb"))
-    return Company(settings, programmes, published)
+    publish_postings(settings)
+    return Company(settings, programmes, published, settings.published_path)
 
 
 @pytest.fixture(params=[0, 1], ids=["in_time", "late"])
@@ -137,6 +139,16 @@ def test_every_approved_month_pays_what_is_entitled_less_what_was_posted(company
     assert corrected > 200
     assert carried > 200
     assert service.verify() == []
+
+
+def test_nothing_is_due_after_the_last_payout(company: Company) -> None:
+    """The accruals go by the rules of the drafts, in what they say is held too."""
+    with duckdb.connect(str(company.posted), read_only=True) as connection:
+        rows = connection.execute(
+            "select plan_id, held, due from finance.accruals where strftime(month, '%Y-%m') = ?", [PERIODS[-1][-1]]
+        ).fetchall()
+    assert [row for row in rows if row[2]] == []
+    assert len([held for _, held, _ in rows if held]) > 20
 
 
 def test_what_was_given_back_in_full_earns_nothing(
