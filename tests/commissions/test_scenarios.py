@@ -105,7 +105,7 @@ def test_nothing_is_due_after_the_last_payout(published: duckdb.DuckDBPyConnecti
         "select plan_id, held, due from finance.accruals where strftime(month, '%Y-%m') = ?", [PERIODS[-1]]
     ).fetchall()
     assert len(rows) > 50
-    assert {plan_id: held for plan_id, held, _ in rows if held} == {"holds-plan": 300, "reopened-plan": 104}
+    assert {plan_id: held for plan_id, held, _ in rows if held} == {"holds-plan": 300, "reopened-plan": 84}
     assert [row for row in rows if row[2]] == []
 
 
@@ -215,6 +215,15 @@ def test_a_missing_payout_names_the_payment_and_the_reason(company: Company) -> 
     )
     other = explain(company.settings, partner="holds-P2", period="2026-06")
     assert not any("v15-terminated-p2" in said for said in other.summary)
+
+
+def test_what_is_given_back_after_a_hold_is_said_to_wait(company: Company) -> None:
+    found = explain(company.settings, partner="reopened-P5", period="2026-06")
+    assert any(
+        "(-5.000 USD, of which -10.000 is posted) takes less than was posted, which is given back once its payment is "
+        "held no more." in said
+        for said in found.summary
+    )
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,10 @@ class _Published:
             told = ("commission_lines", sentences.ENTITLEMENT_LINE)
         summary = self._said(*told, "line_id = ?", [line_id])
         if posted.rows and not live.rows:
-            summary.append("It is no longer part of the entitlement: the next period reverses what was posted.")
+            summary.append(
+                "It is no longer part of the entitlement: the next period reverses what was posted, of what takes back "
+                "once nothing of it is held."
+            )
         return Explanation(tuple(summary), (live, related, *self._origin(live if live.rows else posted)))
 
     def movement(self, movement_id: str) -> Explanation:
@@ -309,4 +312,6 @@ def _waiting_sentence(row: dict[str, Any], posted: Any, month: Period) -> str:
         return f"{what} is earned later, on {row['earned_on']}."
     if row["payable_on"] > month.last_day:
         return f"{what} is payable later, on {row['payable_on']}."
+    if row.get("is_held") and row["amount"] > (posted or 0):
+        return f"{what} takes less than was posted, which is given back once its payment is held no more."
     return f"{what} is due, and waits for a payout to be approved."
