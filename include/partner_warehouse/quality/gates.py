@@ -97,7 +97,7 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
     database = database or subjects.prepare(stage, settings)
     with exclusive(settings) if database == settings.warehouse_path else nullcontext():
-        result = GateResult(stage, _validate(suites, database, settings.search_path))
+        result = GateResult(stage, _validate(suites, _Subject(database, settings.search_path)))
     _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)
@@ -127,7 +127,18 @@ def _replace(target: Path, text: str) -> None:
     temporary.replace(target)
 
 
-def _validate(suites: tuple[Suite, ...], database: Path, search_path: dict[str, Any]) -> tuple[ExpectationResult, ...]:
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The DuckDB file that is checked, and how it is opened so that its views find what they read."""
+
+    file: Path
+    config: dict[str, Any]
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(self.file), read_only=True, config=self.config)
+
+
+def _validate(suites: tuple[Suite, ...], subject: _Subject) -> tuple[ExpectationResult, ...]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     # Great Expectations takes seconds to import and chats while it does: only a process that checks pays for it.
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -141,13 +152,13 @@ def _validate(suites: tuple[Suite, ...], database: Path, search_path: dict[str, 
     checked_at = datetime.now(UTC).isoformat()
     runs = []
     found: list[ExpectationResult] = []
-    existing = _tables(database)  # before Great Expectations opens the file in its own way
+    existing = _tables(subject)  # before Great Expectations opens the file in its own way
     with _connections_closed():
         source = context.data_sources.add_sql(
             "subject",
-            connection_string=f"duckdb:///{database}",
+            connection_string=f"duckdb:///{subject.file}",
             create_temp_table=False,
-            kwargs={"connect_args": {"read_only": True, "config": search_path}},  # type: ignore[call-arg]
+            kwargs={"connect_args": {"read_only": True, "config": subject.config}},  # type: ignore[call-arg]
         )
         for suite in suites:
             if (suite.schema, suite.table) not in existing:
@@ -177,12 +188,12 @@ def _validate(suites: tuple[Suite, ...], database: Path, search_path: dict[str, 
             runs.append((suite, checkpoint.run()))
     for suite, run in runs:
         for validation in run.run_results.values():
-            found.extend(_result(suite, entry, database, search_path, checked_at) for entry in validation.results)
+            found.extend(_result(suite, entry, subject, checked_at) for entry in validation.results)
     return tuple(found)
 
 
-def _tables(database: Path) -> set[tuple[str, str]]:
-    with duckdb.connect(str(database), read_only=True) as connection:
+def _tables(subject: _Subject) -> set[tuple[str, str]]:
+    with subject.connect() as connection:
         rows = connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
     return {(schema, table) for schema, table in rows}
 
@@ -216,9 +227,7 @@ def _missing(suite: Suite, checked_at: str) -> ExpectationResult:
     )
 
 
-def _result(
-    suite: Suite, entry: Any, database: Path, search_path: dict[str, Any], checked_at: str
-) -> ExpectationResult:
+def _result(suite: Suite, entry: Any, subject: _Subject, checked_at: str) -> ExpectationResult:
     configuration = entry.expectation_config
     detail: dict[str, Any] = entry.result or {}
     about = str((configuration.meta or {}).get("about", ""))
@@ -230,7 +239,7 @@ def _result(
     if query and not entry.success:
         # This expectation counts the rows but does not name them.
         unexpected = int(detail.get("observed_value") or 0)
-        rows = _offenders(database, search_path, suite, query)
+        rows = _offenders(subject, suite, query)
     return ExpectationResult(
         stage=suite.stage,
         table_schema=suite.schema,
@@ -277,9 +286,9 @@ def _connections_closed() -> Iterator[None]:
                 record.invalidate()
 
 
-def _offenders(database: Path, search_path: dict[str, Any], suite: Suite, query: str) -> list[dict[str, Any]]:
+def _offenders(subject: _Subject, suite: Suite, query: str) -> list[dict[str, Any]]:
     """Key columns of the first rows that a query of a suite finds."""
-    with duckdb.connect(str(database), read_only=True, config=search_path) as connection:
+    with subject.connect() as connection:
         try:
             rows = connection.execute(query.replace("{batch}", f'"{suite.schema}"."{suite.table}"'))
         except duckdb.Error:
