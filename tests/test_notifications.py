@@ -6,6 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_a_channel_that_refuses_is_a_warning_without_its_address(home: Path, mon
 
 def test_a_reminder_names_the_months_that_wait_and_no_others(home: Path, monkeypatch, webhook) -> None:
     from partner_warehouse.ledger import payouts
-    from partner_warehouse.ledger.drafting import CurrencyTotal
+    from partner_warehouse.ledger.content import CurrencyTotal
     from partner_warehouse.ledger.payouts import PayoutState
 
     handler, address = webhook
@@ -141,7 +142,7 @@ def test_a_reminder_names_the_months_that_wait_and_no_others(home: Path, monkeyp
     monkeypatch.setattr(payouts.PayoutService, "states", lambda _: states)
     notifications.remind(context={})
     assert handler.received == []
-    total = (CurrencyTotal("EUR", 2, payouts.Decimal("10.50")),)
+    total = (CurrencyTotal("EUR", 2, Decimal("10.50")),)
     for period, status in (("2026-02", "paid"), ("2026-03", "submitted")):
         states.append(PayoutState(period, status, 1, "h", 1, 2, total, "ana", "ana", None, ""))
     notifications.remind(context={})

@@ -253,7 +253,8 @@ def _progress(step: str) -> None:
 
 
 def _payouts(options: argparse.Namespace, settings: Settings) -> None:
-    from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+    from partner_warehouse.ledger.events import CLOSED
+    from partner_warehouse.ledger.payouts import PayoutService
     from partner_warehouse.notifications import sums
 
     service = PayoutService(settings)

@@ -8,7 +8,8 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from partner_warehouse import pipeline
-from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+from partner_warehouse.ledger.events import CLOSED
+from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.notifications import notify, sums
 from partner_warehouse.orchestration import SERVICE_USER, PayoutApproval, responder
 from partner_warehouse.settings import Settings

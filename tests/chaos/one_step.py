@@ -63,8 +63,9 @@ def _other(verb: str, what: str, settings: Settings) -> Act:
     import sqlalchemy
 
     from partner_warehouse import pipeline
+    from partner_warehouse.ledger.events import CLOSED
     from partner_warehouse.ledger.landing import land_ledger
-    from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+    from partner_warehouse.ledger.payouts import PayoutService
     from partner_warehouse.publish.snapshot import publish
     from partner_warehouse.quality import gates
     from partner_warehouse.warehouse import runner

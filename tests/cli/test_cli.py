@@ -18,7 +18,7 @@ from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import BadInputError, GateFailedError
 from partner_warehouse.instants import given_instant
 from partner_warehouse.ledger import reproduction
-from partner_warehouse.ledger.drafting import Difference, Differences
+from partner_warehouse.ledger.content import Difference, Differences
 from partner_warehouse.ledger.reproduction import Reproduction
 from partner_warehouse.settings import ROOT, load_settings
 

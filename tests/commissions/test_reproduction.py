@@ -6,7 +6,7 @@ import pytest
 from commission_cases import SCENARIOS, build_commissions, lay_out
 
 from partner_warehouse.extract.ingest import ingest
-from partner_warehouse.ledger.drafting import Differences
+from partner_warehouse.ledger.content import Differences
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.reproduction import reproduce
 from partner_warehouse.publish import snapshot

@@ -19,7 +19,8 @@ from sqlalchemy import func, select
 
 from partner_warehouse.errors import NotAllowedError
 from partner_warehouse.ledger import schema, store
-from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+from partner_warehouse.ledger.events import CLOSED
+from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.settings import Settings, load_settings
 
 PARTNERS = ("p1", "p2")

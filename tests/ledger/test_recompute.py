@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from ledger_publication import line, publish
 
-from partner_warehouse.ledger import drafting
-from partner_warehouse.ledger.drafting import Difference, Differences
+from partner_warehouse.ledger import content
+from partner_warehouse.ledger.content import Difference, Differences
 from partner_warehouse.ledger.payouts import PayoutService, PayoutState
 from partner_warehouse.settings import Settings
 
@@ -59,5 +59,5 @@ def test_each_column_that_differs_is_told_with_both_values(
     )
     assert differing == Differences(9, every)
     # A month of many lines may differ in all of them: what is not told is counted.
-    monkeypatch.setattr(drafting, "TOLD", 6)
+    monkeypatch.setattr(content, "TOLD", 6)
     assert service.recompute("2026-03", settings.published_path)[2] == Differences(9, every[:6])

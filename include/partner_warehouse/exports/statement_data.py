@@ -20,8 +20,7 @@ from sqlalchemy import select
 from partner_warehouse.errors import NotAllowedError
 from partner_warehouse.exports.files import make_private
 from partner_warehouse.ledger import bulk, schema, store
-from partner_warehouse.ledger.events import newest_events
-from partner_warehouse.ledger.payouts import CLOSED
+from partner_warehouse.ledger.events import CLOSED, newest_events
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.publication import literal, publication, published_columns
 from partner_warehouse.settings import Settings

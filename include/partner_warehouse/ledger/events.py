@@ -17,6 +17,9 @@ from partner_warehouse.ledger.types import iso_instant
 GENESIS = "0" * 64
 """What the first event has for `previous_hash`."""
 
+CLOSED = frozenset({"approved", "exported", "paid"})
+"""Statuses of a period that is posted: nothing of it changes any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -6,28 +6,35 @@ all, and of several at once exactly one wins. What an action may do is decided h
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlalchemy import Connection, Table, func, insert, literal, select
+from sqlalchemy import Connection, Table, insert, literal, select
 
 from partner_warehouse.errors import BadInputError, NotAllowedError
-from partner_warehouse.ledger import bulk, drafting, events, evidence, journal, schema, store
-from partner_warehouse.ledger.drafting import Content, CurrencyTotal
-from partner_warehouse.ledger.events import Event
+from partner_warehouse.ledger import (
+    bulk,
+    content,
+    drafting,
+    events,
+    evidence,
+    journal,
+    people,
+    schema,
+    store,
+    stored,
+    verification,
+)
+from partner_warehouse.ledger.content import Content, CurrencyTotal, Differences
+from partner_warehouse.ledger.events import CLOSED, Event
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.publication import Basis, Pins, basis, publication
-from partner_warehouse.plans import copy_path, digest_of_copy
+from partner_warehouse.plans import copy_path
 from partner_warehouse.settings import Settings
-
-CLOSED = frozenset({"approved", "exported", "paid"})
-"""Statuses of a period that is posted: nothing of it changes any more."""
 
 
 def utc_now() -> datetime:
@@ -86,14 +93,14 @@ class PayoutService:
             BadInputError: Not a period, no user, or the period has not ended in the publication.
             NotAllowedError: The period is approved, a later one is, or an earlier one waits for approval.
         """
-        month, actor = Period.parse(period), _person(user)
+        month, actor = Period.parse(period), people.named(user)
         with publication(self._settings.published_path) as duck, self._store.writing() as connection:
             newest = events.newest_events(connection)
             self._refuse_out_of_order(month, newest)
             origin = basis(duck)
             self._refuse_unended(month, origin.as_of)
             drafting.compute(duck, connection, month, self._settings)
-            found = drafting.content(duck, str(month))
+            found = content.of(duck, str(month))
             last = newest.get(str(month))
             if last is not None and last.content_hash == found.content_hash:
                 return self._state(connection, last, f"{month}: nothing changed, draft {last.version} stands")
@@ -122,7 +129,7 @@ class PayoutService:
             BadInputError: Not a period, no user, or nothing is drafted.
             NotAllowedError: The period is approved, a later one is, or an earlier one waits for approval.
         """
-        month, actor = Period.parse(period), _person(user)
+        month, actor = Period.parse(period), people.named(user)
         with self._store.writing() as connection:
             last = _newest(connection, month)
             if last.to_status == "submitted":
@@ -148,7 +155,7 @@ class PayoutService:
             NotAllowedError: Not submitted, the user is not an approver or is its preparer, or the content is no longer
                 what was shown; when the entitlement itself changed, the period is back in draft.
         """
-        month, actor = Period.parse(period), _person(user)
+        month, actor = Period.parse(period), people.named(user)
         with publication(self._settings.published_path) as duck, self._store.writing() as connection:
             newest = events.newest_events(connection)
             last = _newest(connection, month)
@@ -162,7 +169,7 @@ class PayoutService:
                 )
             submitted = _untampered(connection, duck, last)
             drafting.compute(duck, connection, month, self._settings)
-            if drafting.agrees(duck, lines=schema.draft_lines.name, payouts=schema.draft_payouts.name):
+            if content.agrees(duck, lines=schema.draft_lines.name, payouts=schema.draft_payouts.name):
                 return self._approve(connection, last, submitted, actor, reason)
             self._follow(connection, last, "content_changed", "draft", actor, "the entitlement is not what was drafted")
         raise NotAllowedError(
@@ -177,12 +184,12 @@ class PayoutService:
             BadInputError: Not a period, no user, or nothing is drafted.
             NotAllowedError: Not submitted, or the user is neither an approver nor its preparer.
         """
-        month, actor = Period.parse(period), _person(user)
+        month, actor = Period.parse(period), people.named(user)
         with self._store.writing() as connection:
             last = _newest(connection, month)
             _refuse_unless(last, "submitted", "rejected")
             preparers = _preparers(connection, last)
-            if actor not in self._settings.approvers and _same(actor) not in map(_same, preparers):
+            if actor not in self._settings.approvers and people.identity(actor) not in map(people.identity, preparers):
                 raise NotAllowedError(f"{month}: {actor} is neither an approver nor who prepared it")
             added = self._follow(connection, last, "reject", "draft", actor, reason)
             return self._state(connection, added, f"{month}: rejected, back in draft")
@@ -201,7 +208,7 @@ class PayoutService:
         from partner_warehouse.exports.export import directory_of, prepare
         from partner_warehouse.exports.files import one_at_a_time
 
-        month, actor = Period.parse(period), _person(user)
+        month, actor = Period.parse(period), people.named(user)
         with one_at_a_time(directory_of(self._settings, str(month)).parent):
             with self._store.writing() as connection:
                 last = _newest(connection, month)
@@ -244,7 +251,7 @@ class PayoutService:
         from partner_warehouse.exports.export import directory_of, prepare
         from partner_warehouse.exports.files import one_at_a_time
 
-        month, actor = Period.parse(period), _person(user)
+        month, actor = Period.parse(period), people.named(user)
         if by_hand and not reason.strip():
             raise BadInputError("--by-hand: say in --reason how the payouts without a bank file were paid")
         with one_at_a_time(directory_of(self._settings, str(month)).parent):
@@ -265,7 +272,7 @@ class PayoutService:
                         "`--by-hand --reason` says how"
                     )
                 now = self._clock()
-                journal.post_payment(connection, _payouts(connection, last), now)
+                journal.post_payment(connection, stored.payouts(connection, last), now)
                 added = self._follow(connection, last, "pay", "paid", actor, reason, at=now)
                 prepared = prepare(connection, self._settings, added, now)
                 otherwise = f", {unordered} payouts by hand" if unordered else ""
@@ -299,9 +306,9 @@ class PayoutService:
             last = _newest(connection, month)
             return [
                 {"period": str(month), "status": last.to_status}
-                | {name: row[name] for name in drafting.PAYOUT_COLUMNS}
+                | {name: row[name] for name in content.PAYOUT_COLUMNS}
                 | {"content_hash": last.content_hash}
-                for row in _payouts(connection, last)
+                for row in stored.payouts(connection, last)
             ]
 
     def log(self, period: str | None = None) -> list[Event]:
@@ -319,26 +326,7 @@ class PayoutService:
         """
         with self._store.reading() as connection, duckdb.connect() as duck:
             duck.execute("SET enable_progress_bar = false")
-            log = events.read_events(connection)
-            faults = events.broken_links(log)
-            approved = {entry.period: entry for entry in log if entry.action == "approve"}
-            posted = select(schema.payouts.c.period).union(select(schema.payout_lines.c.period))
-            periods: set[str] = set(connection.execute(posted).scalars())
-            faults += [f"{period}: posted, but the log has no approval" for period in sorted(periods - set(approved))]
-            for period, entry in approved.items():
-                if _stored_content(connection, duck, entry).content_hash != entry.content_hash:
-                    faults.append(f"{period}: what is posted is not what was approved")
-            faults += _misstamped(connection, log) + evidence.broken(connection, log)
-            paid_at = {entry.period: entry.at for entry in log if entry.action == "pay"}
-            faults += journal.misposted(connection, {one: entry.at for one, entry in approved.items()}, paid_at)
-            for period, last in events.newest_events(connection).items():
-                if last.to_status in CLOSED:
-                    continue
-                if _drafted_content(connection, duck, last).content_hash != last.content_hash:
-                    faults.append(f"{period}: the stored draft is not what was drafted")
-            faults += _changed_plan_files(connection)
-            faults += journal.reconciled_lines(connection) + journal.broken_balances(connection)
-            return faults + journal.misordered(connection)
+            return verification.faults(connection, duck)
 
     def write_drafts(self, path: Path) -> None:
         """Write every draft that is not approved into a new DuckDB file, for the gate on drafts.
@@ -350,14 +338,14 @@ class PayoutService:
             waiting = [last for last in events.newest_events(connection).values() if last.to_status not in CLOSED]
             duck.execute("CREATE SCHEMA payouts")
             for table in (schema.draft_payouts, schema.draft_lines):
-                parts = [table.c.period == "", *(_of_version(table, last) for last in waiting)]
+                parts = [table.c.period == "", *(stored.of_version(table, last) for last in waiting)]
                 chosen = parts[0]
                 for part in parts[1:]:
                     chosen = chosen | part
                 bulk.load(connection, select(table).where(chosen), duck, "drafted")
                 duck.execute(f"CREATE TABLE payouts.{table.name} AS FROM drafted")
 
-    def recompute(self, period: str, published: Path) -> tuple[Content, Event, drafting.Differences]:
+    def recompute(self, period: str, published: Path) -> tuple[Content, Event, Differences]:
         """An approved period, computed again from another publication.
 
         Args:
@@ -374,12 +362,12 @@ class PayoutService:
         with publication(published) as duck, self._store.reading() as connection:
             approval = self._approval(connection, month)
             drafting.compute(duck, connection, month, self._settings)
-            found = drafting.content(duck, str(month))
+            found = content.of(duck, str(month))
             if found.content_hash == approval.content_hash:
-                return found, approval, drafting.Differences()
+                return found, approval, Differences()
             for table in (schema.payouts, schema.payout_lines):
                 bulk.load(connection, select(table).where(table.c.period == str(month)), duck, f"posted_{table.name}")
-            differing = drafting.differences(duck, lines="posted_payout_lines", payouts="posted_payouts")
+            differing = content.differences(duck, lines="posted_payout_lines", payouts="posted_payouts")
         return found, approval, differing
 
     def cut_off(self, period: str) -> tuple[datetime | None, datetime]:
@@ -391,7 +379,7 @@ class PayoutService:
         month = Period.parse(period)
         with self._store.reading() as connection:
             approval = self._approval(connection, month)
-            row = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, approval))).one()
+            row = connection.execute(select(schema.drafts).where(stored.of_version(schema.drafts, approval))).one()
             return row.as_of, row.known_at
 
     def pins(self, period: str) -> tuple[Pins, str] | None:
@@ -413,7 +401,7 @@ class PayoutService:
                     schema.plan_sets.c.content,
                 )
                 .join_from(schema.draft_pins, schema.plan_sets, pins.plans_hash == schema.plan_sets.c.plans_hash)
-                .where(_of_version(schema.draft_pins, approval))
+                .where(stored.of_version(schema.draft_pins, approval))
             ).first()
             return None if row is None else (Pins(*row[:4]), row.content)
 
@@ -450,7 +438,7 @@ class PayoutService:
             raise NotAllowedError(
                 f"{last.period}: {actor} is not an approver\nPARTNER_WAREHOUSE_APPROVERS names: {known}"
             )
-        if _same(actor) in map(_same, _preparers(connection, last)):
+        if people.identity(actor) in map(people.identity, _preparers(connection, last)):
             raise NotAllowedError(f"{last.period}: {actor} prepared it; another person approves")
 
     def _approve(self, connection: Connection, last: Event, found: Content, actor: str, reason: str) -> PayoutState:
@@ -461,7 +449,7 @@ class PayoutService:
             if first is None:
                 added = self._follow(connection, last, "first_approval", "submitted", actor, reason)
                 return self._state(connection, added, f"{last.period}: first approval; a second person must approve")
-            if _same(first.actor) == _same(actor):
+            if people.identity(first.actor) == people.identity(actor):
                 raise NotAllowedError(f"{last.period}: {actor} gave the first approval; a second person must approve")
             names = [first.actor, actor]
         now = self._clock()
@@ -549,7 +537,7 @@ class PayoutService:
         connection.execute(insert(schema.draft_pins), draft | asdict(pins))
 
     def _state(self, connection: Connection, last: Event, message: str) -> PayoutState:
-        drafted = connection.execute(select(schema.drafts).where(_of_version(schema.drafts, last))).one()
+        drafted = connection.execute(select(schema.drafts).where(stored.of_version(schema.drafts, last))).one()
         since = _since_draft(connection, last)
         submitted = [entry.actor for entry in since if entry.action == "submit"]
         approved = [entry.actor for entry in since if entry.action in {"first_approval", "approve"}]
@@ -561,44 +549,12 @@ class PayoutService:
             content_hash=last.content_hash,
             line_count=drafted.line_count,
             payout_count=drafted.payout_count,
-            totals=_totals(connection, last),
+            totals=stored.totals(connection, last),
             drafted_by=drafted.drafted_by,
             submitted_by=submitted[-1] if submitted and waiting else None,
             approved_by=" + ".join(approved) if last.to_status in CLOSED else None,
             message=message,
         )
-
-
-def _person(user: str) -> str:
-    """A name as it is logged.
-
-    Raises:
-        BadInputError: Empty, overlong, or not printable.
-    """
-    name = user.strip()
-    if not name or len(name) > 200 or not name.isprintable():
-        raise BadInputError("user: expected the name of a person, up to 200 printable characters")
-    return name
-
-
-_UNSEEN = frozenset(
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-    + "".join(
-        chr(code)
-        for first, last in ((0x180B, 0x180F), (0x200B, 0x200F), (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xE0000, 0xE0FFF))
-        for code in range(first, last + 1)
-    )
-)
-"""Characters that are drawn as nothing or as a blank, and that Python takes for printable or not for blanks."""
-
-
-def _same(name: str) -> str:
-    """Two spellings that differ in case, blanks or Unicode's forms only are one person, where people are kept apart.
-
-    What is not seen tells nobody apart: marks (variation selectors, joiners) and characters that look like a blank.
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(sign for sign in folded if not sign.isspace() and sign not in _UNSEEN)
 
 
 def _newest(connection: Connection, month: Period) -> Event:
@@ -637,106 +593,15 @@ def _preparers(connection: Connection, last: Event) -> list[str]:
     return [entry.actor for entry in entries if entry.version == last.version and entry.action in {"draft", "submit"}]
 
 
-def _of_version(table: Table, last: Event) -> Any:
-    return (table.c.period == last.period) & (table.c.version == last.version)
-
-
-def _payouts(connection: Connection, last: Event) -> Sequence[Any]:
-    """The payouts of the present version; what is posted is the same."""
-    table = schema.draft_payouts
-    statement = select(table).where(_of_version(table, last)).order_by(table.c.partner_id, table.c.currency)
-    return connection.execute(statement).mappings().all()
-
-
-def _totals(connection: Connection, last: Event) -> tuple[CurrencyTotal, ...]:
-    table = schema.draft_payouts
-    rows = connection.execute(
-        select(
-            table.c.currency,
-            func.count().filter(table.c.payable > Decimal(0)),
-            func.sum(table.c.payable, type_=table.c.payable.type),
-        )
-        .where(_of_version(table, last))
-        .group_by(table.c.currency)
-        .order_by(table.c.currency)
-    )
-    return tuple(CurrencyTotal(row[0], row[1], row[2]) for row in rows)
-
-
-def _drafted_content(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> Content:
-    """The content of the draft as stored, which is brought into DuckDB tables of the ledger's names."""
-    drafted = (schema.draft_lines, schema.draft_payouts)
-    for table in drafted:
-        bulk.load(connection, select(table).where(_of_version(table, last)), duck, table.name)
-    return drafting.content(duck, last.period, lines=drafted[0].name, payouts=drafted[1].name)
-
-
 def _untampered(connection: Connection, duck: duckdb.DuckDBPyConnection, last: Event) -> Content:
     """The draft as stored, in DuckDB tables of the ledger's names; it must still be what was logged."""
-    found = _drafted_content(connection, duck, last)
+    found = stored.drafted_content(connection, duck, last)
     if found.content_hash != last.content_hash:
         raise NotAllowedError(
             f"{last.period}: content changed: the stored draft is not what was submitted\n"
             "someone has changed the ledger past its triggers; find out who before drafting again"
         )
     return found
-
-
-def _misstamped(connection: Connection, log: Sequence[Event]) -> list[str]:
-    """Periods whose posted payouts, pinned draft or bank files say otherwise than the log, one line each."""
-    faults, table = [], schema.payouts
-    names = ("submitted_by", "submitted_at", "approved_by", "approved_at", "content_hash")
-    for approval in (entry for entry in log if entry.action == "approve"):
-        before = [one for one in log if one.period == approval.period and one.event_id <= approval.event_id]
-        start = max((index for index, one in enumerate(before) if one.to_status == "draft"), default=0)
-        submission = next((one for one in reversed(before[start:]) if one.action == "submit"), None)
-        if submission is None:
-            continue  # The chain of the log is broken, and said to be.
-        names_of = [one.actor for one in before[start:] if one.action in {"first_approval", "approve"}]
-        # Where the limit was raised after a first approval, the second person approved alone.
-        said = [
-            (submission.actor, submission.at, by, approval.at, approval.content_hash)
-            for by in (" + ".join(names_of), approval.actor)
-        ]
-        stamps = connection.execute(
-            select(*(table.c[name] for name in names)).where(table.c.period == approval.period).distinct()
-        )
-        if any(tuple(row) not in said for row in stamps):
-            faults.append(f"{approval.period}: who approved it and when is not what the log says")
-        pins = connection.execute(
-            select(schema.draft_pins.c.plans_hash, schema.plan_sets.c.plans_hash.label("kept"))
-            .join_from(
-                schema.draft_pins,
-                schema.plan_sets,
-                schema.draft_pins.c.plans_hash == schema.plan_sets.c.plans_hash,
-                isouter=True,
-            )
-            .where(_of_version(schema.draft_pins, approval))
-        ).first()
-        if pins is None or pins.kept is None:
-            faults.append(f"{approval.period}: the plan files that it was approved by are gone")
-    exported = {entry.period for entry in log if entry.action == "export"}
-    ordered: set[str] = set(connection.execute(select(schema.payments.c.period).distinct()).scalars())
-    return faults + [
-        f"{period}: ordered from banks, but the log has no export" for period in sorted(ordered - exported)
-    ]
-
-
-def _changed_plan_files(connection: Connection) -> list[str]:
-    """Plan files that are not what their hash says, one line each."""
-    kept = connection.execute(select(schema.plan_sets).order_by(schema.plan_sets.c.plans_hash))
-    return [
-        f"plan files {row.plans_hash}: not what they were when they were kept"
-        for row in kept
-        if digest_of_copy(row.content) != row.plans_hash
-    ]
-
-
-def _stored_content(connection: Connection, duck: duckdb.DuckDBPyConnection, approval: Event) -> Content:
-    """The content of what is posted for a period."""
-    for table, name in ((schema.payout_lines, "lines"), (schema.payouts, "payouts")):
-        bulk.load(connection, select(table).where(table.c.period == approval.period), duck, name)
-    return drafting.content(duck, approval.period)
 
 
 def _post(connection: Connection, submitted: Event, approved_by: str, at: datetime) -> None:
@@ -751,7 +616,7 @@ def _post(connection: Connection, submitted: Event, approved_by: str, at: dateti
     }
     _copy(connection, schema.draft_payouts, schema.payouts, submitted, stamped)
     _copy(connection, schema.draft_lines, schema.payout_lines, submitted, {})
-    journal.post_approval(connection, _payouts(connection, submitted), at)
+    journal.post_approval(connection, stored.payouts(connection, submitted), at)
 
 
 def _copy(connection: Connection, drafted: Table, posted: Table, last: Event, stamped: dict[str, Any]) -> None:
@@ -761,6 +626,6 @@ def _copy(connection: Connection, drafted: Table, posted: Table, last: Event, st
         literal(stamped[column.name], column.type) if column.name in stamped else drafted.c[column.name]
         for column in posted.columns
     ]
-    rows = select(*columns).where(_of_version(drafted, last)).order_by(drafted.c[key.name])
+    rows = select(*columns).where(stored.of_version(drafted, last)).order_by(drafted.c[key.name])
     with bulk.copying_into(connection, posted):
         connection.execute(insert(posted).from_select([column.name for column in posted.columns], rows))

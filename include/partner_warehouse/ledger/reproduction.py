@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from partner_warehouse.ledger.drafting import Differences
+from partner_warehouse.ledger.content import Differences
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans import write_copy

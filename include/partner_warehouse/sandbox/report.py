@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from partner_warehouse.exports.currencies import money
-from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+from partner_warehouse.ledger.events import CLOSED
+from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.settings import Settings
 
 _KPIS = """

@@ -11,7 +11,8 @@ from typing import TypeVar
 import httpx
 
 from partner_warehouse.errors import PartnerWarehouseError
-from partner_warehouse.ledger.payouts import CLOSED, PayoutService
+from partner_warehouse.ledger.events import CLOSED
+from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.orchestration import SERVICE_USER, WAREHOUSE_POOL
 from partner_warehouse.reports.calendars import GRAINS
 from partner_warehouse.sandbox import bank_vault, calendar
