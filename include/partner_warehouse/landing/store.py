@@ -40,6 +40,15 @@ import duckdb
 
 from partner_warehouse.errors import BadInputError, BusyError, PartnerWarehouseError
 from partner_warehouse.landing.catalog import Field, ObjectSchema
+from partner_warehouse.landing.json_fields import (
+    NO_WHOLE_NUMBER,
+    exact_number,
+    is_pointed,
+    json_path,
+    shape_of,
+    sql_type,
+    whole_number,
+)
 from partner_warehouse.landing.layout import (
     MAX_RECORD_BYTES,
     QUARANTINE_COLUMNS,
@@ -73,10 +82,6 @@ _NO_NAME = "(no plain name)"
 """Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
 _ESCAPED_CONTROL = r"\\(u00[01]|[bfnr])"
 _CONTROL_CHARACTER = "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
-_POINTED = r"-?(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)"
-_EXACT_BELOW = 2**53
-"""Below this a binary number is the whole number that was put into it; above, perhaps a neighbour."""
-_NO_WHOLE_NUMBER = "no whole number, or too large for one with a point: write ids as text or as integers"
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -420,15 +425,15 @@ class _Load:
             checked: Make sure first that a line is JSON; without, the query fails on one that is not.
             numbered: With its position, else NULL.
         """
-        parsed = f"json_transform(raw, {quote(json.dumps(_shape(self._schema)))})"
+        parsed = f"json_transform(raw, {quote(json.dumps(shape_of(self._schema)))})"
         if checked:
             parsed = f"CASE WHEN json_valid(raw) THEN {parsed} END"
         return f"SELECT {_position(numbered)} AS _row, filename, raw AS _raw, {parsed} AS _v FROM ({self._lines})"  # noqa: S608
 
     def _parsed_objects(self, *, numbered: bool) -> str:
         """The same in half the time, without the lines themselves; the query fails on a line that is no JSON object."""
-        shape = _shape(self._schema)
-        columns = ", ".join(f"{quote(name)}: {quote(_sql_type(part))}" for name, part in shape.items())
+        shape = shape_of(self._schema)
+        columns = ", ".join(f"{quote(name)}: {quote(sql_type(part))}" for name, part in shape.items())
         fields = ", ".join(f"{quote(name)}: {identifier(name)}" for name in shape)
         paths = ", ".join(quote(str(entry.path)) for entry in self._received)
         return (
@@ -454,14 +459,14 @@ class _Load:
 
     def _text(self, declared: Field) -> str:
         """A field's text in the parsed record `_v`, NULL when absent or empty."""
-        shape: Any = _shape(self._schema)
+        shape: Any = shape_of(self._schema)
         text = "_v"
         for depth, part in enumerate(declared.path, start=1):
             text += f"[{quote(part)}]"
             shape = shape[part]
             if isinstance(shape, str) and depth < len(declared.path):
                 # Its container is declared too, and so kept whole.
-                text = f"json_extract_string({text}, {quote(_json_path(declared.path[depth:]))})"
+                text = f"json_extract_string({text}, {quote(json_path(declared.path[depth:]))})"
                 break
         text = f"nullif(CAST({text} AS VARCHAR), '')"
         if self._may_be_pointed(declared):
@@ -477,7 +482,7 @@ class _Load:
     def _why(self, declared: Field, text: str, value: str) -> str:
         why = reason(declared, text, value, source=self._schema.source)
         if self._may_be_pointed(declared):
-            return f"CASE WHEN {is_pointed(declared, text)} THEN {quote(_NO_WHOLE_NUMBER)} ELSE {why} END"
+            return f"CASE WHEN {is_pointed(declared, text)} THEN {quote(NO_WHOLE_NUMBER)} ELSE {why} END"
         return why
 
     def _may_be_pointed(self, declared: Field) -> bool:
@@ -500,7 +505,7 @@ class _Load:
         envelope = self._schema.envelope
         containers = sorted({path[:i] for path in declared for i in range(1, len(path))} - declared - envelope)
         # All paths at once: each call would parse the record again.
-        paths = ", ".join(quote(_json_path(path)) for path in ((), *containers))
+        paths = ", ".join(quote(json_path(path)) for path in ((), *containers))
         shape = f"json_keys(raw, [{paths}])"
         if checked:
             shape = f"CASE WHEN json_valid(raw) THEN {shape} END"
@@ -678,79 +683,5 @@ def _as_json(step: Callable[[bool], _Result]) -> _Result:
         return step(True)
 
 
-def exact_number(declared: Field, text: str) -> str:
-    """The text of a JSON number as it was written, where reading it as a binary number could have changed it.
-
-    Up to 15 digits survive that way; with more, the digits are taken from the record's own text: the one number under
-    this name that is the same binary number. Where there is none the text is void, and so refused.
-
-    Args:
-        declared: The declared field.
-        text: SQL of the value as extracted from `_raw`.
-    """
-    pattern = rf'(?:^|[^\\])"{re.escape(declared.path[-1])}"\s*:\s*(-?[0-9][0-9.eE+-]*)'
-    written = f"regexp_extract_all(_raw, {quote(pattern)}, 1)"
-    same = f"list_filter({written}, lambda number: TRY_CAST(number AS DOUBLE) = TRY_CAST({text} AS DOUBLE))"
-    is_number = f"json_type(_raw, {quote(_json_path(declared.path))}) IN ('DOUBLE', 'UBIGINT', 'BIGINT')"
-    return (
-        f"CASE WHEN {text} IS NOT NULL AND regexp_matches(_raw, '[0-9][0-9.]{{15}}') THEN "
-        f"CASE WHEN {is_number} THEN coalesce(({same})[1], 'inexact') ELSE {text} END ELSE {text} END"
-    )
-
-
-def is_pointed(declared: Field, text: str) -> str:
-    """SQL of whether an id is a JSON number with a point or an exponent, as programs write ids held as floats.
-
-    Args:
-        declared: The declared field.
-        text: SQL of its text.
-    """
-    # Nearly all ids are told by comparisons; a text that looks like a number is one that only the record tells.
-    might_be = f"{text} < ':' AND (contains({text}, '.') OR contains({text}, 'e') OR contains({text}, 'E'))"
-    is_number = f"json_type(_raw, {quote(_json_path(declared.path))}) = 'DOUBLE'"
-    return (
-        f"coalesce(CASE WHEN {might_be} THEN CASE WHEN regexp_full_match({text}, {quote(_POINTED)}) "
-        f"THEN {is_number} END END, false)"
-    )
-
-
-def whole_number(declared: Field, text: str) -> str:
-    """The text of an id, of a JSON number with a point its whole number, where there is one: 88001, not 88001.0.
-
-    Args:
-        declared: The declared field.
-        text: SQL of the value as extracted from `_raw`.
-    """
-    number = f"TRY_CAST({text} AS DOUBLE)"
-    is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT_BELOW}"
-    whole = f"CASE WHEN {is_whole} THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
-    return f"CASE WHEN {is_pointed(declared, text)} THEN {whole} ELSE {text} END"
-
-
-def _shape(schema: ObjectSchema) -> dict[str, Any]:
-    """The declared part of a record, for `json_transform`: everything as text, nested values that are kept as JSON."""
-    shape: dict[str, Any] = {}
-    whole = {field.path for field in schema.fields}
-    for declared in sorted(schema.fields, key=lambda field: len(field.path)):
-        if any(declared.path[:depth] in whole for depth in range(1, len(declared.path))):
-            continue
-        level = shape
-        for part in declared.path[:-1]:
-            level = level.setdefault(part, {})
-        level[declared.path[-1]] = "JSON" if declared.type == "json" else "VARCHAR"
-    return shape
-
-
-def _sql_type(shape: Any) -> str:
-    """The SQL type of a shape."""
-    if isinstance(shape, str):
-        return shape
-    return f"STRUCT({', '.join(f'{identifier(name)} {_sql_type(part)}' for name, part in shape.items())})"
-
-
 def _position(numbered: bool) -> str:
     return "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
-
-
-def _json_path(path: tuple[str, ...]) -> str:
-    return "$" + "".join(f'."{part}"' for part in path)
