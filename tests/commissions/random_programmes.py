@@ -32,7 +32,7 @@ from commission_reference import (
     Version,
 )
 
-from partner_warehouse.plans import BONUS_COLUMNS, EXCLUSION_COLUMNS, PLAN_COLUMNS, RATE_COLUMNS
+from partner_warehouse.plans.files import BONUS_COLUMNS, EXCLUSION_COLUMNS, PLAN_COLUMNS, RATE_COLUMNS
 
 CURRENCIES = {"USD": 100, "EUR": 100, "JPY": 1, "KWD": 1000}
 WORTH = {"USD": 1.0, "EUR": 1.08, "JPY": 0.0067, "KWD": 3.25}

@@ -20,7 +20,7 @@ from partner_warehouse.errors import BadInputError
 from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.landing.manifest import Manifest
 from partner_warehouse.landing.typing import INTEGER_DIGITS
-from partner_warehouse.plans import validate
+from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import SEEDS, Settings, load_settings
 from partner_warehouse.warehouse.runner import prepare
 

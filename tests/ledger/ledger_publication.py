@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from partner_warehouse.plans import keep_copy
+from partner_warehouse.plans.files import keep_copy
 from partner_warehouse.settings import Settings
 
 COLUMNS = {

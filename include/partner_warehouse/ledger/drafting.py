@@ -19,7 +19,7 @@ from partner_warehouse.ledger.content import LINE_COLUMNS, PAYOUT_COLUMNS, typed
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
 from partner_warehouse.ledger.publication import basis, literal, published_columns
-from partner_warehouse.plans import AS_TEXT
+from partner_warehouse.plans.files import AS_TEXT
 from partner_warehouse.settings import Settings
 
 _NEEDED = ("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on", "is_held")

@@ -12,12 +12,12 @@ from typing import Any
 
 import duckdb
 
-from partner_warehouse import plans
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger import sentences
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
 from partner_warehouse.ledger.publication import basis, publication, published_columns
+from partner_warehouse.plans.files import AS_TEXT
 from partner_warehouse.settings import Settings
 
 _TABLES = (
@@ -252,7 +252,7 @@ class _Published:
             parameters = [value for version in sorted(versions, key=str) for value in version]
             for path in self._plans.of(period):
                 found = self._duck.execute(
-                    f"SELECT * FROM {plans.AS_TEXT} WHERE {marks}",  # noqa: S608
+                    f"SELECT * FROM {AS_TEXT} WHERE {marks}",  # noqa: S608
                     [str(path), *parameters],
                 )
                 sections.append(_section(path.name, found))

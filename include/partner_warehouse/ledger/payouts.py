@@ -33,7 +33,7 @@ from partner_warehouse.ledger.content import Content, CurrencyTotal, Differences
 from partner_warehouse.ledger.events import CLOSED, Event
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.publication import Basis, Pins, basis, publication
-from partner_warehouse.plans import copy_path
+from partner_warehouse.plans.files import copy_path
 from partner_warehouse.settings import Settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from partner_warehouse import plans
+from partner_warehouse.plans.files import FILES, copy_path, write_copy
 from partner_warehouse.settings import SEEDS, Settings
 
 
@@ -25,7 +25,7 @@ class PlanFiles:
     def of(self, period: str | None) -> list[Path]:
         """The files of an approved period, or of what was built; those that are there."""
         directory = self.directory(period)
-        return [path for name in plans.FILES if (path := directory / f"{name}.csv").exists()]
+        return [path for name in FILES if (path := directory / f"{name}.csv").exists()]
 
     def directory(self, period: str | None = None) -> Path:
         """Where they lie, as long as this object lives; the files of the settings where nothing is pinned."""
@@ -34,7 +34,7 @@ class PlanFiles:
             text = self._pinned(period) if period else self._built_by()
             if text is None:
                 return self._settings.plans or SEEDS
-            plans.write_copy(text, target)
+            write_copy(text, target)
         return target
 
     def _pinned(self, period: str) -> str | None:
@@ -44,5 +44,5 @@ class PlanFiles:
         return found[1] if found else None
 
     def _built_by(self) -> str | None:
-        kept = plans.copy_path(self._settings, self._plans_hash) if self._plans_hash else None
+        kept = copy_path(self._settings, self._plans_hash) if self._plans_hash else None
         return kept.read_text(encoding="utf-8") if kept and kept.exists() else None

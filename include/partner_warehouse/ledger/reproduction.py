@@ -16,7 +16,7 @@ import duckdb
 from partner_warehouse.ledger.content import Differences
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.publication import literal
-from partner_warehouse.plans import write_copy
+from partner_warehouse.plans.files import write_copy
 from partner_warehouse.settings import Settings, load_settings
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import duckdb
 
-from partner_warehouse import plans as plan_files
 from partner_warehouse.errors import BadInputError
 from partner_warehouse.ledger.drafting import read_minimums
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
 from partner_warehouse.ledger.publication import literal
+from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import Settings, load_settings
 
 
@@ -78,7 +78,7 @@ def simulate(
         home = Path(directory)
         (home / "landing").symlink_to(settings.landing_dir, target_is_directory=True)
         changed = load_settings(**settings.model_dump() | {"home": home, "plans": plans})
-        plan_files.validate(changed)
+        validate(changed)
         progress("copy the warehouse")
         changed.warehouse_path.parent.mkdir()
         with exclusive(settings):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from partner_warehouse.ledger import events, evidence, journal, schema, stored
 from partner_warehouse.ledger.events import CLOSED, Event
-from partner_warehouse.plans import digest_of_copy
+from partner_warehouse.plans.files import digest_of_copy
 
 
 def faults(connection: Connection, duck: duckdb.DuckDBPyConnection) -> list[str]:

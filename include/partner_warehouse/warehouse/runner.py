@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 import duckdb
 
-from partner_warehouse import plans
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
 from partner_warehouse.landing.layout import ensure_schema
+from partner_warehouse.plans.files import keep_copy
+from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import Settings
 from partner_warehouse.warehouse.lock import exclusive
 
@@ -72,9 +73,9 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
     ensure_schema(settings.landing_dir)
     # What an approved month was computed by was checked then: by the rules and the enrolments of then.
     if known_at is None:
-        plans.validate(settings)
+        validate(settings)
     known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
-    plans_hash = plans.keep_copy(settings)
+    plans_hash = keep_copy(settings)
     target = _parameters(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")

@@ -1,0 +1,1 @@
+"""The commission plans: their files, and what is wrong with them."""
