@@ -32,7 +32,7 @@ SHORT, LONG = 4, 20
 
 PEERS = {
     "ChannelAttribution": "three rules by channel, Markov 1 to 3 simulated",
-    "marketing_attribution_models": "five rules by channel, Markov 1",
+    "marketing_attribution_models": "six rules by channel, Markov 1, Shapley",
 }
 
 PEER_SECONDS = 900
@@ -211,11 +211,11 @@ def attribution(work: Path, touches: int) -> Iterator[Cost]:
         work: A directory of its own.
         touches: How many touches.
     """
-    yield from _of_journeys(work / "short", touches, SHORT, tuple(PEERS))
-    yield from _of_journeys(work / "long", touches, LONG, ("ChannelAttribution",))
+    yield from _of_journeys(work / "short", touches, SHORT)
+    yield from _of_journeys(work / "long", touches, LONG)
 
 
-def _of_journeys(work: Path, touches: int, of_an_account: int, peers: tuple[str, ...]) -> Iterator[Cost]:
+def _of_journeys(work: Path, touches: int, of_an_account: int) -> Iterator[Cost]:
     work.mkdir()
     data = f"{of_an_account} touches an account"
     measure("write the touches", touches, write_touches, work, touches, of_an_account)
@@ -225,13 +225,13 @@ def _of_journeys(work: Path, touches: int, of_an_account: int, peers: tuple[str,
         f"attribution, {data}: ten models' credits, Markov 1 to 3, Shapley", touches, run_models, work / "home"
     )
     yield measure(f"attribution, {data}: intervals of removal effects", touches, run_intervals, work / "home")
-    yield from _peers(work, touches, data, peers)
+    yield from _peers(work, touches, data)
 
 
-def _peers(work: Path, touches: int, data: str, libraries: tuple[str, ...]) -> Iterator[Cost]:
+def _peers(work: Path, touches: int, data: str) -> Iterator[Cost]:
     """What the libraries that others use take for what they can do; what cannot be had is said and left out."""
     environment = load_settings().home / "bench-peers"
-    for library in libraries:
+    for library in PEERS:
         try:
             python = _environment_of_peers(environment, library)
             printed = _run(python, bench_attribution_peers.__file__, library, work)
