@@ -59,8 +59,20 @@ def line(line_id: str, amount: str | None, earned_on: str, **others: Any) -> dic
     return DEFAULTS | given | {"payable_on": earned_on, "is_held": others.get("status") == "held"} | others
 
 
-def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str = "2030-01-01T00:00:00Z") -> None:
-    """Replace the publication, as the warehouse does: whole, by one rename."""
+def publish(
+    settings: Settings,
+    lines: Iterable[Mapping[str, Any]],
+    as_of: str = "2030-01-01T00:00:00Z",
+    merged: Mapping[str, str] | None = None,
+) -> None:
+    """Replace the publication, as the warehouse does: whole, by one rename.
+
+    Args:
+        settings: The installation.
+        lines: Of the entitlement.
+        as_of: What it was computed for.
+        merged: Partners that are another one now.
+    """
     target = settings.published_path
     target.parent.mkdir(parents=True, exist_ok=True)
     candidate = target.with_suffix(".candidate")
@@ -75,6 +87,9 @@ def publish(settings: Settings, lines: Iterable[Mapping[str, Any]], as_of: str =
         if rows:
             marks = ", ".join("?" * len(COLUMNS))
             connection.executemany(f"INSERT INTO finance.commission_lines VALUES ({marks})", rows)
+        connection.execute("CREATE TABLE finance.merged_partners (partner_id VARCHAR, merged_into VARCHAR)")
+        for pair in (merged or {}).items():
+            connection.execute("INSERT INTO finance.merged_partners VALUES (?, ?)", pair)
         connection.execute(
             "CREATE TABLE ops.run_parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at, "
             "'UTC' AS timezone, 'USD' AS reporting_currency, 4 AS fx_lookback_days, ? AS plans_hash",

@@ -68,6 +68,7 @@ _KINDS = {
     "dispute_lost": "Lost dispute",
     "credit_note": "Credit note",
     "deal": "Deal",
+    "merger": "Merger of partner",
 }
 _COMPONENTS = {
     "percentage": "commission",
@@ -75,6 +76,7 @@ _COMPONENTS = {
     "fixed_fee": "fee",
     "bonus": "bonus",
     "cap": "above the cap",
+    "balance": "its balance",
 }
 _TIMES = " \N{MULTIPLICATION SIGN} "
 
@@ -203,7 +205,7 @@ def derivation(row: Row) -> str:
 
 
 def _corrects(row: Row, currency: str) -> list[str]:
-    if row["corrects_line_id"] is None:
+    if row["corrects_line_id"] is None or row["component"] == "balance":
         return []
     where = ""
     if row.get("corrects_period"):

@@ -39,6 +39,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _read_entitlement(duck, period)
     _read_posted(duck, connection, period)
     _find_changes(duck)
+    _read_merged(duck)
     _read_reversed(duck, connection, period)
     _keep_slices_of_untouched(duck)
     _keep_losses_of_untouched(duck, connection, period)
@@ -46,6 +47,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     plan_files = PlanFiles(settings, basis(duck).plans_hash)
     read_minimums(duck, plan_files.directory(), [period])
     _make_lines(duck, period)
+    _move_balances_of_merged(duck, period)
     _make_payouts(duck, period)
 
 
@@ -136,6 +138,21 @@ def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
             )
         """
     )
+
+
+def _read_merged(duck: duckdb.DuckDBPyConnection) -> None:
+    """`merged`: partners that are another one now. What was moved between the two stays moved while they are."""
+    if published_columns(duck, "finance", "merged_partners"):
+        found = "SELECT partner_id, merged_into FROM publication.finance.merged_partners"
+    else:
+        found = "SELECT NULL::VARCHAR AS partner_id, NULL::VARCHAR AS merged_into WHERE false"
+    duck.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE merged AS
+        SELECT *, 'MERGE-' || left(sha256(concat_ws(chr(31), partner_id, merged_into)), 32) AS line_id FROM ({found})
+        """  # noqa: S608
+    )
+    duck.execute("DELETE FROM changes WHERE commission_line_id IN (SELECT line_id FROM merged)")
 
 
 _CHUNK = 500
@@ -315,9 +332,7 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
                 decided.amount,
                 CASE
                     WHEN decided.is_first THEN decided.commission_line_id
-                    ELSE 'ADJ-' || left(sha256(concat_ws(
-                        chr(31), $period, decided.commission_line_id, decided.partner_id, decided.currency
-                    )), 32)
+                    ELSE {_ADJUSTMENT_ID.format(of="decided")}
                 END AS line_id,
                 CASE
                     WHEN decided.is_first THEN coalesce(due.corrects_line_id, revised.commission_line_id)
@@ -339,6 +354,53 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     )
 
 
+def _move_balances_of_merged(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
+    """Two lines for each partner that is another one now: its balance goes, and comes to the one that it is.
+
+    Its lines are the other's now, and were reversed and posted there. What was paid to it before must count there too,
+    else it would be paid twice: as much is left of its balance.
+    """
+    duck.execute(
+        f"""
+        INSERT INTO lines BY NAME
+        WITH left_over AS (
+            SELECT merged.line_id, merged.partner_id, merged.merged_into, known.currency, sum(known.amount) AS amount
+            FROM (
+                SELECT partner_id, currency, closing_balance AS amount FROM balances
+                UNION ALL
+                SELECT partner_id, currency, amount FROM lines
+            ) AS known
+            INNER JOIN merged USING (partner_id)
+            GROUP BY ALL
+            HAVING sum(known.amount) <> 0
+        ),
+        moved AS (
+            SELECT line_id AS commission_line_id, partner_id AS movement_id, partner_id, currency, -amount AS amount
+            FROM left_over
+            UNION ALL
+            SELECT line_id, partner_id, merged_into, currency, amount
+            FROM left_over
+        )
+        SELECT
+            {_ADJUSTMENT_ID.format(of="moved")} AS line_id,
+            commission_line_id,
+            {_PAYOUT_ID} AS payout_id,
+            commission_line_id AS corrects_line_id,
+            partner_id,
+            'none' AS plan_id,
+            'balance' AS component,
+            'merger' AS movement_kind,
+            movement_id,
+            currency,
+            amount,
+            CAST($last_day AS DATE) AS earned_on,
+            CAST($last_day AS DATE) AS payable_on
+        FROM moved
+        """,  # noqa: S608
+        {"period": str(period), "last_day": period.last_day.isoformat()},
+    )
+
+
 _DECIDED = {
     "line_id",
     "commission_line_id",
@@ -349,6 +411,10 @@ _DECIDED = {
     "corrects_line_id",
 }
 """Columns of a line that the comparison decides; the others describe the entitlement, or what is reversed."""
+
+_ADJUSTMENT_ID = (
+    "'ADJ-' || left(sha256(concat_ws(chr(31), $period, {of}.commission_line_id, {of}.partner_id, {of}.currency)), 32)"
+)
 
 _PAYOUT_ID = "'PO-' || $period || '-' || partner_id || '-' || currency"
 

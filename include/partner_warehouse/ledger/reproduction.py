@@ -82,9 +82,10 @@ def _pinned(service: PayoutService, period: str, plans: Path) -> dict[str, Any]:
 
 
 def _take_entitlement(warehouse: Path, target: Path) -> None:
-    """The one table that a draft reads."""
+    """The tables that a draft reads."""
     with duckdb.connect(str(target)) as duck:
         duck.execute(f"ATTACH {literal(str(warehouse))} AS warehouse (READ_ONLY)")
         duck.execute("CREATE SCHEMA finance")
-        duck.execute("CREATE TABLE finance.commission_lines AS FROM warehouse.finance.commission_lines")
+        for table in ("commission_lines", "merged_partners"):
+            duck.execute(f"CREATE TABLE finance.{table} AS FROM warehouse.finance.{table}")
         duck.execute("DETACH warehouse")

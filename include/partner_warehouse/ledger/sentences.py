@@ -57,7 +57,7 @@ _FEE = f"""concat(
   case when rate <> 1 then ' x scale ' || {_plain("rate")} end
 )"""
 
-LINE = f"""concat(
+_OF_A_PLAN = f"""concat(
   coalesce(cast(amount as varchar), 'No amount yet in'), ' ', currency, ' to ', partner_id, ' for ', movement_kind, ' ',
   movement_id, ' by plan ', plan_id, ' version ' || cast(plan_version as varchar), ': ',
   case
@@ -72,6 +72,13 @@ LINE = f"""concat(
   end,
   '; earned ', earned_on, ', payable ', payable_on
 )"""
+
+LINE = f"""case
+  when component = 'balance' then concat(
+    amount, ' ', currency, ' to ', partner_id, ': the balance of partner ', movement_id, ', whom the CRM merged'
+  )
+  else {_OF_A_PLAN}
+end"""
 """Over lines, posted or of the entitlement: the derivation, which multiplies out as it is read.
 
 What it comes to is said to four digits. The base of a percentage is the partner's share of the movement already, so the

@@ -142,7 +142,7 @@ def build_entitlement(settings: Settings) -> BuildResult:
         PartnerWarehouseError: A model could not be built.
     """
     options = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-    return _dbt("marts", settings, "build", "--select", "+commission_lines", *options)
+    return _dbt("marts", settings, "build", "--select", "+commission_lines", "+merged_partners", *options)
 
 
 def unit_test(settings: Settings) -> BuildResult:

@@ -8,9 +8,18 @@ commission_lines as (
 
 ),
 
-approved_payout_lines as (
+payout_lines as (
 
     select * from {{ ref('approved_payout_lines') }}
+
+),
+
+-- What moved from a partner to the one that it was merged into is no plan's, and comes to nothing.
+approved_payout_lines as (
+
+    select *
+    from payout_lines
+    where coalesce(component, '') <> 'balance'
 
 ),
 
