@@ -159,6 +159,19 @@ def test_a_period_is_a_month(service, period):
         service.state(period)
 
 
+def test_what_is_done_already_says_what_finishes_it(settings, service, submitted):
+    service.approve("2026-03", "ben")
+    for action, user in (("approve", "ben"), ("approve", "cleo")):
+        with pytest.raises(NotAllowedError, match=r"the period is closed\n.*payouts export 2026-03` publishes"):
+            getattr(service, action)("2026-03", user)
+    service.export("2026-03", "dora")
+    service.paid("2026-03", "dora")
+    with pytest.raises(
+        NotAllowedError, match=r"only what is exported can be paid\n.*payouts export 2026-03` publishes"
+    ):
+        service.paid("2026-03", "dora")
+
+
 def test_nothing_is_exported_or_paid_out_of_turn(service, submitted):
     with pytest.raises(NotAllowedError):
         service.export("2026-03", "dora")

@@ -156,7 +156,7 @@ def _item(row: Row, currency: str) -> Item:
     plan = f"{row['plan_id']} version {row['plan_version']}" if row["plan_version"] is not None else row["plan_id"]
     parts = (
         row["programme"],
-        plan,
+        plan if row["component"] != "balance" else None,
         f"tier {row['tier']}" if row["tier"] else None,
         component,
         f"line {row['line_id']}",

@@ -567,9 +567,16 @@ def _newest(connection: Connection, month: Period) -> Event:
 def _refuse_unless(last: Event, status: str, wanted: str) -> None:
     if last.to_status == status:
         return
+    reason = f"only what is {status} can be {wanted}"
     if last.to_status in CLOSED and status in {"draft", "submitted"}:
-        raise NotAllowedError(f"{last.period} is {last.to_status}: the period is closed")
-    raise NotAllowedError(f"{last.period} is {last.to_status}: only what is {status} can be {wanted}")
+        reason = "the period is closed"
+    # A command that was cut off after its posting is refused like any other: its rest is still to be done.
+    remedy = (
+        f"\nwhere a command was cut off, `partner-warehouse payouts export {last.period}` publishes and writes the rest"
+        if wanted == last.to_status
+        else ""
+    )
+    raise NotAllowedError(f"{last.period} is {last.to_status}: {reason}{remedy}")
 
 
 def _refuse_changed_orders(connection: Connection, month: Period) -> None:
