@@ -38,8 +38,8 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     """
     _read_entitlement(duck, period)
     _read_posted(duck, connection, period)
-    _find_changes(duck)
     _read_merged(duck)
+    _find_changes(duck)
     _read_reversed(duck, connection, period)
     _keep_slices_of_untouched(duck)
     _keep_losses_of_untouched(duck, connection, period)
@@ -106,10 +106,25 @@ def _balances(period: Period) -> Select[tuple[str, str, Decimal, Decimal]]:
     )
 
 
+def _read_merged(duck: duckdb.DuckDBPyConnection) -> None:
+    """`merged`: partners that are another one now, and the id of the lines by which their balance moves."""
+    if published_columns(duck, "finance", "merged_partners"):
+        found = "SELECT partner_id, merged_into FROM publication.finance.merged_partners"
+    else:
+        found = "SELECT NULL::VARCHAR AS partner_id, NULL::VARCHAR AS merged_into WHERE false"
+    duck.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE merged AS
+        SELECT *, 'MERGE-' || left(sha256(concat_ws(chr(31), partner_id, merged_into)), 32) AS line_id FROM ({found})
+        """  # noqa: S608
+    )
+
+
 def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
     """`changes`: what differs between what is due and what was posted.
 
-    A partner's line that is held, or whose amount is not known, stays as it was posted.
+    A partner's line that is held, or whose amount is not known, stays as it was posted. So does what moved between two
+    partners, while they are one.
     """
     duck.execute(
         """
@@ -136,23 +151,9 @@ def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
                 NOT is_due
                 AND (commission_line_id, partner_id) IN (SELECT (line_id, partner_id) FROM live WHERE untouched)
             )
+            OR commission_line_id IN (SELECT line_id FROM merged)
         """
     )
-
-
-def _read_merged(duck: duckdb.DuckDBPyConnection) -> None:
-    """`merged`: partners that are another one now. What was moved between the two stays moved while they are."""
-    if published_columns(duck, "finance", "merged_partners"):
-        found = "SELECT partner_id, merged_into FROM publication.finance.merged_partners"
-    else:
-        found = "SELECT NULL::VARCHAR AS partner_id, NULL::VARCHAR AS merged_into WHERE false"
-    duck.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE merged AS
-        SELECT *, 'MERGE-' || left(sha256(concat_ws(chr(31), partner_id, merged_into)), 32) AS line_id FROM ({found})
-        """  # noqa: S608
-    )
-    duck.execute("DELETE FROM changes WHERE commission_line_id IN (SELECT line_id FROM merged)")
 
 
 _CHUNK = 500
@@ -415,6 +416,7 @@ _DECIDED = {
 _ADJUSTMENT_ID = (
     "'ADJ-' || left(sha256(concat_ws(chr(31), $period, {of}.commission_line_id, {of}.partner_id, {of}.currency)), 32)"
 )
+"""Of the line by which a period changes what another line, of whichever partner, was posted with."""
 
 _PAYOUT_ID = "'PO-' || $period || '-' || partner_id || '-' || currency"
 
