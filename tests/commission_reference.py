@@ -189,6 +189,8 @@ class Line:
     held: bool = False
     payments: set[str] = field(default_factory=set)
     """What it is of: a payment itself, and the payments that a loss takes from."""
+    withheld: Decimal = Decimal(0)
+    """Of the amount, what is earned on payments that are held: all of it where it is held itself."""
 
 
 Key = tuple[str, str]
@@ -235,6 +237,8 @@ class _Reading:
             customer = self._deal(payment).customer
             self.first_paid[customer] = min(payment.at, self.first_paid.get(customer, payment.at))
         self.result: dict[Key, Line] = {}
+        self.held, self.held_partners = self._open_holds()
+        self.withheld: dict[Key, Decimal] = defaultdict(Decimal)
         self.capped: list[tuple[datetime, int, str, str, date, Decimal]] = []
 
     def lines(self) -> dict[Key, Line]:
@@ -366,6 +370,7 @@ class _Reading:
         re_rated: dict[tuple[_Order, str], Fraction] = defaultdict(Fraction)
         first: dict[tuple[str, str], Fraction] = {}
         given: dict[tuple[_Order, str], int] = defaultdict(int)
+        brought: dict[tuple, dict[tuple[str, Version], Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         for group in _by_movement(parts):
             movement, touched, changed = parts[group[0]].movement, {}, set()
             for part in (parts[index] for index in group):
@@ -373,6 +378,7 @@ class _Reading:
                 period = revenue[part.partner, _period(self.plan.basis, part.paid_on)]
                 before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
                 reached = max(sum(period.values(), ZERO), sum(period.values(), part.fine))
+                self._withhold_re_rated(part, brought[part.partner, _period(self.plan.basis, part.paid_on)])
                 period[order] += part.fine
                 # Later changes of a payment have the rate that it first earned at; the rest is re-rated.
                 own = part.fine * first.setdefault((part.payment.ident, part.partner), _of(part.version.rates, reached))
@@ -394,6 +400,22 @@ class _Reading:
                 amount = Decimal(amounts[partner]) / self.plan.minor
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, part.version)
                 self._count(movement, partner, part.paid_on, amount)
+
+    def _withhold_re_rated(self, part: _Part, brought: dict[tuple[str, Version], Fraction]) -> None:
+        """What a change of tier earns on payments that are held: as they stood, of each rounded down."""
+        before = sum(brought.values(), ZERO)
+        after = before + part.fine
+        if part.fine < 0:
+            brought[part.payment.ident, part.version] += part.fine
+        for (payment, version), fine in brought.items():
+            self._withhold(part, payment, fine * (_of(version.rates, after) - _of(version.rates, before)))
+        if part.fine > 0:
+            brought[part.payment.ident, part.version] += part.fine
+
+    def _withhold(self, part: _Part, payment: str, worth: Fraction) -> None:
+        if payment in self.held and worth > 0:
+            count = (_stated(worth) * self.plan.minor).__floor__()
+            self.withheld[part.movement.ident, part.partner] += Decimal(count) / self.plan.minor
 
     def _count(self, movement: Movement, partner: str, paid_on: date, amount: Decimal) -> None:
         at = self._effective(movement)
@@ -438,6 +460,8 @@ class _Reading:
         revenue: dict[tuple, Fraction] = defaultdict(Fraction)
         customers: dict[tuple, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         before: dict[tuple, int] = defaultdict(int)
+        brought: dict[tuple, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        had: set[tuple] = set()
         for part in parts:
             for unit, bonus in self._bonuses_on(part.paid_on):
                 key = (part.partner, bonus, _period(unit, part.paid_on))
@@ -450,6 +474,11 @@ class _Reading:
                 else:
                     revenue[key] += part.fine
                     reached = revenue[key] >= bonus.threshold
+                if reached and key not in had and bonus.kind == "rate":
+                    for payment, fine in brought[key].items():
+                        self._withhold(part, payment, fine * bonus.value)
+                brought[key][part.payment.ident] += part.fine
+                (had.add if reached else had.discard)(key)
                 worth = revenue[key] * bonus.value if bonus.kind == "rate" else bonus.value
                 count = _rounded(self.plan, _stated(worth) * self.plan.minor) if reached else 0
                 change, before[key] = count - before[key], count
@@ -483,21 +512,28 @@ class _Reading:
             line.amount += min(totals[key], cap) - min(before, cap) - amount
             line.amount += min(above[whole], below[whole]) - relieved
 
-    def _hold(self) -> None:
-        """What is earned waits while there is a cause; what takes back never does."""
-        taking = {one.ident for one in self.movements if one.kind != "payment"}
+    def _open_holds(self) -> tuple[set[str], set[str]]:
+        """The payments and deals that are held, and the partners of whom all is."""
         at = self.facts.as_of
-        open_holds = [
-            one for one in self.facts.holds if one.placed <= at and (one.released is None or one.released > at)
-        ]
-        movements = {one.movement for one in open_holds if one.movement}
-        partners = {one.partner for one in open_holds if not one.movement}
+        holds = [one for one in self.facts.holds if one.placed <= at and (one.released is None or one.released > at)]
+        partners = {one.partner for one in holds if not one.movement}
         partners |= {one.ident for one in self.facts.partners.values() if one.suspended}
+        movements = {one.movement for one in holds if one.movement}
         movements |= {
             one.payment for one in self.facts.disputes if one.opened <= at and (one.closed is None or one.closed > at)
         }
+        return movements, partners
+
+    def _hold(self) -> None:
+        """What is earned waits while there is a cause; what takes back never does."""
+        taking = {one.ident for one in self.movements if one.kind != "payment"}
         for (ident, partner), line in self.result.items():
-            line.held = line.amount is None or (ident not in taking and (ident in movements or partner in partners))
+            has_cause = ident in self.held or partner in self.held_partners
+            line.held = line.amount is None or (ident not in taking and has_cause)
+            if line.held:
+                line.withheld = line.amount or Decimal(0)
+            elif partner not in self.held_partners and line.payments.isdisjoint(self.held):
+                line.withheld = self.withheld[ident, partner]
 
 
 def _by_movement(parts: list[_Part]) -> Iterable[list[int]]:
@@ -659,7 +695,8 @@ class Account:
     def close(self, lines: dict[str, Line], last_day: date, minimum: Fraction) -> tuple[Decimal, Decimal, Decimal]:
         """Close a month: post what is entitled by its end less what was posted, pay the balance from the minimum on.
 
-        Of a payment that is held nothing positive is posted, neither for itself nor for what took from it.
+        Of a payment that is held nothing positive is posted, neither for itself nor for what took from it, nor of what
+        another one earns on it.
 
         Args:
             lines: The partner's, by movement.
@@ -681,6 +718,8 @@ class Account:
             change = (due or Decimal(0)) - self.posted[ident]
             if change > 0 and not waiting.isdisjoint(self.payments[ident]):
                 continue
+            if change > 0 and line is not None:
+                change = max(change - line.withheld, Decimal(0))
             self.posted[ident] += change
             changed += change
         balance = self.balance + changed

@@ -234,7 +234,8 @@ def fill_warehouse(home: Path, rows: int) -> None:
             "'USD' AS base_currency, CAST(0.1 AS DECIMAL(18, 12)) AS rate, CAST(NULL AS VARCHAR) AS tier, "
             "CAST(1 AS DECIMAL(18, 12)) AS split_share, CAST(1 AS DECIMAL(28, 10)) AS fx_rate, "
             "CAST(NULL AS DATE) AS fx_date, CAST(NULL AS VARCHAR) AS hold_reason, "
-            "CAST(NULL AS VARCHAR) AS corrects_line_id, false AS is_held "
+            "CAST(NULL AS VARCHAR) AS corrects_line_id, false AS is_held, "
+            "CAST(0 AS DECIMAL(18, 3)) AS withheld_amount, CAST(0 AS DECIMAL(18, 3)) AS withheld_base_amount "
             "FROM (SELECT unnest(range(?)) AS i)",
             [rows],
         )

@@ -25,6 +25,7 @@ from partner_warehouse.settings import ROOT, load_settings
 sys.path.append(str(ROOT / "tests" / "exports"))
 
 import bank_vault
+from ledger_publication import line, publish
 
 
 @pytest.fixture
@@ -329,6 +330,15 @@ def test_explain_says_why_a_partner_was_not_paid(run, refreshed):
     assert "p2 has no approved payout in 2026-03." in out
     assert "(its amount not known yet) is held: fraud flag." in out
     assert "payable later, on 2026-04-29" in out
+
+
+def test_explain_says_what_of_a_line_waits_for_another_payment(run, refreshed):
+    partly = {"withheld_amount": "75", "withheld_base_amount": "1500", "hold_reason": "open_dispute"}
+    publish(load_settings(), [line("up", "125", "2026-03-10", component="re_rate", **partly)])
+    _, out, _ = run("explain", "--partner", "p1", "--period", "2026-03")
+    assert "is due, and waits for a payout to be approved, but for 75.000 that is held: open_dispute." in out
+    _, out, _ = run("explain", "--line", "up")
+    assert "; payable (75.000 of it held: open_dispute)." in out
 
 
 def test_a_partner_that_nobody_knows_is_refused_and_one_without_lines_is_not(run, refreshed):

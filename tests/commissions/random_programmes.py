@@ -67,12 +67,18 @@ def exchange_rates(chance: random.Random) -> tuple[Rates, Rates]:
 class Programme:
     """One plan with its partners and orders. `facts` are what is known after each delivery."""
 
+    waiting = 0.25
+    orders = 5
+    moves = True
+    """How often something is held, how many orders there are at most, and whether a loss of what is held may fall away,
+    and a partner be held whose lines move to other payments."""
+
     def __init__(self, number: int, chance: random.Random, rates: tuple[Rates, Rates]) -> None:
         self.name = f"r{number}"
         self.chance = chance
         self.plan = self._plan()
         dated = any(version.terms_days or version.cap is not None for version in self.plan.versions)
-        self.waits = chance.random() < 0.25
+        self.waits = chance.random() < self.waiting
         """Something is held. Then, and with terms, caps or another currency, a movement touches one payment alone."""
         self.is_simple = self.waits or dated
         self.partners = {name: Partner(name) for name in (f"{self.name}-P{n}" for n in range(1, 4))}
@@ -86,7 +92,7 @@ class Programme:
         if self.waits and chance.random() < 0.3:
             name = f"{self.name}-P1"
             self.facts[0].partners[name] = replace(self.partners[name], suspended=True)
-        for index in range(chance.randint(1, 5)):
+        for index in range(chance.randint(1, self.orders)):
             self._order(index)
 
     def _plan(self) -> Plan:
@@ -214,7 +220,7 @@ class Programme:
             at = payment.at + timedelta(days=chance.randint(1, 300), seconds=chance.randint(1, 999))
             kind = chance.choice(["refund", "refund", "dispute_lost"])
             back = Movement(kind, f"{payment.ident}-r{number}", payment.invoice, payment.ident, part, at)
-            if self.waits and not late and chance.random() < 0.3:
+            if self.waits and self.moves and not late and chance.random() < 0.3:
                 self.facts[0].movements.append(back)
             else:
                 self._know(back, late or chance.random() < 0.2)
@@ -224,14 +230,14 @@ class Programme:
         chance = self.chance
         ended = INSTANTS[0] + timedelta(days=chance.randint(5, 200))
         if chance.random() < 0.5:
-            partner = "" if chance.random() < 0.5 else f"{self.name}-P2"
+            partner = "" if chance.random() < 0.5 or not self.moves else f"{self.name}-P2"
             hold = Hold(f"{payment.ident}-h", partner, "" if partner else payment.ident, payment.at)
             self.facts[0].holds.append(hold)
             self.facts[1].holds.append(replace(hold, released=ended) if chance.random() < 0.7 else hold)
             return False
         dispute = Dispute(f"{payment.ident}-d", payment.ident, payment.at + timedelta(days=1))
         lost_at = dispute.opened + timedelta(days=chance.randint(1, 60))
-        if not late and chance.random() < 0.5:
+        if self.moves and not late and chance.random() < 0.5:
             self.facts[0].disputes.append(replace(dispute, closed=lost_at))
             self.facts[0].movements.append(_lost(dispute, payment, lost_at))
         elif not late:
@@ -245,6 +251,37 @@ class Programme:
     def _know(self, movement: Movement, late: bool) -> None:
         for facts in self.facts[late:]:
             facts.movements.append(movement)
+
+
+class ReachingProgramme(Programme):
+    """Its payments reach tiers and bonuses that earn on others, of which some are held."""
+
+    waiting = 1
+    orders = 9
+    moves = False
+
+    def _plan(self) -> Plan:
+        plan = super()._plan()
+        versions = tuple(replace(one, bonuses=self._rate_bonuses() if one.rates else ()) for one in plan.versions)
+        return replace(
+            plan, versions=versions, mode="whole", basis=self.chance.choice(["month", "calendar_year", "lifetime"])
+        )
+
+    def _bands(self, more: int, step: int, most: int, parts: int) -> tuple[Band, ...]:
+        """Rates that rise, mostly."""
+        bands = super()._bands(max(more, 1), step, most, parts)
+        values = sorted(band.value for band in bands)
+        if self.chance.random() < 0.1:
+            values.reverse()
+        return tuple(Band(band.start, value) for band, value in zip(bands, values, strict=True))
+
+    def _rate_bonuses(self) -> tuple[Bonus, ...]:
+        chance = self.chance
+        return tuple(
+            Bonus(metric, Fraction(chance.randint(1, most) * 50), "rate", Fraction(chance.randint(1, 9), 100))
+            for metric, most in (("monthly_revenue", 10), ("quarterly_revenue", 20))
+            if chance.random() < 0.4
+        )
 
 
 _UNITS = ("month", "calendar_year", "trailing_12_months", "lifetime")

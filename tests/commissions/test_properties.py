@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from commission_cases import build_commissions, publish, publish_postings
 from commission_reference import Account, Line, entitlement
-from random_programmes import INSTANTS, PERIODS, Programme, deliver, exchange_rates, write_plans
+from random_programmes import INSTANTS, PERIODS, Programme, ReachingProgramme, deliver, exchange_rates, write_plans
 
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.periods import Period
@@ -21,6 +21,7 @@ from partner_warehouse.settings import Settings, load_settings
 
 SEED = 20260401
 PROGRAMMES = 320
+REACHING = 150
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     chance = random.Random(SEED)  # noqa: S311
     rates = exchange_rates(chance)
     programmes = [Programme(number, chance, rates) for number in range(PROGRAMMES)]
+    programmes += [ReachingProgramme(PROGRAMMES + number, chance, rates) for number in range(REACHING)]
     home = tmp_path_factory.mktemp("random") / "home"
     write_plans(programmes, home / "plans")
     settings = load_settings(
@@ -81,14 +83,15 @@ def test_every_movement_is_worth_what_the_rules_say(
             partner_id,
             coalesce(sum(amount), 0),
             list_distinct(list(payable_on)),
-            list_distinct(list(status = 'held'))
+            list_distinct(list(status = 'held' and is_held)),
+            coalesce(sum(withheld_amount), 0)
         from finance.commission_lines
         group by all
         """
     ).fetchall()
     found = {row[:2]: row[2:] for row in rows}
     expected = {
-        key: (line.amount or Decimal(0), [line.payable_on], [line.held])
+        key: (line.amount or Decimal(0), [line.payable_on], [line.held], line.withheld)
         for programme in company.programmes
         for key, line in entitlement(programme.plan, programme.facts[delivery]).items()
     }
@@ -105,6 +108,10 @@ def test_every_policy_was_met(delivery: int, built: duckdb.DuckDBPyConnection) -
     wanted = {"percentage", "re_rate", "fixed_fee", "bonus", "cap", "payment", "refund", "credit_note", "dispute_lost"}
     wanted |= {"deal", "missing_fx_rate", "fraud_flag", "open_dispute", "outside_earn_window", "excluded_product"}
     wanted |= {"outside_clawback_window", "partner_terminated", "fixed_fee_plan", "no_partner", "paid_from_credit"}
+    partly_held = built.execute(
+        "select component from finance.commission_lines where not is_held and withheld_amount > 0"
+    ).fetchall()
+    assert {name for (name,) in partly_held} == {"re_rate", "bonus"}
     if delivery == 0:  # the second one releases all of them
         wanted.add("partner_suspended")
     assert {name: met[name] for name in wanted if met[name] < 5} == {}

@@ -105,7 +105,11 @@ def test_nothing_is_due_after_the_last_payout(published: duckdb.DuckDBPyConnecti
         "select plan_id, held, due from finance.accruals where strftime(month, '%Y-%m') = ?", [PERIODS[-1]]
     ).fetchall()
     assert len(rows) > 50
-    assert {plan_id: held for plan_id, held, _ in rows if held} == {"holds-plan": 300, "reopened-plan": 84}
+    assert {plan_id: held for plan_id, held, _ in rows if held} == {
+        "holds-plan": 300,
+        "reopened-plan": 84,
+        "reached-with-held-tiers": 225,
+    }
     assert [row for row in rows if row[2]] == []
 
 

@@ -130,6 +130,22 @@ def test_the_index_ties_with_the_approval_and_with_every_document(month, install
     assert re.fullmatch(r"statements/[A-Za-z0-9_.,()'+:?-]+\.html", hostile["html"])
 
 
+def test_a_page_tells_what_of_a_line_waits_for_another_payment(installation, service_at, directory):
+    """Of 2,500 at 5 % 1,500 are held: 50.00 are posted, for the rest; 75.00 wait, and are told as what they are."""
+    partly = {"component": "re_rate", "rate": "0.05", "base_amount": "2500", "hold_reason": "open_dispute"}
+    partly |= {"withheld_amount": "75", "withheld_base_amount": "1500", "movement_id": "free"}
+    ledger_publication.publish(installation, [ledger_publication.line("up", "125", "2026-03-10", **partly)])
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    statements.write(installation, "2026-03")
+    _, text = page(directory, "p1")
+    told = text.replace("\N{MULTIPLICATION SIGN}", "x")
+    assert "1,000.00 USD x 5 % 50.00" in told
+    assert "1,500.00 USD x 5 % Held: open dispute 75.00" in told
+
+
 def test_a_page_shows_every_line_and_runs_and_fetches_nothing(month, installation, directory):
     statements.write(installation, "2026-03")
     for partner_id in NAMES:

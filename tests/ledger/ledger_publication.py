@@ -37,6 +37,8 @@ COLUMNS = {
     "status": "VARCHAR",
     "hold_reason": "VARCHAR",
     "is_held": "BOOLEAN",
+    "withheld_amount": "DECIMAL(18, 3)",
+    "withheld_base_amount": "DECIMAL(18, 3)",
 }
 
 DEFAULTS = {
@@ -50,6 +52,8 @@ DEFAULTS = {
     "base_currency": "USD",
     "split_share": "1",
     "status": "payable",
+    "withheld_amount": "0",
+    "withheld_base_amount": "0",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from ledger_publication import line, publish
 from sqlalchemy import select
@@ -306,3 +308,57 @@ def test_a_loss_of_what_nobody_holds_is_given_back_at_once(settings, approve, ba
     publish(settings, [lines[0], lines[1] | {"status": "posted", "is_held": True}])
     approve("2026-03")
     assert balance("2026-03") == ("0.00", "0.00", "40.00", "40.00", "0.00")
+
+
+def test_what_a_free_payment_earns_on_a_held_one_waits(settings, service, approve, balance):
+    """The re-rate of 2,500 by 5 %, of which 1,500 are held; a hold that comes later takes nothing back."""
+    own = line("own", "150.00", "2026-03-10", movement_id="free")
+    re_rate = line("up", "125.00", "2026-03-10", movement_id="free", component="re_rate", rate="0.05") | {
+        "base_amount": "2500.00"
+    }
+    held = {"withheld_amount": "75.00", "withheld_base_amount": "1500.00", "hold_reason": "open_dispute"}
+    publish(settings, [own, re_rate | held])
+    approve("2026-03")
+    assert balance("2026-03") == ("0.00", "200.00", "0.00", "200.00", "0.00")
+    assert posted_lines(settings, "2026-03")["up"] == (None, Decimal(1000), Decimal(50))
+    approve("2026-04")
+    assert service.payouts("2026-04") == []
+    publish(settings, [own, re_rate])
+    approve("2026-05")
+    assert balance("2026-05") == ("0.00", "0.00", "75.00", "75.00", "0.00")
+    assert list(posted_lines(settings, "2026-05").values()) == [("up", Decimal(2500), Decimal(75))]
+    publish(settings, [own, re_rate | held])
+    approve("2026-06")
+    assert service.payouts("2026-06") == []
+    assert service.verify() == []
+
+
+def test_no_more_waits_than_a_movement_still_has_to_post(settings, service, approve, balance):
+    """A cap took of what waits, and the line that earned on what is held was posted in another tier."""
+    movement = {"movement_id": "free"}
+    lines = [
+        line("own", "150.00", "2026-03-10", **movement),
+        line("up", "75.00", "2026-03-10", component="re_rate", **movement) | {"withheld_amount": "75.00"},
+        line("cap", "-175.00", "2026-03-10", component="cap", **movement),
+    ]
+    publish(settings, lines)
+    approve("2026-03")
+    assert service.payouts("2026-03")[0]["payable"] == 0
+    publish(settings, [lines[0], line("higher", "150.00", "2026-03-10", component="re_rate", **movement), lines[2]])
+    approve("2026-04")
+    assert balance("2026-04")[3] == "125.00"
+    top = line("top", "160.00", "2026-03-10", component="re_rate", **movement) | {"withheld_amount": "90.00"}
+    publish(settings, [lines[0], top, lines[2]])
+    approve("2026-05")
+    assert balance("2026-05") == ("0.00", "0.00", "0.00", "0.00", "0.00")
+    assert service.verify() == []
+
+
+def posted_lines(settings, period: str) -> dict[str, tuple[str | None, Decimal, Decimal]]:
+    """What each line corrects, its base and its amount."""
+    lines = schema.payout_lines.c
+    with Store(settings).reading() as connection:
+        rows = connection.execute(
+            select(lines.line_id, lines.corrects_line_id, lines.base_amount, lines.amount).where(lines.period == period)
+        ).all()
+    return {row.line_id: (row.corrects_line_id, row.base_amount, row.amount) for row in rows}

@@ -6,8 +6,8 @@ the publication; they are kept beside the statements when these are first made, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -155,12 +155,32 @@ def _keep_published(duck: duckdb.DuckDBPyConnection, period: Period, directory: 
         duck.execute(f'CREATE TABLE "{name}" AS FROM read_parquet(?)', [str(kept)])
 
 
-_PARTNERS = ("partners", "dim_partner", {"partner_id": "VARCHAR", "name": "VARCHAR", "country": "VARCHAR"}, "")
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What of a published table the statements tell.
 
-_WAITING = (
-    "finance",
-    "commission_lines",
-    {
+    Attributes:
+        columns: Their names and types.
+        told: Columns that are told as an expression over the others.
+        condition: Which rows; `{end}` is the period's last day. Empty for all.
+    """
+
+    area: str
+    name: str
+    columns: Mapping[str, str]
+    told: Mapping[str, str] = field(default_factory=dict)
+    condition: str = ""
+
+
+_PARTNERS = _Published("partners", "dim_partner", {"partner_id": "VARCHAR", "name": "VARCHAR", "country": "VARCHAR"})
+
+_PARTLY_HELD = "status = 'payable' AND withheld_amount > 0 AND payable_on <= DATE '{end}'"
+"""Over lines of the entitlement: whether a part waits for another payment's hold; of it that part is told."""
+
+_WAITING = _Published(
+    area="finance",
+    name="commission_lines",
+    columns={
         **dict.fromkeys(("line_id", "partner_id", "programme", "plan_id"), "VARCHAR"),
         "plan_version": "BIGINT",
         **dict.fromkeys(("component", "movement_kind", "movement_id", "corrects_line_id"), "VARCHAR"),
@@ -178,25 +198,34 @@ _WAITING = (
         "status": "VARCHAR",
         "hold_reason": "VARCHAR",
     },
-    """
-    earned_on <= DATE '{end}' AND (status = 'held' OR payable_on > DATE '{end}')
+    told={
+        "base_amount": f"CASE WHEN {_PARTLY_HELD} THEN withheld_base_amount ELSE base_amount END",
+        "amount": f"CASE WHEN {_PARTLY_HELD} THEN withheld_amount ELSE amount END",
+        "status": f"CASE WHEN {_PARTLY_HELD} THEN 'held' ELSE status END",
+    },
+    condition=f"""
+    earned_on <= DATE '{{end}}'
     AND (partner_id, currency) IN (SELECT (partner_id, currency) FROM payouts)
-    AND line_id NOT IN (SELECT commission_line_id FROM posted)
-    """,
+    AND (
+        ({_PARTLY_HELD})
+        OR (
+            (status = 'held' OR payable_on > DATE '{{end}}')
+            AND line_id NOT IN (SELECT commission_line_id FROM posted)
+        )
+    )
+    """,  # noqa: S608 - ours
 )
 
 
-def _known(duck: duckdb.DuckDBPyConnection, table: tuple[str, str, dict[str, str], str], period: Period) -> str:
+def _known(duck: duckdb.DuckDBPyConnection, table: _Published, period: Period) -> str:
     """A query of a published table; what is not published is null, and a table that is not has no rows."""
-    area, name, columns, condition = table
-    present = published_columns(duck, area, name)
-    listed = ", ".join(
-        f"CAST({column if column in present else 'NULL'} AS {kind}) AS {column}" for column, kind in columns.items()
-    )
+    present = published_columns(duck, table.area, table.name)
+    values = {name: table.told.get(name, name) if name in present else "NULL" for name in table.columns}
+    listed = ", ".join(f"CAST({values[name]} AS {kind}) AS {name}" for name, kind in table.columns.items())
     if not present:
         return f"SELECT {listed} LIMIT 0"
-    where = f" WHERE {condition.format(end=period.last_day)}" if condition else ""
-    return f"SELECT {listed} FROM publication.{area}.{name}{where}"  # noqa: S608
+    where = f" WHERE {table.condition}" if table.condition else ""
+    return f"SELECT {listed} FROM publication.{table.area}.{table.name}{where}".format(end=period.last_day)  # noqa: S608
 
 
 def _rows(duck: duckdb.DuckDBPyConnection, query: str, parameters: list[str]) -> Iterator[Row]:

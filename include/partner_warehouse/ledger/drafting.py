@@ -22,7 +22,10 @@ from partner_warehouse.ledger.publication import basis, literal, published_colum
 from partner_warehouse.plans.files import AS_TEXT
 from partner_warehouse.settings import Settings
 
-_NEEDED = ("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on", "is_held")
+_NEEDED = (
+    *("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on"),
+    *("is_held", "withheld_amount", "withheld_base_amount"),
+)
 
 _TAKES_BACK = "(corrects_line_id IS NOT NULL OR movement_kind NOT IN ('payment', 'deal'))"
 """Over lines of the entitlement: whether one is of a loss, and takes from what another movement earned."""
@@ -43,6 +46,7 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
     _read_reversed(duck, connection, period)
     _keep_slices_of_untouched(duck)
     _keep_losses_of_untouched(duck, connection, period)
+    _withhold(duck)
     bulk.load(connection, _balances(period), duck, "balances")
     plan_files = PlanFiles(settings, basis(duck).plans_hash)
     read_minimums(duck, plan_files.directory(), [period])
@@ -64,6 +68,8 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     )
     duck.execute(
         f"CREATE OR REPLACE TEMP VIEW live AS SELECT {typed}, "  # noqa: S608
+        "CAST(withheld_amount AS DECIMAL(18, 3)) AS withheld_amount, "
+        "CAST(withheld_base_amount AS DECIMAL(18, 3)) AS withheld_base_amount, "
         f"is_held, amount IS NULL OR (is_held AND NOT {_TAKES_BACK}) AS untouched "
         "FROM publication.finance.commission_lines"
     )
@@ -134,6 +140,7 @@ def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
             coalesce(due.partner_id, posted.partner_id) AS partner_id,
             coalesce(due.currency, posted.currency) AS currency,
             CAST(coalesce(due.amount, 0) - coalesce(posted.amount, 0) AS DECIMAL(18, 3)) AS amount,
+            CAST(0 AS DECIMAL(18, 3)) AS waiting,
             due.line_id IS NOT NULL AS is_due,
             posted.commission_line_id IS NULL AS is_new
         FROM due
@@ -246,7 +253,7 @@ def _keep_losses_of_untouched(duck: duckdb.DuckDBPyConnection, connection: Conne
                 SELECT commission_line_id, movement_kind, movement_id FROM corrected
             ),
             held AS (
-                SELECT DISTINCT partner_id, movement_kind, movement_id FROM live WHERE untouched
+                SELECT DISTINCT partner_id, movement_kind, movement_id FROM live WHERE untouched OR is_held
             ),
             moved AS (
                 SELECT changes.*, due.movement_kind, due.movement_id, due.is_held
@@ -275,13 +282,89 @@ def _keep_losses_of_untouched(duck: duckdb.DuckDBPyConnection, connection: Conne
     )
 
 
+def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
+    """What a free payment's lines earn on payments that are held waits.
+
+    A tier or bonus that a payment reaches is one line over all that it earns on: `withheld_amount` says what of it is
+    earned on what is held. A movement is posted up to its amount less that, whatever its lines are: those of a cap may
+    take of it, and those of another tier may have been posted. What was posted already stands. `finance.accruals` has
+    the same rule.
+    """
+    duck.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE waiting AS
+        WITH withheld AS (
+            SELECT partner_id, currency, plan_id, movement_kind, movement_id, sum(withheld_amount) AS withheld
+            FROM due
+            WHERE withheld_amount > 0
+            GROUP BY ALL
+        ),
+        described AS (
+            SELECT line_id AS commission_line_id, partner_id, currency, plan_id, movement_kind, movement_id,
+                withheld_amount
+            FROM due
+            WHERE movement_id IN (SELECT movement_id FROM withheld)
+            UNION ALL
+            SELECT commission_line_id, partner_id, currency, plan_id, movement_kind, movement_id, 0 FROM reversed
+        ),
+        moved AS (
+            SELECT
+                commission_line_id, partner_id, currency, plan_id, movement_kind, movement_id,
+                greatest(changes.amount, 0) AS amount,
+                least(withheld_amount, greatest(changes.amount, 0)) AS own,
+                least(withheld, sum(changes.amount) OVER (
+                    PARTITION BY partner_id, currency, plan_id, movement_kind, movement_id
+                )) AS waits
+            FROM changes
+            INNER JOIN described USING (commission_line_id, partner_id, currency)
+            INNER JOIN withheld USING (partner_id, currency, plan_id, movement_kind, movement_id)
+        ),
+        -- Of the lines that earn on what is held as much as they do, then of whichever there are.
+        parts AS (
+            SELECT *, 1 AS turn, own AS part FROM moved
+            UNION ALL
+            SELECT *, 2 AS turn, amount - own AS part FROM moved
+        ),
+        taken AS (
+            SELECT
+                commission_line_id, partner_id, currency,
+                greatest(least(part, waits + part - sum(part) OVER so_far), 0) AS amount
+            FROM parts
+            WINDOW so_far AS (
+                PARTITION BY partner_id, currency, plan_id, movement_kind, movement_id ORDER BY turn, commission_line_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            )
+        )
+        SELECT commission_line_id, partner_id, currency, sum(amount) AS amount
+        FROM taken
+        GROUP BY ALL
+        """
+    )
+    duck.execute(
+        """
+        UPDATE changes
+        SET waiting = waiting.amount, amount = changes.amount - waiting.amount
+        FROM waiting
+        WHERE waiting.amount > 0
+            AND changes.commission_line_id = waiting.commission_line_id
+            AND changes.partner_id = waiting.partner_id
+            AND changes.currency = waiting.currency
+        """
+    )
+    duck.execute("DELETE FROM changes WHERE waiting > 0 AND amount = 0")
+
+
 def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
     """`lines`: a first posting keeps the entitlement's id; an adjustment has its own and names what it corrects.
 
     So does a first posting for a movement that was posted before, as the slice of a tier that it was moved to later.
     """
     frozen = [name for name in LINE_COLUMNS if name not in _DECIDED]
-    described = ", ".join(f"CASE WHEN decided.is_due THEN due.{name} ELSE was.{name} END AS {name}" for name in frozen)
+    described = ", ".join(
+        f"CASE WHEN decided.is_due THEN {_POSTED_BASE if name == 'base_amount' else f'due.{name}'} "
+        f"ELSE was.{name} END AS {name}"
+        for name in frozen
+    )
     listed = typed_list(LINE_COLUMNS)
     duck.execute(
         f"""
@@ -412,6 +495,17 @@ _DECIDED = {
     "corrects_line_id",
 }
 """Columns of a line that the comparison decides; the others describe the entitlement, or what is reversed."""
+
+_POSTED_BASE = """CASE
+    WHEN decided.is_first AND decided.waiting > 0 AND due.withheld_amount > 0
+        THEN due.base_amount - 0.001 * CAST(
+            CAST(due.withheld_base_amount * 1000 AS HUGEINT)
+            * CAST(least(decided.waiting, due.withheld_amount) * 1000 AS HUGEINT)
+            // CAST(due.withheld_amount * 1000 AS HUGEINT) AS DECIMAL(18, 0)
+        )
+    ELSE due.base_amount
+END"""
+"""The base of a line of which a part waits is that of the rest, so that the derivation multiplies out."""
 
 _ADJUSTMENT_ID = (
     "'ADJ-' || left(sha256(concat_ws(chr(31), $period, {of}.commission_line_id, {of}.partner_id, {of}.currency)), 32)"

@@ -314,4 +314,5 @@ def _waiting_sentence(row: dict[str, Any], posted: Any, month: Period) -> str:
         return f"{what} is payable later, on {row['payable_on']}."
     if row.get("is_held") and row["amount"] > (posted or 0):
         return f"{what} takes less than was posted, which is given back once its payment is held no more."
-    return f"{what} is due, and waits for a payout to be approved."
+    but = f", but for {row['withheld_amount']} that is held: {row['hold_reason']}" if row.get("withheld_amount") else ""
+    return f"{what} is due, and waits for a payout to be approved{but}."

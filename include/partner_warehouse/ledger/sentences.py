@@ -93,5 +93,10 @@ CORRECTS = "'; corrects ' || corrects_line_id"
 POSTED_LINE = f"concat({LINE}, {CORRECTS}, '.')"
 """Over `finance.approved_payout_lines`."""
 
-ENTITLEMENT_LINE = f"concat({LINE}, '; ' || status, ' (' || hold_reason || ')', {CORRECTS}, '.')"
+_HELD = """' (' || case
+  when status <> 'held' then concat(withheld_amount, ' of it held: ')
+  else ''
+end || hold_reason || ')'"""
+
+ENTITLEMENT_LINE = f"concat({LINE}, '; ' || status, {_HELD}, {CORRECTS}, '.')"
 """Over `finance.commission_lines`: with what it waits for."""

@@ -26,9 +26,15 @@ holds as (
 
 ),
 
-disputes as (
+held_payments as (
 
-    select * from {{ ref('int_disputes') }}
+    select * from {{ ref('int_held_payments') }}
+
+),
+
+withheld as (
+
+    select * from {{ ref('int_commission_withheld') }}
 
 ),
 
@@ -56,32 +62,18 @@ posted as (
 
 ),
 
-active_holds as (
+held_partners as (
 
     select
         holds.partner_id,
-        holds.movement_id,
         min(holds.reason) as reason
     from holds
     cross join parameters
     where
-        holds.placed_at <= parameters.as_of
+        holds.movement_id is null
+        and holds.placed_at <= parameters.as_of
         and (holds.released_at is null or holds.released_at > parameters.as_of)
-    group by holds.partner_id, holds.movement_id
-
-),
-
-open_disputes as (
-
-    select distinct disputes.payment_id
-    from disputes
-    cross join parameters
-    where
-        disputes.opened_at <= parameters.as_of
-        and (
-            disputes.status = 'open'
-            or (disputes.closed_at is not null and disputes.closed_at > parameters.as_of)
-        )
+    group by holds.partner_id
 
 ),
 
@@ -97,27 +89,20 @@ causes as (
     union all
     select
         entitlement.line_id,
-        active_holds.reason,
-        2 as priority
+        held_payments.reason,
+        case when held_payments.is_hold then 2 else 4 end as priority
     from entitlement
-    inner join active_holds on entitlement.payment_id = active_holds.movement_id
-    where active_holds.partner_id is null or entitlement.partner_id = active_holds.partner_id
+    inner join held_payments on entitlement.payment_id = held_payments.payment_id
+    where
+        (held_payments.partner_id is null or entitlement.partner_id = held_payments.partner_id)
+        and (held_payments.is_hold or entitlement.movement_kind <> 'deal')
     union all
     select
         entitlement.line_id,
-        active_holds.reason,
+        held_partners.reason,
         3 as priority
     from entitlement
-    inner join active_holds on entitlement.partner_id = active_holds.partner_id
-    where active_holds.movement_id is null
-    union all
-    select
-        entitlement.line_id,
-        'open_dispute' as reason,
-        4 as priority
-    from entitlement
-    inner join open_disputes on entitlement.payment_id = open_disputes.payment_id
-    where entitlement.movement_kind <> 'deal'
+    inner join held_partners on entitlement.partner_id = held_partners.partner_id
     union all
     select
         entitlement.line_id,
@@ -139,22 +124,33 @@ held as (
 
 ),
 
+-- Only what is earned is ever kept out of a payout; what is taken back is not.
 stated as (
 
     select
         entitlement.line_key,
+        entitlement.amount,
         posted.payout_id,
+        posted.amount as posted_amount,
         coalesce(posted.period, {{ month_text('entitlement.payable_on') }}) as period,
-        -- Only what is earned is ever kept out of a payout; what is taken back is not.
+        coalesce(held.reason, withheld.reason) as reason,
+        held.line_id is not null as is_held,
         case
-            when posted.amount = entitlement.amount then 'posted'
-            when entitlement.amount is null then 'held'
-            when held.line_id is not null and not {{ takes_back('entitlement') }} then 'held'
-            when entitlement.payable_on > {{ local_day('parameters.as_of', 'plans.timezone') }} then 'scheduled'
-            else 'payable'
-        end as status,
-        held.reason,
-        held.line_id is not null as is_held
+            when held.line_id is null then coalesce(withheld.amount, 0)
+            when {{ takes_back('entitlement') }} then 0
+            else entitlement.amount
+        end as withheld_amount,
+        case
+            when held.line_id is null then coalesce(withheld.base_amount, 0)
+            when {{ takes_back('entitlement') }} then 0
+            else entitlement.base_amount
+        end as withheld_base_amount,
+        case
+            when entitlement.amount is null then true
+            when held.line_id is null then coalesce(withheld.amount, 0) = entitlement.amount and entitlement.amount <> 0
+            else not {{ takes_back('entitlement') }}
+        end as waits,
+        entitlement.payable_on > {{ local_day('parameters.as_of', 'plans.timezone') }} as is_later
     from entitlement
     cross join parameters
     inner join plans
@@ -166,6 +162,21 @@ stated as (
         on
             entitlement.line_id = held.line_id
             and held.cause_number = 1
+    left join withheld on entitlement.line_key = withheld.line_key
+
+),
+
+placed as (
+
+    select
+        stated.*,
+        case
+            when posted_amount = amount then 'posted'
+            when waits then 'held'
+            when is_later then 'scheduled'
+            else 'payable'
+        end as status
+    from stated
 
 ),
 
@@ -176,9 +187,11 @@ final as (
         payout_id,
         period,
         status,
-        case when status = 'held' then reason end as hold_reason,
-        is_held
-    from stated
+        case when status <> 'posted' and (waits or withheld_amount <> 0) then reason end as hold_reason,
+        is_held,
+        cast(withheld_amount as {{ money() }}) as withheld_amount,
+        cast(withheld_base_amount as {{ money() }}) as withheld_base_amount
+    from placed
 
 )
 

@@ -152,6 +152,9 @@ final as (
         re_rated.tier_number,
         re_rated.tier,
         re_rated.rate,
+        re_rated.rate_units,
+        re_rated.basis_period,
+        re_rated.direction,
         revenues.invoice_key,
         re_rated.direction * revenues.standing_fine as priced_fine,
         re_rated.direction * revenues.standing_fine * re_rated.rate_units as exact_e20

@@ -68,7 +68,7 @@ standing as (
             and approved_payout_lines.movement_id = held_movements.movement_id
     where
         case
-            when commission_lines.line_id is not null then commission_lines.status = 'held'
+            when commission_lines.line_id is not null then commission_lines.status = 'held' and commission_lines.is_held
             else held_movements.movement_id is not null
         end
 
@@ -139,7 +139,7 @@ losses as (
     inner join losses_of_held using (partner_id, currency, movement_kind, movement_id)
     cross join computed_for
     where
-        commission_lines.status <> 'held'
+        not (commission_lines.status = 'held' and commission_lines.is_held)
         and cast(date_trunc('month', commission_lines.payable_on) as date) <= computed_for.as_of_month
     union all
     select
@@ -156,7 +156,7 @@ losses as (
 ),
 
 -- What would be given back of them waits for the hold's end.
-withheld as (
+given_back as (
 
     select
         partner_id,
@@ -166,6 +166,79 @@ withheld as (
     from losses
     group by partner_id, currency, movement_kind, movement_id
     having sum(amount) > 0
+
+),
+
+-- What a free payment's lines earn on payments that are held waits too.
+partly_held as (
+
+    select
+        commission_lines.partner_id,
+        commission_lines.currency,
+        commission_lines.plan_id,
+        commission_lines.movement_kind,
+        commission_lines.movement_id,
+        min(commission_lines.line_id) as line_id,
+        sum(commission_lines.withheld_amount) as withheld_amount
+    from commission_lines
+    cross join computed_for
+    where
+        commission_lines.withheld_amount > 0
+        and not commission_lines.is_held
+        and cast(date_trunc('month', commission_lines.payable_on) as date) <= computed_for.as_of_month
+    group by {{ first_columns(5) }}
+
+),
+
+entitled_and_posted as (
+
+    select
+        commission_lines.partner_id,
+        commission_lines.currency,
+        commission_lines.plan_id,
+        commission_lines.movement_kind,
+        commission_lines.movement_id,
+        commission_lines.amount
+    from commission_lines
+    inner join partly_held using (partner_id, currency, plan_id, movement_kind, movement_id)
+    where not (commission_lines.status = 'held' and commission_lines.is_held)
+    union all
+    select
+        approved_payout_lines.partner_id,
+        approved_payout_lines.currency,
+        approved_payout_lines.plan_id,
+        approved_payout_lines.movement_kind,
+        approved_payout_lines.movement_id,
+        -approved_payout_lines.amount as amount
+    from approved_payout_lines
+    inner join partly_held using (partner_id, currency, plan_id, movement_kind, movement_id)
+    left join standing on approved_payout_lines.line_id = standing.line_id
+    where standing.line_id is null
+
+),
+
+unposted as (
+
+    select
+        partner_id,
+        currency,
+        plan_id,
+        movement_kind,
+        movement_id,
+        sum(amount) as amount
+    from entitled_and_posted
+    group by partner_id, currency, plan_id, movement_kind, movement_id
+
+),
+
+-- A movement is posted up to its amount less that. Told of one of its lines.
+waiting_parts as (
+
+    select
+        partly_held.line_id,
+        least(partly_held.withheld_amount, unposted.amount) as amount
+    from partly_held
+    inner join unposted using (partner_id, currency, plan_id, movement_kind, movement_id)
 
 ),
 
@@ -195,11 +268,14 @@ changes as (
         0 as released,
         -commission_lines.amount as becomes_waiting,
         case
-            when commission_lines.status = 'held' or withheld.movement_id is not null then commission_lines.amount
+            when commission_lines.status = 'held' and commission_lines.is_held then commission_lines.amount
+            when given_back.movement_id is not null then commission_lines.amount
+            when waiting_parts.amount > 0 then waiting_parts.amount
             else 0
         end as becomes_held
     from commission_lines
-    left join withheld using (partner_id, currency, movement_kind, movement_id)
+    left join given_back using (partner_id, currency, movement_kind, movement_id)
+    left join waiting_parts using (line_id)
     where commission_lines.amount is not null
     union all
     select
@@ -212,12 +288,12 @@ changes as (
         approved_payout_lines.amount as released,
         0 as becomes_waiting,
         case
-            when standing.line_id is not null or withheld.movement_id is not null then -approved_payout_lines.amount
+            when standing.line_id is not null or given_back.movement_id is not null then -approved_payout_lines.amount
             else 0
         end as becomes_held
     from approved_payout_lines
     left join standing using (line_id)
-    left join withheld using (partner_id, currency, movement_kind, movement_id)
+    left join given_back using (partner_id, currency, movement_kind, movement_id)
 
 ),
 

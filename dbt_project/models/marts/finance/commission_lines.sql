@@ -48,7 +48,9 @@ final as (
         entitlement.customer_id,
         entitlement.slice,
         entitlement.exact_amount,
-        states.is_held
+        states.is_held,
+        states.withheld_amount,
+        states.withheld_base_amount
     from entitlement
     inner join states using (line_key)
 
