@@ -17,6 +17,7 @@ from commission_cases import (
     build_commissions,
     deliver,
     installation,
+    land_ledger,
     lay_out,
     publish,
     publish_postings,
@@ -25,7 +26,7 @@ from commission_cases import (
 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """Built, approved up to the month before `LATER`, built with what came later, and approved to the end."""
+    """Built, approved up to the month before `LATER`, built with what was posted and came later, and so to the end."""
     cases = sorted(SCENARIOS.iterdir())
     home = tmp_path_factory.mktemp("commissions") / "home"
     settings = lay_out(cases, home)
@@ -35,6 +36,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
         for period in PERIODS:
             if period == LATER:
                 deliver(cases, settings.inbox_dir, "later")
+                land_ledger(settings)
                 build_commissions(settings, AS_OF)
                 publish(settings, settings.published_path)
             approve(period)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
-from commission_cases import SCENARIOS, build_commissions, lay_out
+from commission_cases import SCENARIOS, build_commissions, lay_out, publish
 
 from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.ledger.content import Differences
+from partner_warehouse.ledger.landing import land_ledger
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.reproduction import reproduce
-from partner_warehouse.publish import snapshot
 from partner_warehouse.settings import Settings, load_settings
 
 PERIOD = "2027-05"
@@ -22,13 +25,38 @@ def approved(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     laid_out: Settings = lay_out(cases, tmp_path_factory.mktemp("again") / "home")
     settings = load_settings(**laid_out.model_dump() | {"approvers": ("ben",)})
     build_commissions(settings)
-    settings.published_path.parent.mkdir(parents=True)
-    snapshot.copy_marts(settings, settings.published_path)
+    publish(settings, settings.published_path)
     service = PayoutService(settings)
     service.draft(PERIOD, "ana")
     service.submit(PERIOD, "ana")
     service.approve(PERIOD, "ben")
     return settings
+
+
+def test_a_rate_that_the_source_lost_is_the_posted_one_and_both_months_come_out_again(approved: Settings) -> None:
+    """EUR 500 of the 1,000 were left at 1.0832: their refund takes 54.16, although the source has no rate any more."""
+    fx_rates, refunds = approved.inbox_dir / "fx_rates" / "later.csv", approved.inbox_dir / "refunds" / "later.csv"
+    fx_rates.write_text(
+        "fx_rate_id,rate_date,from_currency,to_currency,rate,is_deleted\n"
+        "v13-exchange-rate-EURUSD2026-03-10,2026-03-10,EUR,USD,1.0832,true\n",
+        encoding="utf-8",
+    )
+    refunds.write_text(
+        "refund_id,payment_id,amount,kind,refunded_at\nlater,v13-exchange-rate-p1,500,refund,2027-06-10T12:00:00Z\n",
+        encoding="utf-8",
+    )
+    ingest("files", "fx_rates", approved)
+    ingest("files", "refunds", approved)
+    land_ledger(approved)
+    build_commissions(approved, datetime(2027, 7, 2, tzinfo=UTC))
+    publish(approved, approved.published_path)
+    service = PayoutService(approved)
+    service.draft("2027-06", "ana")
+    service.submit("2027-06", "ana")
+    service.approve("2027-06", "ben")
+    assert [row["adjustments"] for row in service.payouts("2027-06")] == [Decimal("-54.16")]
+    for period in (PERIOD, "2027-06"):
+        assert reproduce(period, approved, progress=lambda _: None).differing == Differences()
 
 
 def test_edited_plans_and_settings_leave_an_approved_month_as_it_was(approved: Settings) -> None:

@@ -49,6 +49,12 @@ fx_rates as (
 
 ),
 
+frozen_rates as (
+
+    select * from {{ ref('int_commission_frozen_rates') }}
+
+),
+
 -- An invoice is known by its first movement, one for each currency that it was paid in.
 billed as (
 
@@ -206,17 +212,20 @@ decided as (
 
 ),
 
+-- A rate that the source has lost is the one that the payment was posted at: the line froze it.
 rated as (
 
     select
         decided.*,
         case
             when decided.plan_currency is not null and decided.converted_from is null then cast(1 as {{ exact() }})
-            when {{ is_convertible('decided.gross_mills / 1e3', 'fx_rates.rate') }} then fx_rates.rate
+            when {{ is_convertible('decided.gross_mills / 1e3', 'coalesce(fx_rates.rate, frozen_rates.rate)') }}
+                then coalesce(fx_rates.rate, frozen_rates.rate)
         end as fx_rate,
         case
             when decided.plan_currency is not null and decided.converted_from is null then decided.paid_on
-            when {{ is_convertible('decided.gross_mills / 1e3', 'fx_rates.rate') }} then fx_rates.quoted_on
+            when {{ is_convertible('decided.gross_mills / 1e3', 'coalesce(fx_rates.rate, frozen_rates.rate)') }}
+                then coalesce(fx_rates.quoted_on, frozen_rates.quoted_on)
         end as fx_date
     from decided
     left join fx_rates
@@ -224,6 +233,12 @@ rated as (
             decided.converted_from = fx_rates.from_currency
             and decided.plan_currency = fx_rates.to_currency
             and decided.paid_on = fx_rates.rate_date
+    left join frozen_rates
+        on
+            decided.payment_key = frozen_rates.payment_key
+            and decided.converted_from = frozen_rates.from_currency
+            and decided.plan_currency = frozen_rates.to_currency
+            and decided.paid_on = frozen_rates.rate_date
 
 ),
 
