@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from landed_records import land_records
 
 from partner_warehouse.errors import PermanentError
 from partner_warehouse.extract.api import Window, ingest_api
@@ -19,7 +20,6 @@ from partner_warehouse.extract.state import state_path
 from partner_warehouse.extract.stripe import Stripe
 from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.landing.layout import data_files
-from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
 from partner_warehouse.sandbox.calendar import AS_OF
 from partner_warehouse.sandbox.company import Company, Snapshot
 from partner_warehouse.sandbox.servers.run import Endpoints, connection_variables, serve
@@ -175,23 +175,14 @@ def fixtures() -> dict[str, Any]:
     return found
 
 
-def land_one(name: str, record: Record, settings: Settings, tmp_path: Path) -> LoadOutcome:
-    """Land one record as it is."""
-    path = tmp_path / f"{name}.ndjson"
-    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
-    with exclusive(settings, "stripe", name):
-        received = ReceivedFile(path, name, "0" * 64, path.stat().st_size, records=1)
-        return land(load_catalog("stripe").objects[name], [received], settings)
-
-
 @pytest.mark.skipif(not FIXTURES.exists(), reason=f"no {FIXTURES}: no answer of the API itself was landed")
 @pytest.mark.parametrize("name", STRIPE_OBJECTS)
-def test_what_the_api_answers_lands_typed(name: str, at: Home, tmp_path: Path) -> None:
+def test_what_the_api_answers_lands_typed(name: str, at: Home) -> None:
     record = fixtures()[name]
     settings = at(name)
-    outcome = land_one(name, record, settings, tmp_path)
-    assert (outcome.landed, outcome.quarantined) == (1, 0)
     schema = load_catalog("stripe").objects[name]
+    outcome = land_records(settings, schema, [record])
+    assert (outcome.landed, outcome.quarantined) == (1, 0)
     with duckdb.connect() as connection:
         relation = connection.read_parquet(str(settings.landing_dir / "stripe" / name / "*" / "data.parquet"))
         values = dict(zip(relation.columns, relation.fetchall()[0], strict=True))

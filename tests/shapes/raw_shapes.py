@@ -8,7 +8,6 @@ it is spelled in the file.
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -19,10 +18,11 @@ from functools import cached_property
 from typing import Any
 
 import duckdb
+from landed_records import spooled
 
 from partner_warehouse.landing.catalog import FieldType, ObjectSchema, load_catalog
 from partner_warehouse.landing.layout import data_files
-from partner_warehouse.landing.store import LoadOutcome, ReceivedFile, exclusive, land
+from partner_warehouse.landing.store import LoadOutcome, exclusive, land
 from partner_warehouse.settings import ROOT, Settings
 
 SHAPES = ROOT.parent / "shared" / "data" / "raw_shapes"
@@ -289,12 +289,8 @@ class Landing:
         self, schema: ObjectSchema, records: Sequence[dict[str, Any]], *, lines: Sequence[str] = ()
     ) -> LoadOutcome:
         """One load, of records and of lines as they are."""
-        lines = [*(json.dumps(record) for record in records), *lines]
         with exclusive(self.settings, schema.source, schema.name) as directory:
-            path = directory / "1.ndjson"
-            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            received = ReceivedFile(path, path.name, sha256, path.stat().st_size, records=len(lines))
+            received = spooled(directory / "1.ndjson", [*records, *lines])
             return land(schema, [received], self.settings, connection=self._connection)
 
     def rows(self, outcome: LoadOutcome, kind: str = "data") -> list[dict[str, Any]]:
