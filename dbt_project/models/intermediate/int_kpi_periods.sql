@@ -9,18 +9,35 @@ facts as (
 
 ),
 
+activity as (
+
+    select * from {{ ref('int_partner_activity_spans') }}
+
+),
+
 parameters as (
 
     select * from {{ ref('int_kpi_parameters') }}
 
 ),
 
--- Markets have a size, and partners signed long ago were onboarded, in years of which the company reports nothing.
-first_fact as (
+-- Markets have a size, and partners signed long ago were onboarded, in years of which the company reports nothing. A
+-- partner is active by a registration or a touch too, which are no facts of their own.
+first_days as (
 
     select min(occurred_on) as first_on
     from facts
     where measure not in ('market_size', 'onboarding')
+    union all
+    select min(active_from) as first_on
+    from activity
+
+),
+
+first_fact as (
+
+    select min(first_on) as first_on
+    from first_days
 
 ),
 
