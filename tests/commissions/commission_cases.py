@@ -1,6 +1,7 @@
 """Lays out commission cases as an installation, builds it, and takes its months through the payouts commands.
 
-A case is a folder: `plans` and `inputs` are there from the start, `later` arrives before `LATER` is drafted.
+A case is a folder: `plans` and `inputs` are there from the start, `later` arrives before `LATER` is drafted. Both hold
+files of the file drop, and records as a source's API sends them: `<source>/<object>.jsonl`, a record a line.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from landed_records import land_records
+
 from partner_warehouse import cli, pipeline
 from partner_warehouse.extract.ingest import ingest_source
+from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.ledger.landing import land_ledger
 from partner_warehouse.publish import snapshot
 from partner_warehouse.quality import gates
@@ -55,7 +59,6 @@ def lay_out(cases: list[Path], home: Path) -> Settings:
     """Put the cases' inputs into a home's inbox, a file each, and their plans into one directory."""
     plans = home / "plans"
     plans.mkdir(parents=True)
-    deliver(cases, home / "inbox", "inputs")
     for name in PLAN_FILES:
         texts = [
             path.read_text(encoding="utf-8") for case in cases if (path := case / "plans" / f"{name}.csv").exists()
@@ -64,16 +67,28 @@ def lay_out(cases: list[Path], home: Path) -> Settings:
             header = texts[0].splitlines(keepends=True)[:1]
             rows = [line for text in texts for line in text.splitlines(keepends=True)[1:]]
             (plans / f"{name}.csv").write_text("".join(header + rows), encoding="utf-8")
-    return load_settings(home=home, plans=plans, sources=("files",))
+    settings = load_settings(home=home, plans=plans, sources=("files",))
+    deliver(cases, settings, "inputs")
+    return settings
 
 
-def deliver(cases: list[Path], inbox: Path, folder: str) -> None:
-    """Put one folder of each case into the inbox, where it has it."""
+def deliver(cases: list[Path], settings: Settings, folder: str) -> None:
+    """Put the files of one folder of each case into the inbox, and land its records, where it has any."""
     for case in cases:
         for source in sorted((case / folder).glob("*.csv")):
-            target = inbox / source.stem / f"{case.name}_{folder}.csv"
+            target = settings.inbox_dir / source.stem / f"{case.name}_{folder}.csv"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
+        for records in sorted((case / folder).glob("*/*.jsonl")):
+            _land(records, settings)
+
+
+def _land(records: Path, settings: Settings) -> None:
+    """What a client of the API lands of these records; all of them are good."""
+    schema = load_catalog(records.parent.name).objects[records.stem]
+    lines = records.read_text(encoding="utf-8").splitlines()
+    outcome = land_records(settings, schema, lines)
+    assert outcome.landed == len(lines), (records, outcome)
 
 
 def build_commissions(settings: Settings, as_of: datetime = AS_OF) -> None:

@@ -35,7 +35,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
         publish(settings, settings.published_path)
         for period in PERIODS:
             if period == LATER:
-                deliver(cases, settings.inbox_dir, "later")
+                deliver(cases, settings, "later")
                 land_ledger(settings)
                 build_commissions(settings, AS_OF)
                 publish(settings, settings.published_path)

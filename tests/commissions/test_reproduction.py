@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from commission_cases import SCENARIOS, build_commissions, lay_out, publish
+from commission_cases import SCENARIOS, build_commissions, deliver, lay_out, publish
 
 from partner_warehouse.extract.ingest import ingest
 from partner_warehouse.ledger.content import Differences
@@ -16,12 +16,15 @@ from partner_warehouse.ledger.reproduction import reproduce
 from partner_warehouse.settings import Settings, load_settings
 
 PERIOD = "2027-05"
+MERGED = SCENARIOS / "merged_partner"
+"""A partner that Salesforce merges into another one, once both are paid."""
 
 
 @pytest.fixture(scope="module")
 def approved(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Tiers, an invoice in parts and a conversion by an older rate, approved in one month."""
-    cases = [SCENARIOS / "v01_tiers_marginal", SCENARIOS / "v05_invoice_in_parts", SCENARIOS / "v13_exchange_rate"]
+    """Tiers, an invoice in parts, a conversion by an older rate and several partners, approved in one month."""
+    vectors = ("v01_tiers_marginal", "v05_invoice_in_parts", "v13_exchange_rate")
+    cases = [*(SCENARIOS / name for name in vectors), MERGED]
     laid_out: Settings = lay_out(cases, tmp_path_factory.mktemp("again") / "home")
     settings = load_settings(**laid_out.model_dump() | {"approvers": ("ben",)})
     build_commissions(settings)
@@ -54,7 +57,8 @@ def test_a_rate_that_the_source_lost_is_the_posted_one_and_both_months_come_out_
     service.draft("2027-06", "ana")
     service.submit("2027-06", "ana")
     service.approve("2027-06", "ben")
-    assert [row["adjustments"] for row in service.payouts("2027-06")] == [Decimal("-54.16")]
+    changed = {row["partner_id"]: row["adjustments"] for row in service.payouts("2027-06") if row["adjustments"]}
+    assert changed == {"v13-exchange-rate-P1": Decimal("-54.16")}
     for period in (PERIOD, "2027-06"):
         assert reproduce(period, approved, progress=lambda _: None).differing == Differences()
 
@@ -76,8 +80,9 @@ def test_edited_plans_and_settings_leave_an_approved_month_as_it_was(approved: S
     assert again.line_count > 6
 
 
-def test_a_later_enrolment_in_a_newer_plan_leaves_an_approved_month_as_it_was(approved: Settings) -> None:
+def test_a_later_merger_and_an_enrolment_in_a_newer_plan_leave_an_approved_month_as_it_was(approved: Settings) -> None:
     """The month's own plan files lack the plan: they were checked by the enrolments of then."""
+    deliver([MERGED], approved, "later")
     (approved.inbox_dir / "enrolments" / "later.csv").write_text(
         "enrolment_id,partner_id,programme,plan_id,starts_on,ends_on\nlater,later,reseller,newer-plan,2027-06-01,\n",
         encoding="utf-8",

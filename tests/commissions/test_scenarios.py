@@ -17,6 +17,7 @@ import pytest
 from commission_cases import PERIODS, SCENARIOS, Company, read_csv
 
 from partner_warehouse.ledger.explain import explain
+from partner_warehouse.ledger.payouts import PayoutService
 
 CASES = sorted(SCENARIOS.iterdir())
 BALANCE = ("opening_balance", "earned", "adjustments", "payable", "closing_balance")
@@ -182,10 +183,15 @@ def test_what_is_said_of_a_line_multiplies_out(published: duckdb.DuckDBPyConnect
 
 def test_what_is_said_of_an_adjustment_is_no_product(published: duckdb.DuckDBPyConnection) -> None:
     told = published.execute(
-        "select explanation from finance.explanations where explained = 'payout_line' and explained_id like 'ADJ-%'"
+        "select component = 'balance', explanation from finance.explanations "
+        "inner join finance.approved_payout_lines on explained_id = line_id "
+        "where explained = 'payout_line' and line_id like 'ADJ-%'"
     ).fetchall()
-    assert told
-    assert all("the difference to what was posted before" in said and " = " not in said for (said,) in told)
+    assert {is_balance for is_balance, _ in told} == {True, False}
+    for is_balance, said in told:
+        words = "whom the CRM merged; corrects" if is_balance else "the difference to what was posted before"
+        assert words in said
+        assert " = " not in said
 
 
 def test_what_is_carried_is_said_with_its_reason(published: duckdb.DuckDBPyConnection) -> None:
@@ -200,6 +206,30 @@ def test_what_is_carried_is_said_with_its_reason(published: duckdb.DuckDBPyConne
     for balance, least, said in carried:
         assert (f"below the smallest payout of {least}, and is paid once" in said) == (balance > 0), said
         assert ("set off against coming commissions" in said) == (balance < 0), said
+
+
+def test_what_was_paid_before_a_merger_is_explained_to_both(company: Company) -> None:
+    """Salesforce merged P1 into P2: P1's payment was posted to P2, and what P1 had been paid for it is taken off."""
+    before = explain(company.settings, payout="PO-2026-01-merged-partner-P1-USD")
+    assert "100.000 payable" in before.summary[0]
+    after = explain(company.settings, payout="PO-2026-05-merged-partner-P2-USD")
+    assert "40.000 earned, -30.000 adjusted, 10.000 payable" in after.summary[0]
+    posted = next(one for one in after.sections if one.title == "finance.approved_payout_lines")
+    lines = [dict(zip(posted.columns, row, strict=True)) for row in posted.rows]
+    assert sorted((row["movement_kind"], row["movement_id"], row["amount"]) for row in lines) == [
+        ("merger", "merged-partner-P1", -100),
+        ("payment", "merged-partner-inpay_1", 100),
+        ("payment", "merged-partner-inpay_6", 40),
+        ("refund", "merged-partner-re_1", -30),
+    ]
+    (merger,) = (row["line_id"] for row in lines if row["movement_kind"] == "merger")
+    assert "the balance of partner merged-partner-P1, whom the CRM merged" in str(
+        explain(company.settings, line=merger).summary
+    )
+
+
+def test_the_ledger_is_whole(company: Company) -> None:
+    assert PayoutService(company.settings).verify() == []
 
 
 def test_a_missing_payout_is_in_the_view(published: duckdb.DuckDBPyConnection) -> None:

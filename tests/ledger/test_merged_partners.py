@@ -63,6 +63,29 @@ def test_a_debt_goes_along(settings, service, approve, balance):
     assert service.verify() == []
 
 
+def test_a_hold_after_the_merger_takes_nothing_back(settings, service, approve, balance):
+    """Nor does it give anything back of a loss. The other's line of the movement has an id of its own."""
+    refund = {"movement_kind": "refund", "movement_id": "r"}
+    publish(
+        settings,
+        [
+            line("a", "100.00", "2026-02-05", partner_id="A", movement_id="m"),
+            line("r", "-30.00", "2026-02-06", partner_id="A", corrects_line_id="a", **refund),
+        ],
+    )
+    approve("2026-02")
+    moved = line("c", "100.00", "2026-02-05", partner_id="B", movement_id="m")
+    own = line("b", "50.00", "2026-03-05", partner_id="B")
+    publish(settings, [moved | {"status": "held", "is_held": True}, own], merged={"A": "B"})
+    approve("2026-03")
+    assert balance("2026-03", "B") == ("0.00", "50.00", "0.00", "50.00", "0.00")
+    publish(settings, [moved, own], merged={"A": "B"})
+    approve("2026-04")
+    # 100 - 70 that A had been paid.
+    assert balance("2026-04", "B") == ("0.00", "0.00", "30.00", "30.00", "0.00")
+    assert service.verify() == []
+
+
 def test_two_partners_of_one_deal_are_paid_no_more_when_they_are_one(settings, service, approve):
     publish(
         settings,

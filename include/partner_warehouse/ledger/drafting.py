@@ -175,7 +175,10 @@ def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, peri
 def _read_first_postings(
     duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, line_ids: Sequence[str], target: str
 ) -> None:
-    """A table of the first posting before the period of each of these lines, to each partner in each currency."""
+    """A table of the first posting before the period of each of these lines, to each partner in each currency.
+
+    With `partner_now`: whom the CRM has merged that partner into, else the same.
+    """
     names = [name for name in LINE_COLUMNS if name not in {"payout_id", "line_id"}]
     columns = [schema.payout_lines.c[name] for name in ("period", *names)]
     statement = select(*columns).where(schema.payout_lines.c.period < str(period))
@@ -188,9 +191,11 @@ def _read_first_postings(
     duck.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {target} AS
+        SELECT postings.*, coalesce(merged.merged_into, postings.partner_id) AS partner_now
         FROM postings
+        LEFT JOIN merged USING (partner_id)
         QUALIFY row_number() OVER (PARTITION BY commission_line_id, partner_id, currency ORDER BY period) = 1
-        """
+        """  # noqa: S608
     )
 
 
@@ -198,8 +203,9 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
     """What was posted for a movement stands while its line is held or without an amount, under whichever id.
 
     A line without a rate of exchange is in no tier, and one that is held may be in another tier or version of the plan
-    than it was posted in: its id, which names them, is not the posted one's. A line that the partner still has under
-    its id is decided by itself. `finance.accruals` has the same rule.
+    than it was posted in: its id, which names them, is not the posted one's. Nor is that of a line whose partner was
+    merged into another one. A line that the partner still has under its id is decided by itself. `finance.accruals` has
+    the same rule.
     """
     duck.execute(
         """
@@ -212,7 +218,7 @@ def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
             AND changes.currency = reversed.currency
             AND reversed.movement_id = live.movement_id
             AND reversed.movement_kind = live.movement_kind
-            AND reversed.partner_id = live.partner_id
+            AND reversed.partner_now = live.partner_id
             AND reversed.plan_id = live.plan_id
             AND reversed.component = live.component
             AND NOT EXISTS (
@@ -256,26 +262,27 @@ def _keep_losses_of_untouched(duck: duckdb.DuckDBPyConnection, connection: Conne
                 SELECT DISTINCT partner_id, movement_kind, movement_id FROM live WHERE untouched OR is_held
             ),
             moved AS (
-                SELECT changes.*, due.movement_kind, due.movement_id, due.is_held
+                SELECT changes.*, due.partner_id AS partner_now, due.movement_kind, due.movement_id, due.is_held
                 FROM changes
                 INNER JOIN due
                     ON changes.commission_line_id = due.line_id
                     AND changes.partner_id = due.partner_id AND changes.currency = due.currency
                 WHERE {_TAKES_BACK}
                 UNION ALL
-                SELECT changes.*, reversed.movement_kind, reversed.movement_id, held.movement_id IS NOT NULL
+                SELECT changes.*, reversed.partner_now, reversed.movement_kind, reversed.movement_id,
+                    held.movement_id IS NOT NULL
                 FROM changes
                 INNER JOIN reversed USING (commission_line_id, partner_id, currency)
                 LEFT JOIN known ON reversed.corrects_line_id = known.line_id
                 LEFT JOIN held
-                    ON reversed.partner_id = held.partner_id
+                    ON reversed.partner_now = held.partner_id
                     AND coalesce(known.movement_kind, reversed.movement_kind) = held.movement_kind
                     AND coalesce(known.movement_id, reversed.movement_id) = held.movement_id
                 WHERE NOT changes.is_due
             )
             SELECT commission_line_id, partner_id, currency
             FROM moved
-            WINDOW of_movement AS (PARTITION BY partner_id, currency, movement_kind, movement_id)
+            WINDOW of_movement AS (PARTITION BY partner_now, currency, movement_kind, movement_id)
             QUALIFY sum(amount) OVER of_movement > 0 AND bool_or(is_held) OVER of_movement
         )
         """  # noqa: S608
@@ -294,30 +301,32 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
         """
         CREATE OR REPLACE TEMP TABLE waiting AS
         WITH withheld AS (
-            SELECT partner_id, currency, plan_id, movement_kind, movement_id, sum(withheld_amount) AS withheld
+            SELECT partner_id AS partner_now, currency, plan_id, movement_kind, movement_id,
+                sum(withheld_amount) AS withheld
             FROM due
             WHERE withheld_amount > 0
             GROUP BY ALL
         ),
         described AS (
-            SELECT line_id AS commission_line_id, partner_id, currency, plan_id, movement_kind, movement_id,
-                withheld_amount
+            SELECT line_id AS commission_line_id, partner_id, partner_id AS partner_now, currency, plan_id,
+                movement_kind, movement_id, withheld_amount
             FROM due
             WHERE movement_id IN (SELECT movement_id FROM withheld)
             UNION ALL
-            SELECT commission_line_id, partner_id, currency, plan_id, movement_kind, movement_id, 0 FROM reversed
+            SELECT commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id, 0
+            FROM reversed
         ),
         moved AS (
             SELECT
-                commission_line_id, partner_id, currency, plan_id, movement_kind, movement_id,
+                commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
                 greatest(changes.amount, 0) AS amount,
                 least(withheld_amount, greatest(changes.amount, 0)) AS own,
                 least(withheld, sum(changes.amount) OVER (
-                    PARTITION BY partner_id, currency, plan_id, movement_kind, movement_id
+                    PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
                 )) AS waits
             FROM changes
             INNER JOIN described USING (commission_line_id, partner_id, currency)
-            INNER JOIN withheld USING (partner_id, currency, plan_id, movement_kind, movement_id)
+            INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id)
         ),
         -- Of the lines that earn on what is held as much as they do, then of whichever there are.
         parts AS (
@@ -331,7 +340,8 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
                 greatest(least(part, waits + part - sum(part) OVER so_far), 0) AS amount
             FROM parts
             WINDOW so_far AS (
-                PARTITION BY partner_id, currency, plan_id, movement_kind, movement_id ORDER BY turn, commission_line_id
+                PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
+                ORDER BY turn, commission_line_id, partner_id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             )
         )
@@ -380,7 +390,8 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
             FROM changes
             LEFT JOIN ever_posted USING (commission_line_id)
         ),
-        -- A movement that was posted before and is priced anew may have lines that it did not have: they correct it.
+        -- A movement that was posted before and is priced anew, or whose partner was merged, may have lines that it did
+        -- not have: they correct it.
         first_lines AS (
             SELECT due.line_id, due.component, due.movement_kind, due.movement_id, due.partner_id, due.currency
             FROM decided
@@ -396,7 +407,7 @@ def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
             INNER JOIN posted ON live.line_id = posted.commission_line_id
             WHERE live.movement_id IN (SELECT movement_id FROM first_lines)
             UNION ALL
-            SELECT component, movement_kind, movement_id, partner_id, currency, commission_line_id
+            SELECT component, movement_kind, movement_id, partner_now, currency, commission_line_id
             FROM reversed
         ),
         revised AS (

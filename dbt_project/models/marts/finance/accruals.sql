@@ -14,12 +14,31 @@ payout_lines as (
 
 ),
 
--- What moved from a partner to the one that it was merged into is no plan's, and comes to nothing.
+merged_partners as (
+
+    select * from {{ ref('merged_partners') }}
+
+),
+
+-- Of the partner that it is now. What moved to it with the merger is no plan's, and comes to nothing.
 approved_payout_lines as (
 
-    select *
+    select
+        payout_lines.line_id,
+        payout_lines.commission_line_id,
+        coalesce(merged_partners.merged_into, payout_lines.partner_id) as partner_id,
+        payout_lines.plan_id,
+        payout_lines.programme,
+        payout_lines.component,
+        payout_lines.movement_kind,
+        payout_lines.movement_id,
+        payout_lines.corrects_line_id,
+        payout_lines.period,
+        payout_lines.currency,
+        payout_lines.amount
     from payout_lines
-    where coalesce(component, '') <> 'balance'
+    left join merged_partners on payout_lines.partner_id = merged_partners.partner_id
+    where coalesce(payout_lines.component, '') <> 'balance'
 
 ),
 
