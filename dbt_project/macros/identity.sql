@@ -14,20 +14,50 @@
 {%- endmacro %}
 
 {#
-    Follow merges to the record that is left: a loser's master can itself have been merged away. Five steps are enough
-    for people; what is left after them is the furthest master known.
-    `merges` has object, loser_id and master_id. Yields loser_id and master_id.
+    Follow merges to the record that is left: a loser's master can itself have been merged away, over a chain of any length.
+    Losers that lead round in a circle have no such record and no row. A record that names itself was merged into nothing;
+    of a loser that several records name, the first one is followed, and where they were merged in turn all lead to one.
+    `merges` has object, loser_id and master_id. Yields loser_id and master_id, one row for each loser.
 #}
 {% macro final_masters(merges, object_name) -%}
-    select distinct
-        step_1.loser_id,
-        coalesce(step_5.master_id, step_4.master_id, step_3.master_id, step_2.master_id, step_1.master_id) as master_id
-    from {{ merges }} as step_1
-    {%- for step in range(2, 6) %}
-    left join {{ merges }} as step_{{ step }}
-        on
-            step_{{ step - 1 }}.master_id = step_{{ step }}.loser_id
-            and step_{{ step }}.object = '{{ object_name }}'
-    {%- endfor %}
-    where step_1.object = '{{ object_name }}'
+    with recursive
+
+    links as (
+
+        select
+            loser_id,
+            min(master_id) as master_id
+        from {{ merges }}
+        where
+            object = '{{ object_name }}'
+            and loser_id <> master_id
+        group by loser_id
+
+    ),
+
+    -- Not `union`, by which a circle would end by itself: some engines repeat by `union all` alone.
+    steps as (
+
+        select
+            loser_id,
+            master_id,
+            ';' || loser_id || ';' as passed
+        from links
+        union all
+        select
+            steps.loser_id,
+            links.master_id,
+            steps.passed || links.loser_id || ';' as passed
+        from steps
+        inner join links on steps.master_id = links.loser_id
+        where position(';' || links.loser_id || ';' in steps.passed) = 0
+
+    )
+
+    select
+        steps.loser_id,
+        steps.master_id
+    from steps
+    left join links on steps.master_id = links.loser_id
+    where links.loser_id is null
 {%- endmacro %}

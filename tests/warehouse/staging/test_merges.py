@@ -1,0 +1,110 @@
+"""Whatever refers to a record that a CRM merged is led to the record that is left, however long the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from landed_warehouse import Record, Warehouse
+
+CREATED = "2025-01-01T00:00:00Z"
+STAMP = {"CreatedDate": CREATED, "SystemModstamp": CREATED}
+MERGED = {"CreatedDate": CREATED, "SystemModstamp": "2025-02-01T00:00:00Z", "IsDeleted": True}
+
+CHAINS = (1, 6, 12)
+"""How many links lead from the first record of a chain to the one that is left."""
+
+
+def _chain(prefix: str, links: int) -> list[str]:
+    return [f"{prefix}{links}-{place:02d}" for place in range(links + 1)]
+
+
+def _merged(prefix: str, links: int, **fields: object) -> Iterator[Record]:
+    """A chain of Salesforce's: each record but the last was merged into the next one."""
+    *losers, left = _chain(prefix, links)
+    for loser, master in zip(losers, [*losers[1:], left], strict=True):
+        yield {"Id": loser, "MasterRecordId": master, **fields, **MERGED}
+    yield {"Id": left, **fields, **STAMP}
+
+
+def _circle(prefix: str, **fields: object) -> Iterator[Record]:
+    """Two records of Salesforce's, each merged into the other one."""
+    for loser, master in (("1", "2"), ("2", "1")):
+        yield {"Id": prefix + loser, "MasterRecordId": prefix + master, **fields, **MERGED}
+
+
+def _listing(links: int) -> Iterator[Record]:
+    """A chain of HubSpot's, as it was when last seen: each record names all that went into it, and itself."""
+    ids = _chain("", links)
+    for place, identifier in enumerate(ids):
+        yield {"id": identifier, "hs_merged_object_ids": ";".join(ids[: place + 1])}
+
+
+def _land_chains(warehouse: Warehouse) -> None:
+    accounts: list[Record] = [*_circle("001K", IsPartner=True, Partner_Type__c="Channel")]
+    contacts: list[Record] = [*_circle("003K", AccountId="001A")]
+    companies: list[Record] = [
+        {"id": "91", "hs_merged_object_ids": "92"},
+        {"id": "92", "hs_merged_object_ids": "91"},
+    ]
+    for links in CHAINS:
+        accounts += _merged("001P", links, IsPartner=True, Partner_Type__c="Channel")
+        accounts += _merged("001C", links, IsPartner=False)
+        contacts += _merged("003C", links, AccountId="001A")
+        companies += _listing(links)
+    warehouse.land("salesforce", "Account", {"Id": "001A", "IsPartner": False, **STAMP}, *accounts)
+    warehouse.land("salesforce", "Contact", {"Id": "003A", "AccountId": "001A", **STAMP}, *contacts)
+    warehouse.land("hubspot", "companies", *companies, hs_lastmodifieddate=CREATED, createdate=CREATED)
+    deal = {"Id": "006K", "AccountId": "001C1-00", "IsClosed": False, "IsWon": False, **STAMP}
+    warehouse.land("salesforce", "Opportunity", deal)
+    role = {"Opportunity__c": "006K", "Partner_Account__c": "001K1", "Role__c": "Influenced", **STAMP}
+    warehouse.land("salesforce", "Deal_Registration__c", {"Id": "a0K", **role})
+    warehouse.land("hubspot", "contacts", *companies, lastmodifieddate=CREATED, createdate=CREATED)
+
+
+@pytest.fixture(scope="module")
+def company(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
+    """Chains of merges in both CRMs, and circles of two."""
+    warehouse = new_warehouse("merges")
+    _land_chains(warehouse)
+    warehouse.build("int_record_conflicts")
+    return warehouse
+
+
+@pytest.mark.parametrize("links", CHAINS)
+@pytest.mark.parametrize(
+    ("source", "object_name", "prefix", "canonical"),
+    [
+        ("salesforce", "partner", "001P", ""),
+        ("salesforce", "customer", "001C", ""),
+        ("salesforce", "contact", "003C", ""),
+        ("hubspot", "customer", "", "hs_"),
+        ("hubspot", "contact", "", "hs_"),
+    ],
+)
+def test_a_chain_of_any_length_leads_to_the_record_that_is_left(
+    company: Warehouse, source: str, object_name: str, prefix: str, canonical: str, links: int
+) -> None:
+    ids = company.rows(
+        f"select source_id, {object_name}_id from intermediate.int_{object_name}_ids "
+        f"where source = '{source}' and starts_with(source_id, '{prefix}{links}-') order by 1"
+    )
+    chain = _chain(prefix, links)
+    assert ids == [(reference, canonical + chain[-1]) for reference in chain]
+
+
+def test_what_was_merged_in_a_circle_is_led_nowhere_and_told(company: Warehouse) -> None:
+    for object_name in ("partner", "customer", "contact"):
+        assert not company.rows(
+            f"select * from intermediate.int_{object_name}_ids where source = 'salesforce' and source_id[4] = 'K'"
+        )
+    told = "select record_key, field from intermediate.int_record_conflicts where object = 'deal_partners'"
+    assert company.rows(told) == [("a0K", "partner_id")]
+
+
+def test_records_that_live_stay_themselves_though_they_name_each_other(company: Warehouse) -> None:
+    for object_name in ("customer", "contact"):
+        assert company.rows(
+            f"select source_id, {object_name}_id from intermediate.int_{object_name}_ids "
+            "where source = 'hubspot' and source_id in ('91', '92') order by 1"
+        ) == [("91", "hs_91"), ("92", "hs_92")]
