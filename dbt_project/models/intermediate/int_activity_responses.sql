@@ -47,6 +47,18 @@ leads as (
 
 ),
 
+salesforce_merges as (
+
+    select * from {{ ref('stg_salesforce__merges') }}
+
+),
+
+lead_masters as (
+
+    {{ final_masters('salesforce_merges', 'lead') }}
+
+),
+
 -- Registered, attended, followed up. Who answered a campaign has registered an interest; one who did not, has not.
 records as (
 
@@ -118,7 +130,8 @@ final as (
     from distinct_records
     left join activity_references on distinct_records.activity_id = activity_references.reference
     left join known_contacts on distinct_records.contact_id = known_contacts.source_id
-    left join leads on distinct_records.lead_id = leads.lead_id
+    left join lead_masters on distinct_records.lead_id = lead_masters.loser_id
+    left join leads on coalesce(lead_masters.master_id, distinct_records.lead_id) = leads.lead_id
     cross join parameters
     where distinct_records.occurred_at <= parameters.as_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 import pytest
 from landed_warehouse import Record, Warehouse
@@ -62,12 +63,34 @@ def _land_chains(warehouse: Warehouse) -> None:
     warehouse.land("hubspot", "contacts", *companies, lastmodifieddate=CREATED, createdate=CREATED)
 
 
+def _land_responses(warehouse: Warehouse) -> None:
+    """The first lead of each chain answered a partner's campaign; the one that is left became a customer's contact."""
+    converted = {"IsConverted": True, "ConvertedAccountId": "001A", "ConvertedContactId": "003A"}
+    leads = [lead for links in (*CHAINS, 2) for lead in _merged("00Q", links, **converted)]
+    warehouse.land("salesforce", "Lead", *leads, *_circle("00QK", **converted))
+    partner = _chain("001P", 12)[0]
+    warehouse.land("salesforce", "Campaign", {"Id": "701", "Type": "Webinar", "Partner_Account__c": partner, **STAMP})
+    answered = {"CampaignId": "701", "HasResponded": True, **STAMP}
+    warehouse.land(
+        "salesforce",
+        "CampaignMember",
+        *(
+            {"Id": f"00v{links}", "LeadId": f"00Q{links}-00", "First_Responded_At__c": at, **answered}
+            for links, at in ((1, "2025-04-01"), (2, "2025-04-02"), (6, "2025-04-06"), (12, "2025-04-12"))
+        ),
+        {"Id": "00vK", "LeadId": "00QK1", "First_Responded_At__c": "2025-04-15", **answered},
+    )
+    won = {"IsClosed": True, "IsWon": True, "CloseDate": "2025-05-01", "Amount": "100", "CurrencyIsoCode": "USD"}
+    warehouse.land("salesforce", "Opportunity", {"Id": "006A", "AccountId": "001A", **won, **STAMP})
+
+
 @pytest.fixture(scope="module")
 def company(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
-    """Chains of merges in both CRMs, and circles of two."""
+    """Chains of merges in both CRMs, circles of two, and the responses of merged leads."""
     warehouse = new_warehouse("merges")
     _land_chains(warehouse)
-    warehouse.build("int_record_conflicts")
+    _land_responses(warehouse)
+    warehouse.build("int_record_conflicts", "credits")
     return warehouse
 
 
@@ -108,3 +131,17 @@ def test_records_that_live_stay_themselves_though_they_name_each_other(company: 
             f"select source_id, {object_name}_id from intermediate.int_{object_name}_ids "
             "where source = 'hubspot' and source_id in ('91', '92') order by 1"
         ) == [("91", "hs_91"), ("92", "hs_92")]
+
+
+def test_a_response_of_a_merged_lead_is_of_the_contact_that_the_lead_left_became(company: Warehouse) -> None:
+    responses = company.rows("select response_id, contact_id from intermediate.int_activity_responses order by 1")
+    assert responses == [("00v1", "003A"), ("00v12", "003A"), ("00v2", "003A"), ("00v6", "003A"), ("00vK", None)]
+
+
+def test_the_partner_keeps_the_credit_for_responses_of_merged_leads(company: Warehouse) -> None:
+    earned = company.rows(
+        "select touchpoint_id, partner_id, credit from attribution.credits "
+        "where model = 'linear' and conversion_id = '006A' order by position"
+    )
+    partner = _chain("001P", 12)[-1]
+    assert earned == [(f"activity_response:00v{links}", partner, Decimal("0.25")) for links in (1, 2, 6, 12)]
