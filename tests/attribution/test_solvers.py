@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby, permutations
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from attribution_journeys import (
     Journey,
@@ -23,6 +24,7 @@ from partner_warehouse.warehouse.attribution import (
     conversion_probability,
     removal_effects,
     sampled_shapley_values,
+    shapley_table,
     shapley_values,
     solve_game,
     within_coalitions,
@@ -183,19 +185,77 @@ def test_counting_conversions_only_shapley_is_linear_over_distinct_channels(jour
     assert solve_game(conversions, UNITS) == pytest.approx(linear, abs=1e-10)
 
 
-def test_sampled_shapley_values_lie_within_their_error_and_repeat() -> None:
+def _random_journeys(units: int, how_many: int) -> list[Journey]:
     generator = np.random.default_rng(7)
-    units = 8
-    journeys: list[Journey] = [
+    return [
         (
             tuple(int(unit) for unit in generator.integers(0, units, generator.integers(1, 5))),
             bool(generator.random() < 0.4),
         )
-        for _ in range(400)
+        for _ in range(how_many)
     ]
+
+
+def _names(units: int) -> list[str]:
+    return [f"channel {unit:02d}" for unit in range(units)]
+
+
+def test_sampled_shapley_values_lie_within_their_error_and_repeat() -> None:
+    units = 8
+    journeys = _random_journeys(units, 400)
     exact = shapley_values(coalitions(journeys), units)
-    sampled, errors = sampled_shapley_values(coalitions(journeys), units, 2000)
+    sampled, errors = sampled_shapley_values(coalitions(journeys), _names(units), 2000)
     assert (np.abs(sampled - exact) <= 5 * errors + 1e-12).all()
     assert errors.max() < 0.01
     assert sampled.sum() == pytest.approx(exact.sum(), abs=1e-12)
-    assert (sampled_shapley_values(coalitions(journeys), units, 2000)[0] == sampled).all()
+    assert (sampled_shapley_values(coalitions(journeys), _names(units), 2000)[0] == sampled).all()
+
+
+def test_a_sampled_order_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each draw's order gone through unit by unit, and its reverse; however many draws are solved at once."""
+    units, orders = 5, 12
+    journeys = _random_journeys(units, 60)
+    expected = np.zeros(units)
+    for order in np.array([attribution._arrivals(name, orders // 2) for name in _names(units)]).argsort(axis=0).T:
+        for arrival in (order, order[::-1]):
+            rates = [0.0]
+            for place in range(units):
+                there = {int(unit) for unit in arrival[: place + 1]}
+                reached = [converted for touches, converted in journeys if set(touches) <= there]
+                rates.append(sum(reached) / len(reached) if reached else 0.0)
+            expected[arrival] += np.diff(rates) / orders
+    for at_once in (1, attribution.VALUES_AT_ONCE):
+        monkeypatch.setattr(attribution, "VALUES_AT_ONCE", at_once)
+        assert sampled_shapley_values(coalitions(journeys), _names(units), orders)[0] == pytest.approx(expected)
+
+
+def test_a_new_channel_changes_sampled_values_as_it_changes_exact_ones() -> None:
+    """A twenty-first channel with one open touch moves the estimates as the exact values, to a tenth of their error."""
+    units = 20
+    journeys = _random_journeys(units, 1000)
+    later: list[Journey] = [*journeys, ((units,), False)]
+    names = [*_names(units), "a new one"]
+    exact = shapley_values(coalitions(later), units + 1)[:units] - shapley_values(coalitions(journeys), units)
+    before, _ = sampled_shapley_values(coalitions(journeys), names[:units], 2000)
+    after, errors = sampled_shapley_values(coalitions(later), names, 2000)
+    assert (np.abs(after[:units] - before - exact) <= errors[:units] / 10).all()
+
+
+def test_beyond_the_exact_channels_a_table_of_values_has_errors() -> None:
+    units = 7
+    counts = coalitions(_random_journeys(units, 300))
+    rows = [
+        {"set_key": key, "channel": _names(units)[unit], "conversions": conversions, "journeys": journeys}
+        for key, (members, (conversions, journeys)) in enumerate(counts.items())
+        for unit in members
+    ]
+    exact, sampled, turned = (
+        shapley_table(pa.Table.from_pylist(given), exact_units=limit, sampled_orders=2000).to_pylist()
+        for given, limit in ((rows, units), (rows, units - 1), (rows[::-1], units - 1))
+    )
+    assert [row["unit_id"] for row in exact] == _names(units)
+    assert not any(row["standard_error"] for row in exact)
+    assert all(row["standard_error"] > 0 for row in sampled)
+    for real, estimate in zip(exact, sampled, strict=True):
+        assert estimate["shapley_value"] == pytest.approx(real["shapley_value"], abs=5 * estimate["standard_error"])
+    assert turned == sampled

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -306,40 +307,60 @@ def solve_game(worth: Floats, units: int) -> Floats:
     return values
 
 
-def sampled_shapley_values(coalitions: Coalitions, units: int, orders: int) -> tuple[Floats, Floats]:
+def sampled_shapley_values(coalitions: Coalitions, names: Sequence[str], orders: int) -> tuple[Floats, Floats]:
     """Shapley values of the same game, by the marginal worth of each unit over sampled orders of arrival.
 
-    The orders are drawn from a fixed seed, each with its reverse, so the result is repeatable.
+    In each draw a unit arrives by a random number of its own, which its name and the draw decide; each order is there
+    with its reverse. So the result is repeatable, and units keep their order among themselves when others come or go:
+    what a new unit does not change in the game, it changes in the estimates next to nothing.
 
     Args:
-        coalitions: For each set of units that a journey had: (conversions, journeys).
-        units: How many units are numbered.
-        orders: How many orders to draw; at least 2.
+        coalitions: For each set of units that a journey had, none of them empty: (conversions, journeys).
+        names: The units' names, by their numbers.
+        orders: How many orders to draw; at least 4.
 
     Returns:
         The values and their standard errors.
     """
     sets: Sequence[frozenset[int]] = sorted(coalitions, key=sorted)
     counts = np.array([coalitions[members] for members in sets], dtype=np.float64).reshape(-1, 2)
-    generator = np.random.default_rng(20260101)
-    marginals = np.zeros((max(orders // 2, 2), units))
-    for pair in range(marginals.shape[0]):
-        order = generator.permutation(units)
-        for arrival in (order, order[::-1]):
-            marginals[pair, arrival] += _marginal_worth(sets, counts, arrival) / 2
-    return marginals.mean(axis=0), marginals.std(axis=0, ddof=1) / np.sqrt(marginals.shape[0])
+    sizes = np.array([len(members) for members in sets], dtype=np.int64)
+    members = np.fromiter((unit for units in sets for unit in sorted(units)), np.int64, sizes.sum())
+    pairs = max(orders // 2, 2)
+    arrivals = np.array([_arrivals(name, pairs) for name in names])
+    marginals = np.zeros(arrivals.shape)
+    at_once = max(1, VALUES_AT_ONCE // members.size)
+    for first in range(0, pairs, at_once):
+        drawn = slice(first, first + at_once)
+        ranks = arrivals[:, drawn].argsort(axis=0).argsort(axis=0)
+        for rank in (ranks, len(names) - 1 - ranks):
+            complete_at = np.maximum.reduceat(rank[members], sizes.cumsum() - sizes, axis=0)
+            marginals[:, drawn] += _marginal_worth(counts, rank, complete_at) / 2
+    return marginals.mean(axis=1), marginals.std(axis=1, ddof=1) / np.sqrt(pairs)
 
 
-def _marginal_worth(sets: Sequence[frozenset[int]], counts: Floats, arrival: Integers) -> Floats:
-    """What each arriving unit adds: a journey's set is complete when the last of its units has arrived."""
-    rank = np.empty(arrival.size, dtype=np.int64)
-    rank[arrival] = np.arange(arrival.size)
-    complete_at = np.array([max(rank[unit] for unit in members) for members in sets], dtype=np.int64)
-    added = np.zeros((arrival.size, 2))
-    np.add.at(added, complete_at, counts)
-    totals = added.cumsum(axis=0)
-    worth = np.divide(totals[:, 0], totals[:, 1], out=np.zeros(arrival.size), where=totals[:, 1] > 0)
-    return np.diff(worth, prepend=0.0)
+def _arrivals(name: str, draws: int) -> NDArray[np.uint64]:
+    """When a unit arrives in each draw: numbers that its name alone decides, and the same in every release of NumPy."""
+    seed = int.from_bytes(sha256(name.encode()).digest())
+    return np.random.PCG64(seed).random_raw(draws)
+
+
+def _marginal_worth(counts: Floats, rank: Integers, complete_at: Integers) -> Floats:
+    """What each arriving unit adds, unit by draw. A journey's set is complete when the last of its units has arrived.
+
+    Args:
+        counts: Conversions and journeys, by set.
+        rank: Each unit's place in the order, by unit and draw.
+        complete_at: The place at which a set is complete, by set and draw.
+    """
+    units, draws = rank.shape
+    places = (complete_at + units * np.arange(draws)).ravel()
+    conversions, journeys = (
+        np.bincount(places, np.repeat(added, draws), units * draws).reshape(draws, units).cumsum(axis=1)
+        for added in counts.T
+    )
+    worth = np.divide(conversions, journeys, out=np.zeros(journeys.shape), where=journeys > 0)
+    return np.take_along_axis(np.diff(worth, prepend=0.0), rank.T, axis=1).T
 
 
 def removal_effect_table(transitions: pa.Table, units: pa.Table, chains: Iterable[tuple[str, int]]) -> pa.Table:
@@ -427,7 +448,7 @@ def shapley_table(channel_sets: pa.Table, *, exact_units: int, sampled_orders: i
     if len(names) <= exact_units:
         values, errors = shapley_values(coalitions, len(names)), np.zeros(len(names))
     else:
-        values, errors = sampled_shapley_values(coalitions, len(names), sampled_orders)
+        values, errors = sampled_shapley_values(coalitions, names, sampled_orders)
     rows = [
         {"unit_id": name, "shapley_value": round(float(value), 12), "standard_error": round(float(error), 12)}
         for name, value, error in zip(names, values, errors, strict=True)
