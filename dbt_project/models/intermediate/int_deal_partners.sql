@@ -21,6 +21,12 @@ deals as (
 
 ),
 
+deal_references as (
+
+    select * from {{ ref('int_deal_references') }}
+
+),
+
 records as (
 
     select
@@ -86,7 +92,7 @@ known_at_the_time as (
 
     select
         distinct_records.deal_partner_id,
-        distinct_records.deal_id,
+        coalesce(deal_references.deal_id, distinct_records.deal_id) as deal_id,
         coalesce(known_partners.partner_id, distinct_records.partner_id) as partner_id,
         distinct_records.role,
         distinct_records.share,
@@ -97,6 +103,7 @@ known_at_the_time as (
         distinct_records._file,
         distinct_records._row
     from distinct_records
+    left join deal_references on distinct_records.deal_id = deal_references.reference
     left join known_partners on distinct_records.partner_id = known_partners.source_id
     cross join parameters
     where distinct_records.registered_at is null or distinct_records.registered_at <= parameters.as_of

@@ -51,9 +51,31 @@ opportunities as (
 
 ),
 
-hubspot_deals as (
+hubspot_records as (
 
     select * from {{ ref('stg_hubspot__deals') }}
+
+),
+
+hubspot_merges as (
+
+    select * from {{ ref('stg_hubspot__merges') }}
+
+),
+
+deal_masters as (
+
+    {{ final_masters('hubspot_merges', 'deal') }}
+
+),
+
+-- A deal that went into another one stays landed until ids are compared: else its amount would count twice.
+hubspot_deals as (
+
+    select hubspot_records.*
+    from hubspot_records
+    left join deal_masters on hubspot_records.deal_id = deal_masters.loser_id
+    where deal_masters.loser_id is null
 
 ),
 

@@ -15,36 +15,9 @@ parameters as (
 
 ),
 
-deals as (
-
-    select * from {{ ref('int_deals') }}
-
-),
-
--- Billing names a deal by the id that the CRM gave it; where another deal has that id as its own, it is that one.
-deal_names as (
-
-    select
-        deal_id as reference,
-        deal_id,
-        1 as precedence
-    from deals
-    union all
-    select
-        source_id as reference,
-        deal_id,
-        2 as precedence
-    from deals
-
-),
-
 deal_references as (
 
-    select
-        reference,
-        {{ first_known('deal_id', 'precedence') }} as deal_id
-    from deal_names
-    group by reference
+    select * from {{ ref('int_deal_references') }}
 
 ),
 

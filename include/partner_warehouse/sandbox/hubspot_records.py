@@ -175,6 +175,7 @@ class HubSpotPortal:
                 "opportunity_at": None,
                 "closedate": None,
                 "hs_is_closed_won": "false",
+                "hs_merged_object_ids": None,
             },
             [
                 (

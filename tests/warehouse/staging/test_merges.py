@@ -84,12 +84,39 @@ def _land_responses(warehouse: Warehouse) -> None:
     warehouse.land("salesforce", "Opportunity", {"Id": "006A", "AccountId": "001A", **won, **STAMP})
 
 
+def _land_deals(warehouse: Warehouse) -> None:
+    """A won deal that 32 went into, and 33 into that; bills and a partner's share name each of them in each way."""
+    won = {"hs_is_closed_won": True, "dealstage": "closedwon", "closedate": "2025-05-01", "deal_currency_code": "EUR"}
+    common = {"createdate": CREATED, "hs_lastmodifieddate": CREATED, "partner_role": "influenced", **won}
+    warehouse.land(
+        "hubspot",
+        "deals",
+        {"id": "31", "amount": "70", "hs_merged_object_ids": "32;33", "partner_account_id": "001P1-01", **common},
+        {"id": "32", "amount": "70", "hs_merged_object_ids": "33", "partner_account_id": "001P1-01", **common},
+        {"id": "33", "amount": "70", "partner_account_id": "001P1-01", **common},
+    )
+    warehouse.land(
+        "hubspot",
+        "deals_to_companies",
+        *({"key": f"{deal}:1-00", "from_id": deal, "to_id": "1-00"} for deal in ("31", "32", "33")),
+    )
+    bill = {"customer_id": "hs_1-01", "currency": "EUR", "issued_at": "2025-05-02"}
+    warehouse.land(
+        "files",
+        "invoices",
+        *({"invoice_id": f"IN {deal}", "deal_id": deal, **bill} for deal in ("31", "hs_31", "32", "33", "hs_33", "34")),
+    )
+    share = {"deal_id": "hs_32", "partner_id": "001P6-00", "role": "sourced", "share": "0.5"}
+    warehouse.land("files", "deal_partners", {"deal_partner_id": "DP1", **share})
+
+
 @pytest.fixture(scope="module")
 def company(new_warehouse: Callable[[str], Warehouse]) -> Warehouse:
-    """Chains of merges in both CRMs, circles of two, and the responses of merged leads."""
+    """Chains of merges in both CRMs, circles of two, responses of merged leads and bills of merged deals."""
     warehouse = new_warehouse("merges")
     _land_chains(warehouse)
     _land_responses(warehouse)
+    _land_deals(warehouse)
     warehouse.build("int_record_conflicts", "credits")
     return warehouse
 
@@ -145,3 +172,15 @@ def test_the_partner_keeps_the_credit_for_responses_of_merged_leads(company: War
     )
     partner = _chain("001P", 12)[-1]
     assert earned == [(f"activity_response:00v{links}", partner, Decimal("0.25")) for links in (1, 2, 6, 12)]
+
+
+def test_a_merged_deal_counts_once_and_is_whose_bills_and_partners_name_it(company: Warehouse) -> None:
+    deals = "select deal_id, customer_id, amount from intermediate.int_deals where source = 'hubspot'"
+    assert company.rows(deals) == [("hs_31", "hs_1-01", Decimal(70))]
+    bills = dict(company.rows("select invoice_id, deal_id from intermediate.int_invoices"))
+    assert bills == {f"IN {deal}": "hs_31" for deal in ("31", "hs_31", "32", "33", "hs_33")} | {"IN 34": "34"}
+    partners = company.rows(
+        "select deal_partner_id, deal_id, partner_id from intermediate.int_deal_partners "
+        "where deal_id <> '006K' order by 1"
+    )
+    assert partners == [("DP1", "hs_31", "001P6-06"), ("hs_31", "hs_31", "001P1-01")]

@@ -12,6 +12,12 @@ contacts as (
 
 ),
 
+deals as (
+
+    {{ latest_by_key(source('hubspot', 'deals'), 'id', version='hs_lastmodifieddate', deleted=none) }}
+
+),
+
 -- The record that is left lists those that went into it: '101;102'.
 listed as (
 
@@ -27,6 +33,13 @@ listed as (
         {{ text('id') }} as master_id,
         {{ text_parts('hs_merged_object_ids', ';') }} as loser_id
     from contacts
+    where hs_merged_object_ids is not null
+    union all
+    select
+        'deal' as object,
+        {{ text('id') }} as master_id,
+        {{ text_parts('hs_merged_object_ids', ';') }} as loser_id
+    from deals
     where hs_merged_object_ids is not null
 
 ),
