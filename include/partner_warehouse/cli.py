@@ -274,8 +274,11 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
     # Also what was posted by a command that was killed before it published.
     is_changed = before is None or before.status != state.status
     if state.status in CLOSED and (is_changed or not pipeline.publishes(settings, options.period, state.status)):
-        pipeline.after_posting(settings, progress=_progress)
-        pipeline.serve(settings, progress=_progress)
+        unpublished = pipeline.after_posting(settings, progress=_progress)
+        if unpublished is None:
+            pipeline.serve(settings, progress=_progress)
+        else:
+            sys.stderr.write(f"{options.period} is {state.status}, and not published yet: {unpublished}\n")
     _say(state.message)
     _say(f"  {state.line_count} lines, {state.payout_count} payouts, content {state.content_hash}")
     for line in sums(state).splitlines():

@@ -66,9 +66,14 @@ def export(settings: Settings, period: str) -> dict[str, Any]:
 
 
 def refresh(settings: Settings, posted: Mapping[str, str] | None) -> None:
-    """Bring what was posted into the marts, and publish them, unless another month's refresh has done it."""
+    """Bring what was posted into the marts, and publish them, unless another month's refresh has done it.
+
+    Where the warehouse is not whole, nothing is published here: `build_warehouse` does it.
+    """
     if posted is None:
         raise AirflowSkipException("nothing was posted")
     state = PayoutService(settings).state(posted["period"])
     if state is None or not pipeline.publishes(settings, state.period, state.status):
-        pipeline.after_posting(settings)
+        unpublished = pipeline.after_posting(settings)
+        if unpublished is not None:
+            raise AirflowSkipException(f"{posted['period']} is posted, and not published yet: {unpublished}")

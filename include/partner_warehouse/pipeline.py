@@ -97,32 +97,46 @@ def prepare(settings: Settings, *, as_of: datetime | None = None) -> datetime:
     from partner_warehouse.extract.freshness import stale
     from partner_warehouse.ledger.landing import land_ledger
     from partner_warehouse.warehouse import runner
+    from partner_warehouse.warehouse.lock import exclusive
 
     for sentence in stale(settings):
         logger.warning(sentence)
-    land_ledger(settings)
+    # Not while another build reads what is landed of the ledger: some models would see it and some not.
+    with exclusive(settings):
+        land_ledger(settings)
     return runner.prepare(settings, as_of=as_of)
 
 
-def after_posting(settings: Settings, *, progress: Progress = _silent) -> None:
+def after_posting(settings: Settings, *, progress: Progress = _silent) -> str | None:
     """Bring what was posted back into the marts and publish it; nothing else is recomputed.
 
-    The marts' gate is held again: a build may have stopped at it, and what stopped there must not be published here.
-    It holds the warehouse file, like `build`.
+    A warehouse that is being built, or whose last build did not end well, is not touched and nothing of it published:
+    what was posted is landed, and the next build takes it along. No step of a build comes in between.
+
+    Returns:
+        Why nothing was published; None where it was.
+
+    Raises:
+        GateFailedError: With what was posted the marts broke an expectation; the last good publication stands.
     """
     from partner_warehouse.ledger.landing import land_ledger
     from partner_warehouse.publish.snapshot import publish
     from partner_warehouse.quality.gates import check
-    from partner_warehouse.warehouse import runner
+    from partner_warehouse.warehouse import completeness, runner
+    from partner_warehouse.warehouse.lock import exclusive
 
-    progress("land ledger")
-    land_ledger(settings)
-    progress("build ledger")
-    runner.build("ledger", settings)
-    progress("gate marts")
-    check("marts", settings)
-    progress("publish")
-    publish(settings)
+    with exclusive(settings):
+        progress("land ledger")
+        land_ledger(settings)
+        if not completeness.is_built(settings):
+            return completeness.NOT_WHOLE
+        progress("build ledger")
+        runner.build("ledger", settings)
+        progress("gate marts")
+        check("marts", settings)
+        progress("publish")
+        publish(settings)
+    return None
 
 
 def publishes(settings: Settings, period: str, status: str) -> bool:

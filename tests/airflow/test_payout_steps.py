@@ -81,3 +81,15 @@ def test_a_refresh_is_made_once_for_what_the_ledger_says(
     payout_steps.export(installation, PERIOD)
     payout_steps.refresh(installation, posted)
     assert refreshed == ["refresh"]
+
+
+def test_a_refresh_of_a_warehouse_that_is_not_whole_is_skipped(
+    installation: Settings, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is landed; the publication is no other than before, so nobody is told of a new one."""
+    monkeypatch.setattr(pipeline, "publishes", lambda *_: False)
+    posted = payout_steps.post(installation, PERIOD, YES, shown)
+    with pytest.raises(AirflowSkipException, match="posted, and not published yet: the warehouse is not whole"):
+        payout_steps.refresh(installation, posted)
+    landed = installation.landing_dir / "ledger" / "payout_lines"
+    assert len(list(landed.glob("2*/data.parquet"))) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from decimal import Decimal
@@ -17,7 +18,7 @@ from partner_warehouse.landing.catalog import load_catalog
 from partner_warehouse.publish import snapshot
 from partner_warehouse.quality import gates, suites
 from partner_warehouse.settings import Settings
-from partner_warehouse.warehouse import runner
+from partner_warehouse.warehouse import completeness, runner
 
 
 @pytest.fixture
@@ -37,7 +38,13 @@ def warehouse(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         connection.execute("CREATE SCHEMA finance; CREATE SCHEMA staging")
         connection.execute("CREATE TABLE staging.contacts AS SELECT 'someone@example.org' AS email")
+    _make_whole(settings)
     return settings
+
+
+def _make_whole(settings: Settings) -> None:
+    for step in completeness.STEPS:
+        completeness.done(step, settings)
 
 
 def _fill(settings: Settings, amount: int) -> None:
@@ -173,5 +180,58 @@ def test_killed_before_the_rename_nothing_changed_and_the_next_run_sweeps(
 def test_an_empty_warehouse_is_not_published(settings: Settings) -> None:
     runner.prepare(settings)
     duckdb.connect(str(settings.warehouse_path)).close()
-    with pytest.raises(PartnerWarehouseError, match="nothing to publish"):
+    _make_whole(settings)
+    with pytest.raises(PartnerWarehouseError, match="nothing to publish: the warehouse holds no mart"):
         snapshot.publish(settings)
+
+
+def test_a_warehouse_that_is_not_whole_is_not_published(warehouse: Settings) -> None:
+    _fill(warehouse, 1)
+    path = snapshot.publish(warehouse)
+    _fill(warehouse, 2)
+    runner.prepare(warehouse)
+    for step in completeness.STEPS:
+        with pytest.raises(PartnerWarehouseError, match="the warehouse is not whole"):
+            snapshot.publish(warehouse)
+        completeness.done(step, warehouse)
+    assert _read(path) == [(Decimal(1),)]
+    snapshot.publish(warehouse)
+    assert _read(path) == [(Decimal(2),)]
+
+
+PUBLISHER = """
+import sys
+from partner_warehouse.publish import snapshot
+from partner_warehouse.quality import gates
+from partner_warehouse.settings import load_settings
+
+def check(*_, **__):
+    print("at the gate", flush=True)
+    sys.stdin.readline()
+
+gates.check = check
+snapshot._add_gate_results = lambda *_: None
+snapshot.publish(load_settings(home=sys.argv[1]))
+"""
+
+
+def test_of_two_that_publish_at_once_the_second_waits(warehouse: Settings) -> None:
+    _fill(warehouse, 1)
+    first, second = (
+        subprocess.Popen(
+            [sys.executable, "-c", PUBLISHER, str(warehouse.home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    )
+    with first, second:
+        # Whichever comes first is at the gate with its candidate while the other one would sweep it away.
+        ready, _, _ = select.select([first.stdout, second.stdout], [], [], 60)
+        ahead, behind = (first, second) if first.stdout in ready else (second, first)
+        assert select.select([behind.stdout], [], [], 2)[0] == []
+        assert ahead.communicate("go on\n") == ("at the gate\n", None)
+        assert behind.communicate("go on\n") == ("at the gate\n", None)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert _read(warehouse.published_path) == [(Decimal(1),)]

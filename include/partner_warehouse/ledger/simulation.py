@@ -24,6 +24,7 @@ from partner_warehouse.ledger.plan_files import PlanFiles
 from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.warehouse import completeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def simulate(
         A row per month, partner and currency that has anything due or paid on either side, in that order.
 
     Raises:
-        BadInputError: The plans are wrong, the months are in the wrong order, or nothing was built yet.
+        BadInputError: The plans are wrong, the months are in the wrong order, or nothing was built yet to its end.
     """
     from partner_warehouse.warehouse import runner
     from partner_warehouse.warehouse.lock import exclusive
@@ -82,8 +83,10 @@ def simulate(
         progress("copy the warehouse")
         changed.warehouse_path.parent.mkdir()
         with exclusive(settings):
-            for name in (settings.warehouse_path.name, "run_parameters.parquet"):
-                shutil.copyfile(settings.warehouse_path.with_name(name), changed.warehouse_path.with_name(name))
+            if not completeness.is_whole(settings):
+                raise BadInputError(f"nothing to start a simulation from: {completeness.NOT_WHOLE}")
+            shutil.copyfile(settings.warehouse_path, changed.warehouse_path)
+            shutil.copyfile(completeness.parameters_path(settings), completeness.parameters_path(changed))
         with duckdb.connect() as duck:
             duck.execute("SET TimeZone = 'UTC'")
             files = PlanFiles(settings, _plans_hash(duck, changed))
@@ -99,8 +102,8 @@ def simulate(
 
 def _plans_hash(duck: duckdb.DuckDBPyConnection, settings: Settings) -> str:
     """SHA-256 of the plan files that a warehouse was built by."""
-    parameters = settings.warehouse_path.with_name("run_parameters.parquet")
-    rows = duck.execute("SELECT plans_hash FROM read_parquet(?)", [str(parameters)]).fetchall()
+    parameters = str(completeness.parameters_path(settings))
+    rows = duck.execute("SELECT plans_hash FROM read_parquet(?)", [parameters]).fetchall()
     return str(rows[0][0])
 
 

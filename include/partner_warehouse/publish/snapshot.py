@@ -17,6 +17,7 @@ from partner_warehouse.extract.freshness import write_table as write_freshness
 from partner_warehouse.publish import portal
 from partner_warehouse.quality import gates
 from partner_warehouse.settings import Settings
+from partner_warehouse.warehouse import completeness
 from partner_warehouse.warehouse.lock import exclusive
 
 SCHEMAS = ("finance", "attribution", "kpi", "partners", "ops")
@@ -38,32 +39,37 @@ _GATE_RESULTS = {
 
 
 def publish(settings: Settings) -> Path:
-    """Replace the publication by the warehouse's marts, if they pass the publication gate.
+    """Replace the publication by the warehouse's marts, if they are whole and pass the publication gate.
+
+    It holds the warehouse file to the end: what is published is what the note of completeness was looked up for, and of
+    two that publish the second waits.
 
     Returns:
         The published file.
 
     Raises:
         GateFailedError: The candidate broke an expectation; the former publication stands.
-        PartnerWarehouseError: The warehouse has nothing to publish.
+        PartnerWarehouseError: The warehouse has nothing to publish, or is not whole.
     """
     target = settings.published_path
     target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target)
-    candidate = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.candidate")
-    try:
-        with exclusive(settings):
+    with exclusive(settings):
+        if not completeness.is_whole(settings):
+            raise PartnerWarehouseError(f"nothing to publish: {completeness.NOT_WHOLE}")
+        _sweep(target)
+        candidate = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.candidate")
+        try:
             copy_marts(settings, candidate)
-        gates.check("publication", settings, database=candidate)
-        _add_gate_results(settings, candidate)
-        swap(candidate, target)
-    finally:
-        candidate.unlink(missing_ok=True)
+            gates.check("publication", settings, database=candidate)
+            _add_gate_results(settings, candidate)
+            swap(candidate, target)
+        finally:
+            candidate.unlink(missing_ok=True)
     return target
 
 
 def _sweep(target: Path) -> None:
-    """Remove the candidates of runs that were killed. Publishing is serialised by the warehouse's pool of one slot."""
+    """Remove the candidates of commands that were killed: whoever publishes holds the warehouse file."""
     for leftover in target.parent.glob(f".{target.stem}.*.candidate*"):
         leftover.unlink(missing_ok=True)
 
@@ -96,11 +102,10 @@ def copy_marts(settings: Settings, candidate: Path) -> None:
         for schema, table in tables:
             order = _ORDERS.get(f"{schema}.{table}", "")
             connection.execute(f'CREATE TABLE "{schema}"."{table}" AS FROM warehouse."{schema}"."{table}" {order}')
-        parameters = settings.warehouse_path.parent / "run_parameters.parquet"
         connection.execute(
             "CREATE TABLE ops.run_parameters AS "
             "SELECT as_of, known_at, timezone, reporting_currency, fx_lookback_days, plans_hash FROM read_parquet(?)",
-            [str(parameters)],
+            [str(completeness.parameters_path(settings))],
         )
         write_freshness(settings, connection)
         _make_explanations(connection)

@@ -20,6 +20,7 @@ from partner_warehouse.errors import BadInputError, GateFailedError
 from partner_warehouse.quality import docs_page, subjects
 from partner_warehouse.quality.suites import Stage, Suite, load_suites
 from partner_warehouse.settings import Settings
+from partner_warehouse.warehouse import completeness
 from partner_warehouse.warehouse.lock import exclusive
 
 SAMPLE = 5
@@ -96,8 +97,13 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
     if not suites:
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
     database = database or subjects.prepare(stage, settings)
-    with exclusive(settings) if database == settings.warehouse_path else nullcontext():
+    is_layer = database == settings.warehouse_path
+    with exclusive(settings) if is_layer else nullcontext():
         result = GateResult(stage, _validate(suites, _Subject(database, settings.search_path)))
+        if is_layer and result.failed:
+            completeness.begin(f"build {stage}", settings)
+        elif is_layer:
+            completeness.done(f"gate {stage}", settings)
     _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -23,6 +22,7 @@ from partner_warehouse.landing.layout import ensure_schema
 from partner_warehouse.plans.files import keep_copy
 from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import Settings
+from partner_warehouse.warehouse import completeness
 from partner_warehouse.warehouse.lock import exclusive
 
 Layer = Literal["staging", "marts", "ledger"]
@@ -56,7 +56,7 @@ class BuildResult:
 
 
 def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: datetime | None = None) -> datetime:
-    """Write the run's parameters and give every declared object its columns.
+    """Write the run's parameters and give every declared object its columns. The warehouse is not whole from here on.
 
     Args:
         settings: The installation.
@@ -76,7 +76,7 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
         validate(settings)
     known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
     plans_hash = keep_copy(settings)
-    target = _parameters(settings)
+    target = completeness.parameters_path(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
     with duckdb.connect() as connection:
@@ -88,7 +88,9 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
             [as_of, known_at, settings.timezone, settings.reporting_currency, settings.fx_lookback_days, plans_hash],
         )
         connection.execute(f"COPY parameters TO '{temporary}' (FORMAT parquet)")
-    temporary.replace(target)
+    with exclusive(settings):
+        completeness.start_anew(settings)
+        temporary.replace(target)
     return as_of
 
 
@@ -98,7 +100,8 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
     Args:
         layer: Which layer.
         settings: The installation.
-        select: A dbt selection instead of the layer's tag, for development. Tests that reach beyond it are left out.
+        select: A dbt selection instead of the layer's tag, for development. Tests that reach beyond it are left out,
+            and the layer does not count as built.
 
     Raises:
         GateFailedError: A dbt test failed; the message names the tests, their counts and where the failing rows are.
@@ -110,11 +113,13 @@ def build(layer: Layer, settings: Settings, *, select: str | None = None) -> Bui
         options += ("--indirect-selection", "buildable")
     # What the publication says of its tables is what dbt knows of the marts.
     described = ("--manifest",) if layer == "marts" else ()
-    return _dbt(layer, settings, *described, "build", "--select", select or f"tag:{layer}", *options)
-
-
-def _parameters(settings: Settings) -> Path:
-    return settings.warehouse_path.parent / "run_parameters.parquet"
+    with exclusive(settings):
+        # The ledger's marts are marts: what was built of them before stands, what the gate said of them does not.
+        completeness.begin("gate marts" if layer == "ledger" else f"build {layer}", settings)
+        result = _dbt(layer, settings, *described, "build", "--select", select or f"tag:{layer}", *options)
+        if layer != "ledger" and select is None:
+            completeness.done(f"build {layer}", settings)
+    return result
 
 
 def rebuild_commissions(settings: Settings) -> BuildResult:
