@@ -309,6 +309,30 @@ def test_a_bad_row_is_set_aside_with_file_row_field_and_reason(settings: Setting
     assert found[2]["reason"] == "the row has 4 values, the header 5 columns"
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_an_instant_that_stands_for_none_is_set_aside_with_file_row_field_and_reason(
+    settings: Settings, drop: Drop, payments: Rows, tmp_path: Path, suffix: str
+) -> None:
+    """Programs without an empty value write the first of their calendar: in some time zone it is before year 1."""
+    moments = ["2026-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00.000Z", "1899-12-31T23:59Z"]
+    source = tmp_path / f"a.{suffix}"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT 'p' || unnest(range(1, 5)) AS payment_id, 'i1' AS invoice_id, '1.0' AS amount, "
+            f"'USD' AS currency, unnest(?) AS paid_at) TO '{source}' "
+            f"(FORMAT {suffix.replace('jsonl', 'json')}{', HEADER' * (suffix == 'csv')})",
+            [moments],
+        )
+    drop(source.read_bytes(), source.name)
+    assert counts(ingest("files", "payments", settings)) == (4, 1, 3, 0)
+    assert {
+        (row["file"], row["row"], row["record_key"], row["field"], row["reason"]) for row in payments("quarantine")
+    } == {
+        (f"payments/a.{suffix}", n, f"p{n}", "paid_at", "earlier than 1900: leave the value out where there is none")
+        for n in (2, 3, 4)
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "key", "reserved"),
     [

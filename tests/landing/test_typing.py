@@ -61,7 +61,12 @@ def type_of(
         ("decimal", "1e3", Decimal(1000)),
         ("decimal", "1.25E-7", Decimal("0.000000125")),
         ("date", "2024-02-29", date(2024, 2, 29)),
+        ("date", "1900-01-01", date(1900, 1, 1)),
+        ("epoch", "-2208988800", datetime(1900, 1, 1, tzinfo=UTC)),
         ("epoch", "1767225600", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("instant", "1900-01-01T00:00:00Z", datetime(1900, 1, 1, tzinfo=UTC)),
+        ("instant", "1900-01-01T00:00:00.000Z", datetime(1900, 1, 1, tzinfo=UTC)),
+        ("instant", "1900-01-01T00:00:00+14:00", datetime(1899, 12, 31, 10, tzinfo=UTC)),
         ("instant", "2026-01-01T12:00:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
         ("instant", "2026-01-01T12:00Z", datetime(2026, 1, 1, 12, tzinfo=UTC)),
         ("instant", "2026-01-01 12:00:00+02", datetime(2026, 1, 1, 10, tzinfo=UTC)),
@@ -106,7 +111,21 @@ def test_values_are_typed(connection: duckdb.DuckDBPyConnection, kind: FieldType
         ("date", "2026-1-1", "not a date"),
         ("date", "infinity", "not a date"),
         ("date", "2026-01-01T00:00:00Z", "not a date"),
+        ("date", "1899-12-31", "earlier than 1900"),
+        ("date", "0001-01-01", "earlier than 1900"),
+        ("date", "0000-00-00", "earlier than 1900"),
         ("epoch", "soon", "not Unix seconds"),
+        ("epoch", "-2208988801", "earlier than 1900"),
+        ("epoch", "-62135596800", "earlier than 1900"),
+        ("epoch", "-99999999999999999999", "not Unix seconds"),
+        ("instant", "1899-12-31T23:59:59.999Z", "earlier than 1900"),
+        ("instant", "1899-12-31T23:59:59-14:00", "earlier than 1900"),
+        ("instant", "0001-01-01T00:00:00+01:00", "earlier than 1900"),
+        ("instant", " 0001-01-01T00:00:00.000Z", "earlier than 1900"),
+        ("instant", "0001-01-01T00:00Z", "earlier than 1900"),
+        ("instant", "0000-01-01T00:00:00Z", "earlier than 1900"),
+        ("instant", "0001-01-01", "a date where an instant"),
+        ("instant", "9999-12-31T23:59:59-14:00", "not an ISO 8601 instant"),
         ("instant", "2026-01-01T12:00:00", "without an offset"),
         ("instant", "2026-01-01", "a date where an instant"),
         ("instant", "2026-02-30T12:00:00Z", "not an ISO 8601 instant"),
@@ -174,6 +193,8 @@ def test_the_last_instant_of_the_calendar_is_taken_and_what_follows_is_refused(
     """Records say "never" with the end of the year 9999."""
     last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert type_of(connection, "epoch", "253402300799", "stripe") == (last, None)
+    assert type_of(connection, "instant", "9999-12-31T23:59:59Z") == (last, None)
+    assert type_of(connection, "instant", "9999-12-31T23:59:59.000Z") == (last, None)
     assert type_of(connection, "instant", "253402300799000", "hubspot") == (last, None)
     assert type_of(connection, "epoch", "253402300800", "stripe") == (None, "not Unix seconds")
     assert type_of(connection, "instant", "253402300800000", "hubspot")[0] is None

@@ -30,6 +30,12 @@ _EPOCH_MILLIS = r"\d{11,15}"
 _EPOCH_SECONDS = r"-?\d{1,12}"
 _LAST_SECOND = 253402300799
 """9999-12-31T23:59:59Z, which stands for "never" in records that exist. Beyond it no tool reads an instant."""
+_LAST_DAY = "9999-12-31"
+_FIRST_YEAR = "1900"
+"""In the instant's own offset. What is earlier stands for "none" where a program has no empty value (0001-01-01), and
+may be before the first year in another time zone, where no model and no tool counts days."""
+_FIRST_SECOND = -2208988800
+_TOO_EARLY = f"earlier than {_FIRST_YEAR}: leave the value out where there is none"
 _INTEGER = r"[+-]?\d{1,19}(?:\.0*)?"
 # As large as any amount, in a currency without decimals too.
 _MINOR_UNITS = rf"[+-]?0*\d{{1,{INTEGER_DIGITS}}}(?:\.0*)?"
@@ -151,7 +157,12 @@ def _instant(text: str, source: str) -> str:
     # DuckDB wants seconds, ISO 8601 does not.
     with_seconds = rf"regexp_replace({moment}, {quote(_MINUTES_ONLY)}, '\1:00\2')"
     full = f"CASE WHEN substr({moment}, 17, 1) = ':' THEN {moment} ELSE {with_seconds} END"
-    iso = f"WHEN {_matches(moment, _INSTANT)} THEN TRY_CAST({full} AS TIMESTAMPTZ) "
+    cast, last = f"TRY_CAST({full} AS TIMESTAMPTZ)", f"make_timestamptz({_LAST_SECOND}999999)"
+    iso = (
+        f"WHEN {_matches(moment, _INSTANT)} THEN CASE WHEN {moment} < '{_FIRST_YEAR}' THEN NULL "
+        # Only in its last hours an offset leads out of the calendar.
+        f"WHEN {moment} < '{_LAST_DAY}' OR {cast} <= {last} THEN {cast} END "
+    )
     millis = (
         ""
         if source == "files"
@@ -162,18 +173,20 @@ def _instant(text: str, source: str) -> str:
     # The cast refuses all that has this form and is none of theirs, but for white space before the hour, and a sign or
     # white space before the year, which sort before the digits.
     hour = " OR ".join(f"contains({text}, 'T{digit}')" for digit in (0, 1, 2))
-    usual = f"{text} LIKE {quote(_USUAL_INSTANT)} AND {text} >= '0' AND ({hour})"
+    usual = f"{text} LIKE {quote(_USUAL_INSTANT)} AND {text} >= '{_FIRST_YEAR}' AND ({hour})"
     return f"CASE WHEN {usual} THEN TRY_CAST({text} AS TIMESTAMPTZ) {iso}{millis}END"
 
 
 def _date(text: str, source: str) -> str:
-    return f"CASE WHEN {_matches(f'trim({text})', _DATE)} THEN TRY_CAST(trim({text}) AS DATE) END"
+    day = f"trim({text})"
+    return f"CASE WHEN {_matches(day, _DATE)} AND {day} >= '{_FIRST_YEAR}' THEN TRY_CAST({day} AS DATE) END"
 
 
 def _epoch(text: str, source: str) -> str:
+    seconds = f"TRY_CAST(trim({text}) AS BIGINT)"
     return (
-        f"CASE WHEN {_matches(f'trim({text})', _EPOCH_SECONDS)} AND TRY_CAST(trim({text}) AS BIGINT) <= {_LAST_SECOND} "
-        f"THEN make_timestamptz(CAST(trim({text}) AS BIGINT) * 1000000) END"
+        f"CASE WHEN {_matches(f'trim({text})', _EPOCH_SECONDS)} "
+        f"AND {seconds} BETWEEN {_FIRST_SECOND} AND {_LAST_SECOND} THEN make_timestamptz({seconds} * 1000000) END"
     )
 
 
@@ -207,8 +220,14 @@ _WHY: dict[FieldType, str] = {
         f"WHEN {_matches('trim({text})', _CLOCK)} THEN 'instant without an offset: write 2026-04-01T12:00:00Z' "
         f"WHEN {_matches('trim({text})', _DATE)} "
         "THEN 'a date where an instant is expected: write 2026-04-01T12:00:00Z' "
+        f"WHEN {_matches('trim({text})', _INSTANT)} AND trim({{text}}) < '{_FIRST_YEAR}' THEN {quote(_TOO_EARLY)} "
         "ELSE 'not an ISO 8601 instant: write 2026-04-01T12:00:00Z'"
     ),
-    "date": "ELSE 'not a date: write YYYY-MM-DD'",
-    "epoch": "ELSE 'not Unix seconds'",
+    "date": (
+        f"WHEN {_matches('trim({text})', _DATE)} AND trim({{text}}) < '{_FIRST_YEAR}' THEN {quote(_TOO_EARLY)} "
+        "ELSE 'not a date: write YYYY-MM-DD'"
+    ),
+    "epoch": (
+        f"WHEN TRY_CAST(trim({{text}}) AS BIGINT) < {_FIRST_SECOND} THEN {quote(_TOO_EARLY)} ELSE 'not Unix seconds'"
+    ),
 }
