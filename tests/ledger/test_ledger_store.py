@@ -15,14 +15,15 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ledger_publication import line, publish
-from sqlalchemy import func, insert, literal, select, text, update
+from ledger_publication import line, plans, publish
+from sqlalchemy import func, insert, literal, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from partner_warehouse.errors import NotAllowedError, PartnerWarehouseError
 from partner_warehouse.ledger import bulk, events, journal, schema, store
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.types import Day
-from partner_warehouse.settings import ROOT
+from partner_warehouse.settings import ROOT, load_settings
 
 sys.path.append(str(ROOT / "tests" / "exports"))
 
@@ -249,15 +250,78 @@ def test_a_failure_while_posting_leaves_nothing_posted(settings, service, monkey
 
 
 def test_an_address_that_is_no_ledger_is_named_without_its_secret():
-    from partner_warehouse.errors import PartnerWarehouseError
-    from partner_warehouse.settings import load_settings
-
     unreachable = load_settings(ledger_url="postgresql://app:hunter2@127.0.0.1:1/ledger")
     with pytest.raises(PartnerWarehouseError, match="did not answer") as caught:
         PayoutService(unreachable)
     assert "hunter2" not in str(caught.value)
     with pytest.raises(PartnerWarehouseError, match="LEDGER_URL"):
         PayoutService(load_settings(ledger_url="mysql://localhost/x"))
+
+
+@pytest.fixture
+def server(home, tmp_path, new_database):
+    """An installation over a database of its own, and what alters it."""
+    address = new_database("postgresql")
+    approvers = ("ben", "cleo", "dan", "eve")
+    settings = load_settings(ledger_url=address, plans=plans(tmp_path / "plans", base=""), approvers=approvers)
+
+    def alter(*statements):
+        options = "-c default_transaction_read_only=off"
+        with psycopg.connect(address, autocommit=True, options=options) as connection:
+            name = connection.info.dbname
+            for statement in statements:
+                connection.execute(statement.replace("DATABASE", f"DATABASE {name}"))
+
+    return settings, alter
+
+
+@pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres, MDY"])
+def test_a_server_with_other_defaults_changes_nothing(server, style):
+    """Instants, dates, and what a loser of a race is told."""
+    settings, alter = server
+    alter(
+        f"ALTER DATABASE SET datestyle = '{style}'",
+        "ALTER DATABASE SET default_transaction_isolation = 'repeatable read'",
+        "ALTER DATABASE SET TimeZone = 'Asia/Kolkata'",
+    )
+    publish(settings, [line("a", "14.70", "2026-03-05"), line("b", "3.00", "2026-04-06")])
+    service = PayoutService(settings)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    together = threading.Barrier(4)
+
+    def approve(user):
+        together.wait()
+        try:
+            return PayoutService(settings).approve("2026-03", user).status
+        except NotAllowedError:
+            return "not allowed"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(approve, settings.approvers)) == ["approved", *["not allowed"] * 3]
+    assert service.draft("2026-04", "ana").status == "draft"
+    (row,) = service.payouts("2026-03")
+    assert row["earned"] == Decimal("14.70")
+    assert service.verify() == []
+
+
+def test_a_server_that_refuses_is_named_with_its_remedy(server):
+    settings, alter = server
+    publish(settings, [line("a", "14.70", "2026-03-05")])
+    PayoutService(settings).draft("2026-03", "ana")
+    alter("ALTER DATABASE SET default_transaction_read_only = on")
+    with pytest.raises(PartnerWarehouseError, match=r"takes no writes.*PARTNER_WAREHOUSE_LEDGER_URL"):
+        PayoutService(settings).submit("2026-03", "ana")
+    alter("ALTER DATABASE RESET default_transaction_read_only")
+    alter("DROP ROLE IF EXISTS clerk", "CREATE ROLE clerk LOGIN", "GRANT USAGE ON SCHEMA public TO clerk")
+    alter("GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk")
+    url = make_url(settings.ledger_url).set(username="clerk").render_as_string(hide_password=False)
+    clerk = load_settings(ledger_url=url, plans=settings.plans)
+    with pytest.raises(PartnerWarehouseError, match=r"no right to do this.*SELECT and INSERT"):
+        PayoutService(clerk).submit("2026-03", "ana")
+    alter("GRANT INSERT ON ALL TABLES IN SCHEMA public TO clerk")
+    assert PayoutService(clerk).submit("2026-03", "ana").status == "submitted"
+    alter("DROP OWNED BY clerk", "DROP ROLE clerk")
 
 
 def test_an_amount_reads_back_as_it_was_bound(settings):

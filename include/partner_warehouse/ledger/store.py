@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.settings import Settings
@@ -39,6 +39,14 @@ _PAGE_BYTES = 8_192
 
 _READ_ONLY = "ledger_read_only"
 
+_REFUSALS = {
+    "42501": "the ledger database gives its user no right to do this: once the owner of its schema has made the "
+    "migrations, SELECT and INSERT on its tables suffice",
+    "25006": "the ledger database takes no writes: name the server that does, not one of its copies, in "
+    "PARTNER_WAREHOUSE_LEDGER_URL, and let default_transaction_read_only be off",
+}
+"""What a server refuses, by its SQLSTATE, with what to do."""
+
 
 class Store:
     """One ledger database, migrated to `HEAD` when first used.
@@ -56,7 +64,8 @@ class Store:
         """A transaction that no other writer overlaps. Committed at the end, rolled back on any exception.
 
         Raises:
-            PartnerWarehouseError: The database cannot be reached, or another writer holds it for over a minute.
+            PartnerWarehouseError: The database cannot be reached, does not let us write, or is held by another writer
+            for over a minute.
         """
         with _named_faults(), self.engine.begin() as connection:
             _lock(connection)
@@ -86,7 +95,12 @@ def sees_what_is_committed(connection: Connection) -> bool:
 def _named_faults() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", None) or "")
+        if refusal is not None:
+            raise PartnerWarehouseError(refusal) from error
+        if not isinstance(error, OperationalError):
+            raise
         # The driver's message may hold the connection string; only its kind is told.
         raise PartnerWarehouseError(
             f"the ledger database did not answer ({type(error.orig).__name__}): check PARTNER_WAREHOUSE_LEDGER_URL, "
@@ -109,14 +123,26 @@ def _engine(address: str) -> Engine:
     else:
         raise BadInputError("PARTNER_WAREHOUSE_LEDGER_URL: the ledger lives in PostgreSQL or in a SQLite file")
     try:
-        # No pool: commands are short, and tasks of Airflow fork.
-        engine = create_engine(url, poolclass=NullPool)
+        # No pool: commands are short, and tasks of Airflow fork. Who waited for the writers' lock sees what was
+        # committed meanwhile, whatever the server's default is.
+        engine = create_engine(
+            url, poolclass=NullPool, **({"isolation_level": "READ COMMITTED"} if dialect == "postgresql" else {})
+        )
     except NoSuchModuleError as error:
         raise BadInputError(f"PARTNER_WAREHOUSE_LEDGER_URL: no driver for {url.drivername}") from error
     if dialect == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _configure_postgresql)
     return engine
+
+
+def _configure_postgresql(connection: Any, _: object) -> None:
+    """Instants and dates are written in ISO 8601: servers, databases and users may have another default."""
+    connection.autocommit = True
+    connection.execute("SET datestyle TO 'ISO, MDY'")
+    connection.autocommit = False
 
 
 def _configure_sqlite(connection: Any, _: object) -> None:
