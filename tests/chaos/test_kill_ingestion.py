@@ -16,7 +16,7 @@ from killing import INGESTION, PAYOUTS, assert_same, drafted, landed, published,
 pytestmark = pytest.mark.server
 
 DRAFT = PAYOUTS[0]
-STEPS = ("prepare", "build staging", "build marts", "publish", DRAFT)
+STEPS = ("prepare", "build staging", "gate staging", "build marts", "gate marts", "publish", DRAFT)
 KILLS = (
     {(0, step): 2 for step in INGESTION}
     | {(1, step): 1 for step in INGESTION}
