@@ -405,7 +405,8 @@ def test_nobody_is_enrolled_in_or_shares_as_what_the_reports_call_none(
         (HEADER.upper() + ROW, "required columns payment_id, invoice_id, amount, currency, paid_at missing"),
         ((HEADER + ROW).replace(",", "','").replace("payment_id", "'payment_id"), "missing"),
         ((HEADER + ROW).encode("utf-16-le"), "line 1: a NUL character"),
-        ((HEADER + ROW).replace("\n", "\r"), "line 1"),
+        ((HEADER + ROW).replace("\n", "\r"), "line 1: a carriage return (CR) that ends no line; end lines with LF"),
+        (HEADER + ROW.replace("USD", "U\rD"), "line 2: a carriage return (CR) that ends no line"),
         ("", "the file is empty"),
         (HEADER.replace("currency", "amount") + ROW, "'amount' twice"),
         ((HEADER + ROW.replace("p1", "é")).encode("cp1252"), "line 2: not UTF-8"),
@@ -741,6 +742,72 @@ def test_stray_files_are_reported(settings: Settings, drop: Drop) -> None:
     assert "hidden" not in message
     assert "readme" not in message
     assert len(list(manifests(settings.landing_dir, "files", "payments"))) == 1
+
+
+def test_what_is_no_file_in_the_place_of_one_is_reported(
+    settings: Settings, drop: Drop, payments: Rows, tmp_path: Path
+) -> None:
+    folder = drop(HEADER + ROW).parent
+    (folder / "month.parquet").mkdir()
+    (folder / "gone.csv").symlink_to(tmp_path / "nothing")
+    (folder / "loop.csv").symlink_to("loop.csv")
+    os.mkfifo(folder / "pipe.jsonl")
+    (folder / "archive").mkdir()
+    (settings.inbox_dir / "loose.csv").symlink_to(tmp_path / "nothing")
+    with pytest.raises(BadInputError) as refused:
+        ingest_source("files", settings)
+    message = str(refused.value)
+    for expected in (
+        "payments/month.parquet: a folder; put the file itself",
+        "payments/gone.csv: a link to nothing",
+        "payments/loop.csv: a link to nothing",
+        "payments/pipe.jsonl: a pipe",
+        "'loose.csv' lies in no folder",
+    ):
+        assert expected in message
+    assert "archive" not in message
+    assert [row["payment_id"] for row in payments()] == ["p1"]
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_record_with_a_name_twice_is_set_aside(settings: Settings, drop: Drop, payments: Rows, files: int) -> None:
+    """As a CSV file with a column twice is refused: the values may differ, and one of them would count in silence."""
+    line = '{"payment_id":"%s","invoice_id":"i1","amount":1,"currency":"USD","paid_at":"2026-01-01T00:00:00Z"%s}\n'
+    drop(
+        line % ("a", "") + line % ("b", ',"amount":2') + line % ("c", ',"note":{"x":1},"note":1') + "no json\n",
+        "a.jsonl",
+    )
+    if files == 2:
+        drop(line % ("d", ""), "b.jsonl")
+    outcome = ingest("files", "payments", settings)
+    assert counts(outcome) == (files + 3, files, 3, 0)
+    assert len(outcome.load_ids) == 1
+    assert [row["payment_id"] for row in payments()] == ["a", "d"][:files]
+    aside = payments("quarantine")
+    assert [(row["file"], row["row"], row["record_key"], row["field"]) for row in aside] == [
+        ("payments/a.jsonl", 2, "b", None),
+        ("payments/a.jsonl", 3, "c", None),
+        ("payments/a.jsonl", 4, None, None),
+    ]
+    assert [row["reason"].split(",")[0] for row in aside] == ["the record has a name twice"] * 2 + ["not valid JSON"]
+    assert outcome.undeclared == {"note": 1}
+
+
+@pytest.mark.parametrize("written", ['{"a": 1}', "[1]", "[]", '["p"]'])
+@pytest.mark.parametrize("column", ["invoice_id", "payment_id"])
+def test_an_object_or_a_list_is_no_id(
+    settings: Settings, drop: Drop, payments: Rows, written: str, column: str
+) -> None:
+    record = {"payment_id": '"p"', "invoice_id": '"i"', "amount": "1", "currency": '"USD"'}
+    record |= {"paid_at": '"2026-01-01T00:00:00Z"'}
+    line = ", ".join(f'"{name}": {value}' for name, value in (record | {column: written}).items())
+    as_text = ", ".join(f'"{name}": {value}' for name, value in (record | {column: json.dumps(written)}).items())
+    drop(f"{{{line}}}\n{{{as_text}}}\n", "a.jsonl")
+    assert counts(ingest("files", "payments", settings)) == (2, 1, 1, 0)
+    assert [row[column] for row in payments()] == [written]
+    (row,) = payments("quarantine")
+    assert (row["row"], row["field"]) == (1, column)
+    assert row["reason"] == "an object or a list where an id is expected: write ids as text or as integers"
 
 
 def test_unknown_names_are_bad_input(settings: Settings) -> None:

@@ -24,6 +24,8 @@ MAX_VALUE_CHARACTERS = 4 * 1024 * 1024
 
 _CHUNK = 1 << 20
 _EXCEL_HINT = "sep="
+_LONE_RETURN = "new-line character seen in unquoted field"
+"""How `csv` begins to say that a CR stands alone."""
 _FOREIGN_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -111,7 +113,7 @@ def text_of(handle: BinaryIO, name: str, fingerprint: Fingerprint, *, refuse_nul
 
 
 def lines_of(pieces: Iterable[str]) -> Iterator[str]:
-    """Physical lines with their ends, which may be LF, CR LF or CR, as `csv.reader` wants them."""
+    """Physical lines with their ends, which may be LF or CR LF, as `csv.reader` wants them."""
     rest = ""
     for piece in pieces:
         text = rest + piece
@@ -191,8 +193,14 @@ def spool_csv(
                     out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
                 started = reader.line_num + 1
         except csv.Error as error:
+            place = f"{name}, row that starts on line {started}"
+            if str(error).startswith(_LONE_RETURN):
+                raise BadInputError(
+                    f"{place}: a carriage return (CR) that ends no line; end lines with LF or CR LF, as spreadsheets "
+                    'do for "CSV UTF-8", and put values with line breaks in double quotes'
+                ) from None
             raise BadInputError(
-                f"{name}, row that starts on line {started}: {error}; put values with commas, quotes or line breaks in "
+                f"{place}: {error}; put values with commas, quotes or line breaks in "
                 'double quotes, and write a quote inside them as ""'
             ) from None
     notation.check(spool, name)

@@ -70,16 +70,18 @@ def ingest_files(
         intake = _Intake(schema, settings, connection)
         # Without the ending, so that `march.csv` comes before `march-again.csv` and `march (2).csv`.
         for path in sorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix)):
-            if path.name.startswith((".", "~$")) or not path.is_file():
-                continue
-            if path.suffix.lower() not in SUFFIXES:
-                if path.suffix.lower() in _DATA_BY_ANOTHER_NAME:
-                    intake.refused.append(
-                        f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl"
-                    )
+            if path.name.startswith((".", "~$")) or not _is_named_as_data(path):
                 continue
             if path.name != path.name.encode(errors="replace").decode():
                 intake.refused.append(f"{object_name}/{ascii(path.name)[1:-1]}: its name is not UTF-8; rename the file")
+                continue
+            if not path.is_file():
+                intake.refused.append(
+                    f"{object_name}/{path.name}: {_no_file(path)}; put the file itself into the folder"
+                )
+                continue
+            if path.suffix.lower() not in SUFFIXES:
+                intake.refused.append(f"{object_name}/{path.name}: not a file of the drop; save it as .csv or .jsonl")
                 continue
             seen = _seen(path)
             if intake.knows(path.name, seen):
@@ -215,19 +217,26 @@ def check_inbox(settings: Settings) -> None:
     for entry in sorted(settings.inbox_dir.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.is_dir() and entry.name not in known and any(_is_data(path) for path in entry.iterdir()):
+        if entry.is_dir() and entry.name not in known and any(map(_is_named_as_data, entry.iterdir())):
             strays.append(
                 f"inbox folder {entry.name!r} is no object of the file drop; rename it to one of: "
                 + ", ".join(sorted(known))
             )
-        elif _is_data(entry):
+        elif _is_named_as_data(entry) and not entry.is_dir():
             strays.append(f"inbox file {entry.name!r} lies in no folder; move it to <object>/{entry.name}")
     if strays:
         raise BadInputError("\n".join(strays))
 
 
-def _is_data(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in (*SUFFIXES, *_DATA_BY_ANOTHER_NAME)
+def _is_named_as_data(path: Path) -> bool:
+    return path.suffix.lower() in (*SUFFIXES, *_DATA_BY_ANOTHER_NAME)
+
+
+def _no_file(path: Path) -> str:
+    """What is in the place of a file."""
+    if path.is_dir():
+        return "a folder"
+    return "a link to nothing" if path.is_symlink() else "a pipe or a device, which is no file"
 
 
 def _read_taken(settings: Settings, object_name: str) -> _Taken:

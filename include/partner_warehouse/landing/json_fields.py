@@ -16,6 +16,8 @@ _EXACT_BELOW = 2**53
 """Below this a binary number is the whole number that was put into it; above, perhaps a neighbour."""
 NO_WHOLE_NUMBER = "no whole number, or too large for one with a point: write ids as text or as integers"
 """Why an id is refused that `is_pointed`."""
+NESTED = "an object or a list where an id is expected: write ids as text or as integers"
+"""Why an id is refused that `is_nested`."""
 
 
 def shape_of(schema: ObjectSchema) -> dict[str, Any]:
@@ -78,6 +80,20 @@ def is_pointed(declared: Field, text: str) -> str:
         f"coalesce(CASE WHEN {might_be} THEN CASE WHEN regexp_full_match({text}, {quote(_POINTED)}) "
         f"THEN {is_number} END END, false)"
     )
+
+
+def is_nested(declared: Field, text: str) -> str:
+    """SQL of whether an id is a JSON object or list, and no text that looks like one.
+
+    Without the record, one that looks like it is taken for it: where records are not kept, the load is read again then.
+
+    Args:
+        declared: The declared field.
+        text: SQL of its text.
+    """
+    is_container = f"_raw IS NULL OR json_type(_raw, {quote(json_path(declared.path))}) IN ('OBJECT', 'ARRAY')"
+    might_be = f"starts_with({text}, '{{') OR starts_with({text}, '[')"
+    return f"coalesce(CASE WHEN {might_be} THEN {is_container} END, false)"
 
 
 def whole_number(declared: Field, text: str) -> str:

@@ -41,8 +41,10 @@ import duckdb
 from partner_warehouse.errors import BadInputError, BusyError, PartnerWarehouseError
 from partner_warehouse.landing.catalog import Field, ObjectSchema
 from partner_warehouse.landing.json_fields import (
+    NESTED,
     NO_WHOLE_NUMBER,
     exact_number,
+    is_nested,
     is_pointed,
     json_path,
     shape_of,
@@ -82,6 +84,7 @@ _NO_NAME = "(no plain name)"
 """Stands for undeclared fields whose name may be a value: an address used as a key belongs in no report."""
 _ESCAPED_CONTROL = r"\\(u00[01]|[bfnr])"
 _CONTROL_CHARACTER = "not valid JSON: a raw control character; write it in escaped form, as \\u0001, or leave it out"
+_NAMED_TWICE = "the record has a name twice, and nothing says which value counts; write each name once"
 _Result = TypeVar("_Result")
 _LOAD_ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -362,6 +365,7 @@ class _Load:
         self._apart = apart
         self._data = directory / "data.parquet"
         self._quarantine = directory / "quarantine.parquet"
+        self._has_names_twice = False
 
     def write(self) -> _Counts:
         """Write both Parquet files.
@@ -387,7 +391,7 @@ class _Load:
         received = sum(records.values())
         if received == 0:
             return _Counts(0, 0, 0, 0, (), {})
-        if written != received and (self._schema.keeps_files or not numbered):
+        if self._has_names_twice or (written != received and (self._schema.keeps_files or not numbered)):
             written = self._write_data(checked=True, numbered=True)
         landed = self._drop_duplicates(written)
         quarantined, duplicates = self._write_quarantine(records, any_broken=written < received)
@@ -476,13 +480,17 @@ class _Load:
     def _value(self, declared: Field, text: str) -> str:
         value = typed(declared, text, source=self._schema.source)
         if self._may_be_pointed(declared):
-            return f"CASE WHEN NOT {is_pointed(declared, text)} THEN {value} END"
+            value = f"CASE WHEN NOT {is_pointed(declared, text)} THEN {value} END"
+        if self._schema.is_id(declared):
+            value = f"CASE WHEN NOT {is_nested(declared, text)} THEN {value} END"
         return value
 
     def _why(self, declared: Field, text: str, value: str) -> str:
         why = reason(declared, text, value, source=self._schema.source)
         if self._may_be_pointed(declared):
-            return f"CASE WHEN {is_pointed(declared, text)} THEN {quote(NO_WHOLE_NUMBER)} ELSE {why} END"
+            why = f"CASE WHEN {is_pointed(declared, text)} THEN {quote(NO_WHOLE_NUMBER)} ELSE {why} END"
+        if self._schema.is_id(declared):
+            why = f"CASE WHEN {is_nested(declared, text)} THEN {quote(NESTED)} ELSE {why} END"
         return why
 
     def _may_be_pointed(self, declared: Field) -> bool:
@@ -495,18 +503,33 @@ class _Load:
         for index, declared in enumerate(self._schema.fields, start=1):
             if declared.required:
                 conditions.append(f"c{index} IS NOT NULL")
-            elif not is_any_text(declared) or self._may_be_pointed(declared):
+            elif not is_any_text(declared) or self._schema.is_id(declared):
                 conditions.append(f"(c{index} IS NOT NULL OR t{index} IS NULL)")
+        # Only where the survey has met such a record, since it is a pass of its own.
+        if self._has_names_twice:
+            conditions.append(f"NOT {self._names_one_twice}")
         return " AND ".join(conditions)
 
-    def _survey(self, checked: bool) -> tuple[dict[str, int], dict[str, int]]:
-        """Count records by file, and the fields that nobody declared."""
+    @property
+    def _names_one_twice(self) -> str:
+        """SQL of whether a record has two values under one name, of which none is known to be the one that counts."""
+        twice = f"list_filter({self._names('_raw')}, lambda names: len(names) > len(list_distinct(names)))"
+        return f"coalesce(CASE WHEN json_valid(_raw) THEN len({twice}) > 0 END, false)"
+
+    @property
+    def _containers(self) -> list[tuple[str, ...]]:
+        """Where declared fields lie deeper than in the record itself."""
         declared = {f.path for f in self._schema.fields}
-        envelope = self._schema.envelope
-        containers = sorted({path[:i] for path in declared for i in range(1, len(path))} - declared - envelope)
-        # All paths at once: each call would parse the record again.
-        paths = ", ".join(quote(json_path(path)) for path in ((), *containers))
-        shape = f"json_keys(raw, [{paths}])"
+        return sorted({path[:i] for path in declared for i in range(1, len(path))} - declared - self._schema.envelope)
+
+    def _names(self, raw: str) -> str:
+        """SQL of the names in a record and in each of its containers. At once: each call would parse the record."""
+        return f"json_keys({raw}, [{', '.join(quote(json_path(path)) for path in ((), *self._containers))}])"
+
+    def _survey(self, checked: bool) -> tuple[dict[str, int], dict[str, int]]:
+        """Count records by file, and the fields that nobody declared; see whether a record names one twice."""
+        declared, containers = {f.path for f in self._schema.fields}, self._containers
+        shape = self._names("raw")
         if checked:
             shape = f"CASE WHEN json_valid(raw) THEN {shape} END"
         rows = (
@@ -519,13 +542,15 @@ class _Load:
             .fetchall()
         )
         prefixes: list[tuple[str, ...]] = [(), *containers]
-        known = declared | set(containers) | envelope
+        known = declared | set(containers) | self._schema.envelope
         records: dict[str, int] = {}
         undeclared: dict[str, int] = {}
         for filename, shape, count in rows:
             records[filename] = records.get(filename, 0) + count
             for prefix, keys in zip(prefixes, shape or [()] * len(prefixes), strict=True):
-                for key in keys or ():
+                names = dict.fromkeys(keys or ())
+                self._has_names_twice |= len(names) < len(keys or ())
+                for key in names:
                     if (*prefix, key) not in known:
                         name = ".".join((*prefix, key)) if _PLAIN_NAME.fullmatch(key) else _NO_NAME
                         undeclared[name] = undeclared.get(name, 0) + count
@@ -601,6 +626,8 @@ class _Load:
         )
         is_object = "CASE WHEN json_valid(_raw) THEN json_type(_raw) END IS NOT DISTINCT FROM 'OBJECT'"
         whole = f"[{{'field': NULL::VARCHAR, 'reason': {self._no_object}}}]"
+        twice = f"[{{'field': NULL::VARCHAR, 'reason': {quote(_NAMED_TWICE)}}}]"
+        per_field = f"CASE WHEN {self._names_one_twice} THEN {twice} ELSE [{reasons}] END"
         self._copy(
             f"""
             SELECT {quote(source)} AS source, {quote(self._schema.name)} AS object, {quote(self._load_id)} AS load_id,
@@ -608,7 +635,7 @@ class _Load:
                 {PLACE} AS "row", t1 AS record_key,
                 broken.field AS field, broken.reason AS reason, _raw AS raw
             FROM (
-                SELECT *, unnest(CASE WHEN {is_object} THEN [{reasons}] ELSE {whole} END) AS broken
+                SELECT *, unnest(CASE WHEN {is_object} THEN {per_field} ELSE {whole} END) AS broken
                 FROM broken WHERE nth = 1
             ) JOIN {join_places(files, self._moves or NO_MOVES)}
             WHERE broken.reason IS NOT NULL ORDER BY _row""",  # noqa: S608
