@@ -19,12 +19,16 @@ AMOUNTS = {"deals": "amount", "invoice_lines": "net", "payments": "amount", "cos
 AT = "2026-02-25T12:00:00Z"
 ODD: dict[str, list[dict[str, str]]] = {
     "partners": [{"partner_id": "  ", "name": "Nobody"}],
-    # The day zero of a spreadsheet, and a year with two digits.
+    # The day zero of a spreadsheet, and a year with two digits, are set aside; its day one is in 1899 in New York.
     "leads": [
+        {"lead_id": "L1900", "partner_id": "P1", "created_at": "1900-01-01T00:00:00Z"},
         {"lead_id": "L1899", "partner_id": "P1", "created_at": "1899-12-30T00:00:00Z"},
         {"lead_id": "L26", "partner_id": "P1", "created_at": "0026-03-01T00:00:00Z"},
     ],
-    "tickets": [{"ticket_id": "TK1899", "partner_id": "P1", "opened_at": "1899-12-30T00:00:00Z", "score": "9"}],
+    "tickets": [
+        {"ticket_id": "TK1900", "partner_id": "P1", "opened_at": "1900-01-01T00:00:00Z", "score": "9"},
+        {"ticket_id": "TK1899", "partner_id": "P1", "opened_at": "1899-12-30T00:00:00Z", "score": "9"},
+    ],
     # Shares that were rounded one by one, and come to a hair more than the whole.
     "deals": [
         {"deal_id": "DH", "customer_id": "C1", "currency": "USD", "closed_at": AT, "is_won": "true"},
@@ -116,6 +120,9 @@ def test_the_largest_amounts_and_odd_records_do_not_stop_the_build(tmp_path: Pat
         set_aside = f"{settings.landing_dir}/files/payments/*/quarantine.parquet"
         told = connection.execute("SELECT reason FROM read_parquet(?) WHERE record_key = 'PMX'", [set_aside]).fetchall()
         assert [reason for (reason,) in told] == ["more digits than fit: at most 13 before and 18 after the point"]
+        set_aside = f"{settings.landing_dir}/files/*/*/quarantine.parquet"
+        told = connection.execute("SELECT record_key FROM read_parquet(?) WHERE reason LIKE 'earlier%'", [set_aside])
+        assert sorted(told.fetchall()) == [("L1899",), ("L26",), ("TK1899",)]
         without_rate = connection.execute(
             "SELECT movement_id, amount, fx_rate, fx_date FROM intermediate.int_commission_entitlement "
             "WHERE movement_id IN ('PMR1', 'PMR2') ORDER BY 1"
