@@ -71,6 +71,7 @@ def _land(
 @example([[json.dumps(FINE)], [], [json.dumps(FINE | {"name": "x"}), "{", json.dumps(FINE)]])
 @example([[json.dumps(FINE | {"properties": [1], "whole": "x", "count": 1.0})]])
 @example([[json.dumps(FINE), " ", json.dumps(FINE | {"id": "b"})]])
+@example([[json.dumps(FINE | {"id": key}) for key in (0.0, "1.0", 2.5, "2e1", [3], "[3]")], ['{"id": 0.0}']])
 def test_both_ways_land_the_same(batches: list[list[str]]) -> None:
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         by_record = _land(load_settings(home=first), RECORDS_KEPT, batches)

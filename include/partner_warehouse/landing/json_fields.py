@@ -69,13 +69,16 @@ def exact_number(declared: Field, text: str) -> str:
 def is_pointed(declared: Field, text: str) -> str:
     """SQL of whether an id is a JSON number with a point or an exponent, as programs write ids held as floats.
 
+    Without the record, a text that looks like one is taken for it: where records are not kept, the load is read again
+    then.
+
     Args:
         declared: The declared field.
         text: SQL of its text.
     """
     # Nearly all ids are told by comparisons; a text that looks like a number is one that only the record tells.
     might_be = f"{text} < ':' AND (contains({text}, '.') OR contains({text}, 'e') OR contains({text}, 'E'))"
-    is_number = f"json_type(_raw, {quote(json_path(declared.path))}) = 'DOUBLE'"
+    is_number = f"_raw IS NULL OR json_type(_raw, {quote(json_path(declared.path))}) = 'DOUBLE'"
     return (
         f"coalesce(CASE WHEN {might_be} THEN CASE WHEN regexp_full_match({text}, {quote(_POINTED)}) "
         f"THEN {is_number} END END, false)"
@@ -106,4 +109,4 @@ def whole_number(declared: Field, text: str) -> str:
     number = f"TRY_CAST({text} AS DOUBLE)"
     is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT_BELOW}"
     whole = f"CASE WHEN {is_whole} THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
-    return f"CASE WHEN {is_pointed(declared, text)} THEN {whole} ELSE {text} END"
+    return f"CASE WHEN _raw IS NOT NULL AND {is_pointed(declared, text)} THEN {whole} ELSE {text} END"

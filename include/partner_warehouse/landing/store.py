@@ -473,29 +473,25 @@ class _Load:
                 text = f"json_extract_string({text}, {quote(json_path(declared.path[depth:]))})"
                 break
         text = f"nullif(CAST({text} AS VARCHAR), '')"
-        if self._may_be_pointed(declared):
+        if self._schema.is_id(declared):
             return whole_number(declared, text)
         return exact_number(declared, text) if declared.type == "decimal" else text
 
     def _value(self, declared: Field, text: str) -> str:
         value = typed(declared, text, source=self._schema.source)
-        if self._may_be_pointed(declared):
-            value = f"CASE WHEN NOT {is_pointed(declared, text)} THEN {value} END"
         if self._schema.is_id(declared):
-            value = f"CASE WHEN NOT {is_nested(declared, text)} THEN {value} END"
+            no_id = f"{is_pointed(declared, text)} OR {is_nested(declared, text)}"
+            value = f"CASE WHEN NOT ({no_id}) THEN {value} END"
         return value
 
     def _why(self, declared: Field, text: str, value: str) -> str:
         why = reason(declared, text, value, source=self._schema.source)
-        if self._may_be_pointed(declared):
-            why = f"CASE WHEN {is_pointed(declared, text)} THEN {quote(NO_WHOLE_NUMBER)} ELSE {why} END"
         if self._schema.is_id(declared):
-            why = f"CASE WHEN {is_nested(declared, text)} THEN {quote(NESTED)} ELSE {why} END"
+            why = (
+                f"CASE WHEN {is_pointed(declared, text)} THEN {quote(NO_WHOLE_NUMBER)} "
+                f"WHEN {is_nested(declared, text)} THEN {quote(NESTED)} ELSE {why} END"
+            )
         return why
-
-    def _may_be_pointed(self, declared: Field) -> bool:
-        """Whether an id is looked at for numbers with a point, which the record as received tells from texts."""
-        return self._schema.is_id(declared) and not self._schema.keeps_files
 
     @property
     def _is_fine(self) -> str:
