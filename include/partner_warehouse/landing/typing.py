@@ -22,15 +22,17 @@ _LEDGER_DIGITS = 15
 
 _OFFSET = r"(?:Z|z|[+-](?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?))"
 _ANY_OFFSET = r"[+-]\d{2}(?::?\d{2})?"
-_CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
+_AFTER_YEAR = r"-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
+_CLOCK = rf"\d{{4}}{_AFTER_YEAR}"
 _INSTANT = rf"{_CLOCK}{_OFFSET}"
+_IN_A_YEAR_BEFORE_THE_LAST = rf"(?:19\d\d|[2-8]\d{{3}}|9[0-8]\d\d|99[0-8]\d|999[0-8]){_AFTER_YEAR}{_OFFSET}"
+_IN_THE_LAST_YEAR = rf"9999{_AFTER_YEAR}{_OFFSET}"
 _MINUTES_ONLY = r"^(.{16})(Z|z|[+-])"
 _USUAL_INSTANT = "____-__-__T__:__:__.___Z"
 _EPOCH_MILLIS = r"\d{11,15}"
 _EPOCH_SECONDS = r"-?\d{1,12}"
 _LAST_SECOND = 253402300799
 """9999-12-31T23:59:59Z, which stands for "never" in records that exist. Beyond it no tool reads an instant."""
-_LAST_DAY = "9999-12-31"
 _FIRST_YEAR = "1900"
 """In the instant's own offset. What is earlier stands for "none" where a program has no empty value (0001-01-01), and
 may be before the first year in another time zone, where no model and no tool counts days."""
@@ -159,9 +161,9 @@ def _instant(text: str, source: str) -> str:
     full = f"CASE WHEN substr({moment}, 17, 1) = ':' THEN {moment} ELSE {with_seconds} END"
     cast, last = f"TRY_CAST({full} AS TIMESTAMPTZ)", f"make_timestamptz({_LAST_SECOND}999999)"
     iso = (
-        f"WHEN {_matches(moment, _INSTANT)} THEN CASE WHEN {moment} < '{_FIRST_YEAR}' THEN NULL "
-        # Only in its last hours an offset leads out of the calendar.
-        f"WHEN {moment} < '{_LAST_DAY}' OR {cast} <= {last} THEN {cast} END "
+        f"WHEN {_matches(moment, _IN_A_YEAR_BEFORE_THE_LAST)} THEN {cast} "
+        # On its last day an offset leads out of the calendar.
+        f"WHEN {_matches(moment, _IN_THE_LAST_YEAR)} THEN CASE WHEN {cast} <= {last} THEN {cast} END "
     )
     millis = (
         ""
