@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sqlite3
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -89,6 +91,21 @@ def test_what_is_loaded_is_what_the_transaction_sees(settings, posted):
         assert loaded(reader, duck) == before
     with ledger.writing() as writer, duckdb.connect() as duck:
         assert loaded(writer, duck) == own
+
+
+def test_rows_on_their_way_lie_below_the_home_whatever_it_is_called(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no place of the machine's"))
+    elsewhere = settings.model_copy(update={"home": tmp_path / "it's [1] home"})
+    publish(elsewhere, [line("a", "14.70", "2026-03-05")])
+    service = PayoutService(elsewhere)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    assert service.payouts("2026-03")[0]["payable"] == Decimal("14.70")
+    assert service.verify() == []
+    del service
+    gc.collect()
+    assert [path.name for path in (elsewhere.home / "tmp").iterdir()] == [".lock"]
 
 
 def test_no_amount_is_ever_a_floating_point_number(posted):

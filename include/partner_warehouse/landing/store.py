@@ -70,6 +70,7 @@ from partner_warehouse.landing.manifest import (
 )
 from partner_warehouse.landing.typing import identifier, is_any_text, quote, reason, typed
 from partner_warehouse.settings import Settings
+from partner_warehouse.workplaces import workplace
 
 MEMORY_LIMIT = "768MB"
 """What one loading connection may use; beyond it DuckDB spills to HOME/tmp."""
@@ -168,9 +169,7 @@ class LoadOutcome:
 @contextmanager
 def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for loading: in memory, bounded, spilling below HOME. One thread uses it at a time."""
-    temporary = settings.home / "tmp"
-    temporary.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
+    with workplace(settings.home) as temporary, duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(f"SET temp_directory = {quote(str(temporary))}")

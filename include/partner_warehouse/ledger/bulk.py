@@ -9,8 +9,8 @@ closes a file lets go of the locks of the other (sqlite.org, "How To Corrupt An 
 
 from __future__ import annotations
 
+import glob
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,8 +22,10 @@ from sqlalchemy import Connection, FromClause, Integer, Select, Table, Text, fun
 from sqlalchemy.types import TypeEngine
 
 from partner_warehouse.duckdb_extensions import load_extension
-from partner_warehouse.ledger.store import sees_what_is_committed
+from partner_warehouse.landing.typing import quote
+from partner_warehouse.ledger.store import home_of, sees_what_is_committed
 from partner_warehouse.ledger.types import INT64_DIGITS, Day, Exact, Instant
+from partner_warehouse.workplaces import workplace
 
 _RECORDS = 250_000
 _CHUNK_BYTES = 1 << 20
@@ -41,9 +43,9 @@ def append(connection: Connection, table: Table, duck: duckdb.DuckDBPyConnection
     names = [column[0] for column in duck.sql(query).description]
     dialect = connection.dialect.name
     encoded = ", ".join(_encoded(name, table.c[name].type, dialect) for name in names)
-    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
+    with workplace(home_of(connection)) as directory:
         write = _append_sqlite if dialect == "sqlite" else _append_postgresql
-        write(connection, table, duck, f"SELECT {encoded} FROM ({query})", names, Path(directory) / "rows")  # noqa: S608
+        write(connection, table, duck, f"SELECT {encoded} FROM ({query})", names, directory / "rows")  # noqa: S608
 
 
 def _append_sqlite(
@@ -52,7 +54,7 @@ def _append_sqlite(
     load_extension(duck, "sqlite_scanner")
     # One thread alone writes the file, and would compute and sort alone what it writes.
     duck.execute(f"CREATE OR REPLACE TEMP TABLE encoded_rows AS {query}")
-    duck.execute(f"ATTACH '{path}' AS ledger_rows (TYPE sqlite)")
+    duck.execute(f"ATTACH {quote(str(path))} AS ledger_rows (TYPE sqlite)")
     try:
         duck.execute("CREATE TABLE ledger_rows.rows AS FROM encoded_rows")
     finally:
@@ -98,7 +100,7 @@ def _append_postgresql(
     connection: Connection, table: Table, duck: duckdb.DuckDBPyConnection, query: str, names: list[str], path: Path
 ) -> None:
     # A null is an empty field without quotes, for the one that writes as for the one that reads.
-    duck.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER false)")
+    duck.execute(f"COPY ({query}) TO {quote(str(path))} (FORMAT csv, HEADER false)")
     driver: Any = connection.connection.driver_connection
     command = f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT csv)"
     with driver.cursor() as cursor, cursor.copy(command) as copy, path.open("rb") as rows:
@@ -175,8 +177,8 @@ def _read_sqlite_file(connection: Connection, source: FromClause, duck: duckdb.D
     parameters = [compiled.params[name] for name in compiled.positiontup or ()]
     ledger = Path(str(connection.engine.url.database)).absolute().as_uri()
     load_extension(duck, "sqlite_scanner")
-    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
-        path = Path(directory) / "rows"
+    with workplace(home_of(connection)) as directory:
+        path = directory / "rows"
         with closing(sqlite3.connect(path, isolation_level=None, uri=True)) as copy:
             # Nobody else reads it and it is gone after: half of the time was waiting for the disk.
             copy.execute("PRAGMA journal_mode = OFF")
@@ -187,7 +189,7 @@ def _read_sqlite_file(connection: Connection, source: FromClause, duck: duckdb.D
         duck.execute("SET preserve_insertion_order = false")
         duck.execute("SET sqlite_all_varchar = true")
         try:
-            yield f"SELECT * FROM sqlite_scan('{path}', 'rows')"  # noqa: S608
+            yield f"SELECT * FROM sqlite_scan({quote(str(path))}, 'rows')"  # noqa: S608
         finally:
             duck.execute("RESET preserve_insertion_order")
             duck.execute("RESET sqlite_all_varchar")
@@ -198,15 +200,16 @@ def _read_postgresql(connection: Connection, source: FromClause, duck: duckdb.Du
     compiled = select(source).compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
     driver: Any = connection.connection.driver_connection
     columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in source.c)
-    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
-        path = Path(directory) / "rows.csv"
+    with workplace(home_of(connection)) as directory:
+        path = directory / "rows.csv"
         command = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv)"
         with driver.cursor() as cursor, cursor.copy(command, compiled.params) as copy, path.open("wb") as rows:
             for chunk in copy:
                 rows.write(chunk)
         # An empty text is quoted there, a null is not.
         yield (
-            f"SELECT * FROM read_csv('{path}', header = false, auto_detect = false, columns = {{{columns}}}, "  # noqa: S608
+            f"SELECT * FROM read_csv({quote(glob.escape(str(path)))}, columns = {{{columns}}}, "  # noqa: S608
+            "header = false, auto_detect = false, "
             """delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false)"""
         )
 

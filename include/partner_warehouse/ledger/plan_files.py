@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
+import weakref
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 
 from partner_warehouse.plans.files import FILES, copy_path, write_copy
 from partner_warehouse.settings import SEEDS, Settings
+from partner_warehouse.workplaces import workplace
 
 
 class PlanFiles:
@@ -20,7 +23,13 @@ class PlanFiles:
     def __init__(self, settings: Settings, plans_hash: str | None) -> None:
         self._settings = settings
         self._plans_hash = plans_hash
-        self._laid_out = tempfile.TemporaryDirectory(prefix="partner-warehouse-")
+        self._directories: dict[str, Path] = {}
+
+    @cached_property
+    def _laid_out(self) -> Path:
+        held = ExitStack()
+        weakref.finalize(self, held.close)
+        return held.enter_context(workplace(self._settings.home))
 
     def of(self, period: str | None) -> list[Path]:
         """The files of an approved period, or of what was built; those that are there."""
@@ -29,13 +38,14 @@ class PlanFiles:
 
     def directory(self, period: str | None = None) -> Path:
         """Where they lie, as long as this object lives; the files of the settings where nothing is pinned."""
-        target = Path(self._laid_out.name) / (period or "built")
-        if not target.exists():
+        name = period or "built"
+        if name not in self._directories:
             text = self._pinned(period) if period else self._built_by()
             if text is None:
                 return self._settings.plans or SEEDS
-            write_copy(text, target)
-        return target
+            write_copy(text, self._laid_out / name)
+            self._directories[name] = self._laid_out / name
+        return self._directories[name]
 
     def _pinned(self, period: str) -> str | None:
         from partner_warehouse.ledger.payouts import PayoutService

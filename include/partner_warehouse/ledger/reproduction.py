@@ -5,7 +5,6 @@ The warehouse is built afresh in a temporary home that sees the same landing; no
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans.files import write_copy
 from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.workplaces import workplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ def reproduce(period: str, settings: Settings, *, progress: Callable[[str], None
 
     service = PayoutService(settings)
     as_of, known_at = service.cut_off(period)
-    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
-        home = Path(directory)
+    with workplace(settings.home) as home:
         (home / "landing").symlink_to(settings.landing_dir, target_is_directory=True)
         own = {"home": home, "ledger_url": settings.ledger_sqlalchemy_url, **_pinned(service, period, home / "plans")}
         apart = load_settings(**settings.model_dump() | own)

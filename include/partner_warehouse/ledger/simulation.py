@@ -9,7 +9,6 @@ from what is held since.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +24,7 @@ from partner_warehouse.ledger.publication import literal
 from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import Settings, load_settings
 from partner_warehouse.warehouse import completeness
+from partner_warehouse.workplaces import workplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,7 @@ def simulate(
         raise BadInputError(f"simulate: {plans} is no directory; --plans takes a directory of plan files")
     if not settings.warehouse_path.exists():
         raise BadInputError("nothing is built yet: `partner-warehouse run` builds what a simulation starts from")
-    with tempfile.TemporaryDirectory(prefix="partner-warehouse-") as directory:
-        home = Path(directory)
+    with workplace(settings.home) as home:
         (home / "landing").symlink_to(settings.landing_dir, target_is_directory=True)
         changed = load_settings(**settings.model_dump() | {"home": home, "plans": plans})
         validate(changed)

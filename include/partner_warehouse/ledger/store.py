@@ -38,6 +38,7 @@ _PAGE_BYTES = 8_192
 """Of a new SQLite ledger: with twice the default, a month of a million lines is posted in four fifths of the time."""
 
 _READ_ONLY = "ledger_read_only"
+_HOME = "ledger_home"
 
 _REFUSALS = {
     "42501": "the ledger database gives its user no right to do this: once the owner of its schema has made the "
@@ -56,7 +57,7 @@ class Store:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = _engine(settings.ledger_sqlalchemy_url)
+        self.engine = _engine(settings.ledger_sqlalchemy_url, settings.home)
         migrate(self.engine)
 
     @contextmanager
@@ -79,6 +80,16 @@ class Store:
             options |= {"isolation_level": "REPEATABLE READ"}
         with _named_faults(), self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
+
+
+def home_of(connection: Connection) -> Path:
+    """The home of the installation whose ledger this is.
+
+    Args:
+        connection: From `Store.writing` or `Store.reading`.
+    """
+    home: Path = connection.get_execution_options()[_HOME]
+    return home
 
 
 def sees_what_is_committed(connection: Connection) -> bool:
@@ -108,26 +119,25 @@ def _named_faults() -> Iterator[None]:
         ) from error
 
 
-def _engine(address: str) -> Engine:
+def _engine(address: str, home: Path) -> Engine:
     try:
         url = make_url(address)
     except ArgumentError as error:
         raise BadInputError(
             "PARTNER_WAREHOUSE_LEDGER_URL: not a database URL (postgresql://… or sqlite:///…)"
         ) from error
-    dialect = url.get_backend_name()
+    dialect, options = url.get_backend_name(), {}
     if dialect == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
+        # Who waited for the writers' lock sees what was committed meanwhile, whatever the server's default is.
+        options["isolation_level"] = "READ COMMITTED"
     elif dialect == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     else:
         raise BadInputError("PARTNER_WAREHOUSE_LEDGER_URL: the ledger lives in PostgreSQL or in a SQLite file")
     try:
-        # No pool: commands are short, and tasks of Airflow fork. Who waited for the writers' lock sees what was
-        # committed meanwhile, whatever the server's default is.
-        engine = create_engine(
-            url, poolclass=NullPool, **({"isolation_level": "READ COMMITTED"} if dialect == "postgresql" else {})
-        )
+        # No pool: commands are short, and tasks of Airflow fork.
+        engine = create_engine(url, poolclass=NullPool, execution_options={_HOME: home}, **options)
     except NoSuchModuleError as error:
         raise BadInputError(f"PARTNER_WAREHOUSE_LEDGER_URL: no driver for {url.drivername}") from error
     if dialect == "sqlite":
