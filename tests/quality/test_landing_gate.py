@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +81,24 @@ def test_a_load_that_lost_a_file_is_named(
     with pytest.raises(GateFailedError, match=rf"landing\.loads.*1 rows.*load_id={load.name}.*{about}") as failed:
         gates.check("landing", settings)
     assert failed.value.exit_status == ExitStatus.GATE_FAILED
+
+
+def test_of_two_that_hold_a_gate_at_once_the_second_waits(
+    settings: Settings, load: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a gate looks at is made in one place: the second would take away what the first one checks."""
+    validate, inside, most = gates._validate, [], []
+
+    def validated(*given: Any) -> Any:
+        inside.append(None)
+        most.append(len(inside))
+        time.sleep(0.2)
+        found = validate(*given)
+        inside.pop()
+        return found
+
+    monkeypatch.setattr(gates, "_validate", validated)
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: gates.check("landing", settings), range(2)))
+    assert [result.failed for result in results] == [(), ()]
+    assert most == [1, 1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,15 +97,15 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
     suites = load_suites(stage)
     if not suites:
         raise BadInputError(f"expectations/{stage} holds no suite: a gate without expectations would let all pass")
-    database = database or subjects.prepare(stage, settings)
-    is_layer = database == settings.warehouse_path
-    with exclusive(settings) if is_layer else nullcontext():
+    is_layer = f"gate {stage}" in completeness.STEPS and database in {None, settings.warehouse_path}
+    with exclusive(settings) if is_layer else _alone(stage, settings):
+        database = database or subjects.prepare(stage, settings)
         result = GateResult(stage, _validate(suites, _Subject(database, settings.search_path)))
         if is_layer and result.failed:
             completeness.begin(f"build {stage}", settings)
         elif is_layer:
             completeness.done(f"gate {stage}", settings)
-    _keep(result, settings)
+        _keep(result, settings)
     if result.failed:
         lines = "\n".join(f"  {failed}" for failed in result.failed)
         raise GateFailedError(
@@ -112,6 +113,16 @@ def check(stage: Stage, settings: Settings, *, database: Path | None = None) -> 
             f"  Page: {data_docs(settings, stage)}"
         )
     return result
+
+
+@contextmanager
+def _alone(stage: Stage, settings: Settings) -> Iterator[None]:
+    """One command at a time holds a gate: its own tables lie in one place, and so do its results."""
+    path = gates_dir(settings) / f".{stage}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def _keep(result: GateResult, settings: Settings) -> None:
