@@ -212,20 +212,20 @@ decided as (
 
 ),
 
--- A rate that the source has lost is the one that the payment was posted at: the line froze it.
+-- Where the source lost the quote that a payment was posted at, its rate is that still: the line froze it.
 rated as (
 
     select
         decided.*,
         case
             when decided.plan_currency is not null and decided.converted_from is null then cast(1 as {{ exact() }})
-            when {{ is_convertible('decided.gross_mills / 1e3', 'coalesce(fx_rates.rate, frozen_rates.rate)') }}
-                then coalesce(fx_rates.rate, frozen_rates.rate)
+            when {{ is_convertible('decided.gross_mills / 1e3', 'coalesce(frozen_rates.rate, fx_rates.rate)') }}
+                then coalesce(frozen_rates.rate, fx_rates.rate)
         end as fx_rate,
         case
             when decided.plan_currency is not null and decided.converted_from is null then decided.paid_on
-            when {{ is_convertible('decided.gross_mills / 1e3', 'coalesce(fx_rates.rate, frozen_rates.rate)') }}
-                then coalesce(fx_rates.quoted_on, frozen_rates.quoted_on)
+            when {{ is_convertible('decided.gross_mills / 1e3', 'coalesce(frozen_rates.rate, fx_rates.rate)') }}
+                then coalesce(frozen_rates.quoted_on, fx_rates.quoted_on)
         end as fx_date
     from decided
     left join fx_rates

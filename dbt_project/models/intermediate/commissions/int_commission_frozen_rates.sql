@@ -23,6 +23,19 @@ movements as (
 
 ),
 
+-- A posting that reverses a line has the rate of the line that fell away.
+standing as (
+
+    select
+        commission_line_id,
+        partner_id,
+        currency
+    from posted_lines
+    group by commission_line_id, partner_id, currency
+    having sum(amount) <> 0
+
+),
+
 withdrawn as (
 
     select
@@ -30,15 +43,26 @@ withdrawn as (
         row_number() over (
             partition by
                 posted_lines.movement_id, posted_lines.base_currency, posted_lines.currency, posted_lines.earned_on
-            order by posted_lines.period desc, posted_lines.line_id asc
+            order by
+                case when standing.commission_line_id is null then 1 else 0 end asc,
+                posted_lines.period desc,
+                posted_lines.line_id asc
         ) as posting_rank
     from posted_lines
+    left join standing
+        on
+            posted_lines.commission_line_id = standing.commission_line_id
+            and posted_lines.partner_id = standing.partner_id
+            and posted_lines.currency = standing.currency
     left join fx_rates
         on
             posted_lines.base_currency = fx_rates.from_currency
             and posted_lines.currency = fx_rates.to_currency
             and posted_lines.earned_on = fx_rates.rate_date
-    where fx_rates.rate is null and posted_lines.fx_rate is not null
+    -- A quote that is left and is older than the one that was posted took its place.
+    where
+        posted_lines.fx_rate is not null
+        and (fx_rates.rate is null or fx_rates.quoted_on < posted_lines.fx_date)
 
 ),
 
