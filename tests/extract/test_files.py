@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
+from landed_records import rows
 
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.extract import csv_records, files, state
 from partner_warehouse.extract.ingest import ingest, ingest_source
-from partner_warehouse.landing.layout import data_files
 from partner_warehouse.landing.manifest import manifests
 from partner_warehouse.landing.store import LoadOutcome
 from partner_warehouse.settings import Settings
@@ -46,20 +47,7 @@ def drop(settings: Settings) -> Drop:
 @pytest.fixture
 def payments(settings: Settings) -> Rows:
     """The landed payments, or their quarantine."""
-
-    def read(kind: str = "data", columns: str = "*") -> list[dict[str, Any]]:
-        paths = sorted(str(path) for path in settings.landing_dir.glob(f"files/payments/*/{kind}.parquet"))
-        if not paths:
-            return []
-        order = "_load_id, _row" if kind == "data" else "load_id, row, field"
-        files = data_files("?") if kind == "data" else "read_parquet(?)"
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            found = connection.execute(f"SELECT {columns} FROM {files} ORDER BY {order}", [paths])
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-    return read
+    return partial(rows, settings, name="files/payments")
 
 
 def counts(outcome: LoadOutcome) -> tuple[int, int, int, int]:
