@@ -190,7 +190,7 @@ class Line:
     payments: set[str] = field(default_factory=set)
     """What it is of: a payment itself, and the payments that a loss takes from."""
     withheld: Decimal = Decimal(0)
-    """Of the amount, what is earned on payments that are held: all of it where it is held itself."""
+    """Of the amount, what is earned on payments that are held, or taken from them: all of it where it is held itself."""
 
 
 Key = tuple[str, str]
@@ -402,7 +402,7 @@ class _Reading:
                 self._count(movement, partner, part.paid_on, amount)
 
     def _withhold_re_rated(self, part: _Part, brought: dict[tuple[str, Version], Fraction]) -> None:
-        """What a change of tier earns on payments that are held: as they stood, of each rounded down."""
+        """What a change of tier earns on payments that are held, or takes: as they stood, of each rounded towards zero."""
         before = sum(brought.values(), ZERO)
         after = before + part.fine
         if part.fine < 0:
@@ -413,8 +413,8 @@ class _Reading:
             brought[part.payment.ident, part.version] += part.fine
 
     def _withhold(self, part: _Part, payment: str, worth: Fraction) -> None:
-        if payment in self.held and worth > 0:
-            count = (_stated(worth) * self.plan.minor).__floor__()
+        if payment in self.held:
+            count = int(_stated(worth) * self.plan.minor)
             self.withheld[part.movement.ident, part.partner] += Decimal(count) / self.plan.minor
 
     def _count(self, movement: Movement, partner: str, paid_on: date, amount: Decimal) -> None:
@@ -474,9 +474,9 @@ class _Reading:
                 else:
                     revenue[key] += part.fine
                     reached = revenue[key] >= bonus.threshold
-                if reached and key not in had and bonus.kind == "rate":
+                if reached != (key in had) and bonus.kind == "rate":
                     for payment, fine in brought[key].items():
-                        self._withhold(part, payment, fine * bonus.value)
+                        self._withhold(part, payment, fine * bonus.value * (1 if reached else -1))
                 brought[key][part.payment.ident] += part.fine
                 (had.add if reached else had.discard)(key)
                 worth = revenue[key] * bonus.value if bonus.kind == "rate" else bonus.value
@@ -696,7 +696,7 @@ class Account:
         """Close a month: post what is entitled by its end less what was posted, pay the balance from the minimum on.
 
         Of a payment that is held nothing positive is posted, neither for itself nor for what took from it, nor of what
-        another one earns on it.
+        another one earns on it; and nothing is taken that waits so.
 
         Args:
             lines: The partner's, by movement.
@@ -706,23 +706,38 @@ class Account:
         Returns:
             What was posted, what is paid, and what is carried.
         """
-        changed = Decimal(0)
+        changes: dict[str, Decimal] = {}
         waiting = {ident for ident, line in lines.items() if line.held}
         for ident in lines.keys() | self.posted.keys():
             line = lines.get(ident)
             if line is not None:
                 self.payments[ident] = line.payments
-            if line is not None and line.held:
+            if ident in waiting:
                 continue
             due = line.amount if line is not None and max(line.earned_on, line.payable_on) <= last_day else None
             change = (due or Decimal(0)) - self.posted[ident]
             if change > 0 and not waiting.isdisjoint(self.payments[ident]):
                 continue
-            if change > 0 and line is not None:
-                change = max(change - line.withheld, Decimal(0))
+            changes[ident] = change
+        for ident, waits in self._waiting(lines, changes).items():
+            changes[ident] -= waits
+        changed = Decimal(0)
+        for ident, change in changes.items():
             self.posted[ident] += change
             changed += change
         balance = self.balance + changed
         paid = balance if balance > 0 and balance >= minimum else Decimal(0)
         self.balance = balance - paid
         return changed, paid, self.balance
+
+    def _waiting(self, lines: dict[str, Line], changes: dict[str, Decimal]) -> dict[str, Decimal]:
+        """What of the changes is earned on payments that are held, or taken from what of these was never posted."""
+        parts = {ident: lines[ident].withheld if ident in lines else Decimal(0) for ident in changes}
+        earned = {ident: min(part, max(changes[ident], Decimal(0))) for ident, part in parts.items() if part > 0}
+        held = (max((line.amount or Decimal(0)) - self.posted[ident], Decimal(0)) for ident, line in lines.items() if line.held)
+        unposted = sum(earned.values(), sum(held, Decimal(0)))
+        taken: dict[str, Decimal] = {}
+        for ident in sorted(ident for ident, part in parts.items() if part < 0):
+            taken[ident] = -min(-parts[ident], max(-changes[ident], Decimal(0)), unposted)
+            unposted += taken[ident]
+        return earned | taken

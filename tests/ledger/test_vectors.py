@@ -354,6 +354,59 @@ def test_no_more_waits_than_a_movement_still_has_to_post(settings, service, appr
     assert service.verify() == []
 
 
+def test_a_loss_takes_nothing_that_waits(settings, service, approve, balance):
+    """1,500 held at 10 %, 1,000 free reach 15 % for both; these are given back, and the tier is lost again."""
+    held = line("held", "150.00", "2026-03-10", status="held")
+    own = line("own", "150.00", "2026-03-11", movement_id="free")
+    part = {"withheld_amount": "75.00", "withheld_base_amount": "1500.00"}
+    re_rate = line("up", "75.00", "2026-03-11", movement_id="free", component="re_rate") | part
+    loss = {"movement_kind": "refund", "movement_id": "r", "corrects_line_id": "own"}
+    back = line("back", "-150.00", "2026-04-02", **loss)
+    part = {"base_amount": "-1500.00", "withheld_amount": "-75.00", "withheld_base_amount": "-1500.00"}
+    down = line("down", "-75.00", "2026-04-02", component="re_rate", **loss) | part
+    publish(settings, [held, own, re_rate])
+    approve("2026-03")
+    publish(settings, [held, own, re_rate, back, down])
+    approve("2026-04")
+    approve("2026-05")
+    assert balance("2026-03") == ("0.00", "150.00", "0.00", "150.00", "0.00")
+    assert balance("2026-04") == ("0.00", "0.00", "-150.00", "0.00", "-150.00")
+    assert balance("2026-05") == ("-150.00", "0.00", "0.00", "0.00", "-150.00")
+    free = {"withheld_amount": "0", "withheld_base_amount": "0"}
+    publish(settings, [held | {"status": "payable", "is_held": False}, own, re_rate | free, back, down | free])
+    approve("2026-06")
+    assert balance("2026-06") == ("-150.00", "150.00", "0.00", "0.00", "0.00")
+    assert posted_lines(settings, "2026-06")["down"] == ("own", Decimal(-1500), Decimal(-75))
+    assert service.verify() == []
+
+
+def test_a_loss_takes_what_was_posted_before_the_hold(settings, service, approve, balance):
+    """Only so much is left out as waits of the plan: here 20.00 of the 75.00 that two losses take of held payments."""
+    lines = [
+        line("held", "150.00", "2026-03-10"),
+        line("own", "150.00", "2026-03-11", movement_id="free"),
+        line("up", "75.00", "2026-03-11", movement_id="free", component="re_rate"),
+    ]
+    publish(settings, lines)
+    approve("2026-03")
+    lines[0] |= {"status": "posted", "is_held": True, "withheld_amount": "150.00"}
+    lines[2] |= {"withheld_amount": "75.00"}
+    other = line("other", "20.00", "2026-03-12", status="held")
+    losses = [
+        line(
+            f"down-{name}", f"-{amount}", "2026-04-02", movement_kind="refund", movement_id=name, corrects_line_id="own"
+        )
+        | {"withheld_amount": f"-{amount}"}
+        for name, amount in (("r", "45.00"), ("s", "30.00"))
+    ]
+    publish(settings, [*lines, other, *losses])
+    approve("2026-04")
+    assert balance("2026-04") == ("0.00", "0.00", "-55.00", "0.00", "-55.00")
+    approve("2026-05")
+    assert balance("2026-05") == ("-55.00", "0.00", "0.00", "0.00", "-55.00")
+    assert service.verify() == []
+
+
 def posted_lines(settings, period: str) -> dict[str, tuple[str | None, Decimal, Decimal]]:
     """What each line corrects, its base and its amount."""
     lines = schema.payout_lines.c

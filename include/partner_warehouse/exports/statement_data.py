@@ -174,8 +174,9 @@ class _Published:
 
 _PARTNERS = _Published("partners", "dim_partner", {"partner_id": "VARCHAR", "name": "VARCHAR", "country": "VARCHAR"})
 
-_PARTLY_HELD = "status = 'payable' AND withheld_amount > 0 AND payable_on <= DATE '{end}'"
-"""Over lines of the entitlement: whether a part waits for another payment's hold; of it that part is told."""
+_PARTLY_HELD = "status = 'payable' AND withheld_amount <> 0 AND payable_on <= DATE '{end}'"
+"""Over lines of the entitlement: whether a part waits for another payment's hold; of it that part is told, as is what a
+loss takes of it."""
 
 _WAITING = _Published(
     area="finance",

@@ -290,21 +290,89 @@ def _keep_losses_of_untouched(duck: duckdb.DuckDBPyConnection, connection: Conne
 
 
 def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
-    """What a free payment's lines earn on payments that are held waits.
+    """What a free payment's lines earn on payments that are held waits, and so does what they take of what waits.
 
-    A tier or bonus that a payment reaches is one line over all that it earns on: `withheld_amount` says what of it is
-    earned on what is held. A movement is posted up to its amount less that, whatever its lines are: those of a cap may
-    take of it, and those of another tier may have been posted. What was posted already stands. `finance.accruals` has
-    the same rule.
+    A tier or bonus that a payment reaches, or a loss drops, is one line over all that it earns on: `withheld_amount`
+    says what of it is earned on what is held, or taken from it. A movement is posted up to its amount less that,
+    whatever its lines are: those of a cap may take of it, and those of another tier may have been posted. What was
+    posted already stands. What is taken is left out up to what waits of the partner's plan: the rest was posted, and a
+    hold keeps no loss of that. `finance.accruals` has the same rules.
     """
+    _measure_withheld(duck)
+    _measure_unposted(duck)
     duck.execute(
         """
         CREATE OR REPLACE TEMP TABLE waiting AS
+        WITH allowed AS (
+            SELECT
+                partner_now, currency, plan_id, movement_kind, movement_id, direction,
+                CASE
+                    WHEN direction = 1 THEN wanted
+                    ELSE greatest(least(wanted, coalesce(unposted.amount, 0) + wanted - sum(wanted) OVER so_far), 0)
+                END AS waits
+            FROM withheld
+            LEFT JOIN unposted USING (partner_now, currency, plan_id)
+            WINDOW so_far AS (
+                PARTITION BY partner_now, currency, plan_id, direction
+                ORDER BY movement_id, movement_kind
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            )
+        ),
+        measured AS (
+            SELECT *, greatest(direction * changed, 0) AS amount,
+                greatest(least(direction * withheld_amount, direction * changed), 0) AS own
+            FROM withheld_changes
+            INNER JOIN allowed USING (partner_now, currency, plan_id, movement_kind, movement_id)
+        ),
+        -- Of the lines that earn on what is held as much as they do, then of whichever there are.
+        parts AS (
+            SELECT *, 1 AS turn, own AS part FROM measured
+            UNION ALL
+            SELECT *, 2 AS turn, amount - own AS part FROM measured
+        ),
+        taken AS (
+            SELECT
+                commission_line_id, partner_id, currency, direction,
+                greatest(least(part, waits + part - sum(part) OVER so_far), 0) AS amount
+            FROM parts
+            WINDOW so_far AS (
+                PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
+                ORDER BY turn, commission_line_id, partner_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            )
+        )
+        SELECT commission_line_id, partner_id, currency, sum(direction * amount) AS amount
+        FROM taken
+        GROUP BY ALL
+        """
+    )
+    duck.execute(
+        """
+        UPDATE changes
+        SET waiting = waiting.amount, amount = changes.amount - waiting.amount
+        FROM waiting
+        WHERE waiting.amount <> 0
+            AND changes.commission_line_id = waiting.commission_line_id
+            AND changes.partner_id = waiting.partner_id
+            AND changes.currency = waiting.currency
+        """
+    )
+    duck.execute("DELETE FROM changes WHERE waiting <> 0 AND amount = 0")
+
+
+def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
+    """`withheld`: the movements that earn on what is held (`direction` 1) or take from it (-1), and `withheld_changes`.
+
+    `wanted` is what of a movement's change that could be. The changes are those of these movements, line by line.
+    """
+    duck.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE withheld_changes AS
         WITH withheld AS (
             SELECT partner_id AS partner_now, currency, plan_id, movement_kind, movement_id,
                 sum(withheld_amount) AS withheld
             FROM due
-            WHERE withheld_amount > 0
+            WHERE withheld_amount <> 0
             GROUP BY ALL
         ),
         described AS (
@@ -315,53 +383,77 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
             UNION ALL
             SELECT commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id, 0
             FROM reversed
-        ),
-        moved AS (
-            SELECT
-                commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
-                greatest(changes.amount, 0) AS amount,
-                least(withheld_amount, greatest(changes.amount, 0)) AS own,
-                least(withheld, sum(changes.amount) OVER (
-                    PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
-                )) AS waits
-            FROM changes
-            INNER JOIN described USING (commission_line_id, partner_id, currency)
-            INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id)
-        ),
-        -- Of the lines that earn on what is held as much as they do, then of whichever there are.
-        parts AS (
-            SELECT *, 1 AS turn, own AS part FROM moved
-            UNION ALL
-            SELECT *, 2 AS turn, amount - own AS part FROM moved
-        ),
-        taken AS (
-            SELECT
-                commission_line_id, partner_id, currency,
-                greatest(least(part, waits + part - sum(part) OVER so_far), 0) AS amount
-            FROM parts
-            WINDOW so_far AS (
-                PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
-                ORDER BY turn, commission_line_id, partner_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            )
         )
-        SELECT commission_line_id, partner_id, currency, sum(amount) AS amount
-        FROM taken
-        GROUP BY ALL
+        SELECT
+            commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
+            withheld_amount, withheld, changes.amount AS changed
+        FROM changes
+        INNER JOIN described USING (commission_line_id, partner_id, currency)
+        INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id)
         """
     )
     duck.execute(
         """
-        UPDATE changes
-        SET waiting = waiting.amount, amount = changes.amount - waiting.amount
-        FROM waiting
-        WHERE waiting.amount > 0
-            AND changes.commission_line_id = waiting.commission_line_id
-            AND changes.partner_id = waiting.partner_id
-            AND changes.currency = waiting.currency
+        CREATE OR REPLACE TEMP TABLE withheld AS
+        SELECT
+            partner_now, currency, plan_id, movement_kind, movement_id,
+            sign(any_value(withheld)) AS direction,
+            greatest(least(abs(any_value(withheld)), direction * sum(changed)), 0) AS wanted
+        FROM withheld_changes
+        GROUP BY ALL
         """
     )
-    duck.execute("DELETE FROM changes WHERE waiting > 0 AND amount = 0")
+
+
+def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
+    """`unposted`: what waits of each partner's plan from which something is taken, of held payments and on them.
+
+    What a hold keeps as it was posted is not in `changes` any more.
+    """
+    duck.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE unposted AS
+        WITH plans AS (
+            SELECT DISTINCT partner_now, currency, plan_id FROM withheld WHERE direction = -1
+        ),
+        held AS (
+            SELECT live.line_id, plans.*, live.movement_kind, live.movement_id, live.amount
+            FROM live
+            INNER JOIN plans
+                ON live.partner_id = plans.partner_now
+                AND live.currency = plans.currency AND live.plan_id = plans.plan_id
+            WHERE live.untouched
+        ),
+        entitled_and_posted AS (
+            SELECT partner_now, currency, plan_id, movement_kind, movement_id, amount FROM held
+            UNION ALL
+            SELECT partner_now, held.currency, plan_id, movement_kind, movement_id, -posted.amount
+            FROM held
+            INNER JOIN posted
+                ON held.line_id = posted.commission_line_id
+                AND held.partner_now = posted.partner_id AND held.currency = posted.currency
+            UNION ALL
+            SELECT partner_now, currency, plan_id, movement_kind, movement_id, -posted.amount
+            FROM reversed
+            INNER JOIN posted USING (commission_line_id, partner_id, currency)
+            ANTI JOIN changes USING (commission_line_id, partner_id, currency)
+            WHERE (partner_now, currency, plan_id, movement_kind, movement_id)
+                IN (SELECT (partner_now, currency, plan_id, movement_kind, movement_id) FROM held)
+        ),
+        waiting AS (
+            SELECT partner_now, currency, plan_id, greatest(sum(amount), 0) AS amount
+            FROM entitled_and_posted
+            GROUP BY partner_now, currency, plan_id, movement_kind, movement_id
+            UNION ALL
+            SELECT partner_now, currency, plan_id, wanted
+            FROM withheld
+            WHERE direction = 1
+        )
+        SELECT partner_now, currency, plan_id, sum(amount) AS amount
+        FROM waiting
+        GROUP BY ALL
+        """
+    )
 
 
 def _make_lines(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
@@ -508,11 +600,14 @@ _DECIDED = {
 """Columns of a line that the comparison decides; the others describe the entitlement, or what is reversed."""
 
 _POSTED_BASE = """CASE
-    WHEN decided.is_first AND decided.waiting > 0 AND due.withheld_amount > 0
+    WHEN decided.is_first AND decided.waiting * due.withheld_amount > 0
         THEN due.base_amount - 0.001 * CAST(
-            CAST(due.withheld_base_amount * 1000 AS HUGEINT)
-            * CAST(least(decided.waiting, due.withheld_amount) * 1000 AS HUGEINT)
-            // CAST(due.withheld_amount * 1000 AS HUGEINT) AS DECIMAL(18, 0)
+            sign(due.withheld_base_amount)
+            * (
+                CAST(abs(due.withheld_base_amount) * 1000 AS HUGEINT)
+                * CAST(least(abs(decided.waiting), abs(due.withheld_amount)) * 1000 AS HUGEINT)
+                // CAST(abs(due.withheld_amount) * 1000 AS HUGEINT)
+            ) AS DECIMAL(18, 0)
         )
     ELSE due.base_amount
 END"""

@@ -230,7 +230,7 @@ changed as (
         unit_count - lag(unit_count, 1, 0) over period_before as count_change,
         exact_e20 - lag(exact_e20, 1, 0) over period_before as exact_change,
         rewarded_fine - lag(rewarded_fine, 1, 0) over period_before as rewarded_change,
-        is_reached and not lag(is_reached, 1, false) over period_before as reaches_threshold
+        cast(is_reached as integer) - cast(lag(is_reached, 1, false) over period_before as integer) as direction
     from rounded
     window period_before as (partition by bonus_key order by base_key)
 
@@ -245,7 +245,7 @@ final as (
         plan_version,
         metric,
         slice,
-        reaches_threshold,
+        direction,
         case when kind = 'rate' then cast(value as {{ fraction() }}) end as rate,
         {{ mills_to_money(round_ratio('rewarded_change', 10 ** 9)) }} as base_amount,
         cast(exact_change as {{ wide_integer() }}) as exact_e20,

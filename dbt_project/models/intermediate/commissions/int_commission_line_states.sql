@@ -147,7 +147,7 @@ stated as (
         end as withheld_base_amount,
         case
             when entitlement.amount is null then true
-            when held.line_id is null then coalesce(withheld.amount, 0) = entitlement.amount and entitlement.amount <> 0
+            when held.line_id is null then coalesce(withheld.amount, 0) = entitlement.amount and entitlement.amount > 0
             else not {{ takes_back('entitlement') }}
         end as waits,
         entitlement.payable_on > {{ local_day('parameters.as_of', 'plans.timezone') }} as is_later

@@ -9,7 +9,7 @@ re_rates as (
 bonuses as (
 
     select * from {{ ref('int_commission_bonuses') }}
-    where reaches_threshold and rate is not null
+    where direction <> 0 and rate is not null
 
 ),
 
@@ -35,7 +35,7 @@ held_payments as (
 entitlement as (
 
     select * from {{ ref('int_commission_entitlement') }}
-    where component in ('re_rate', 'bonus') and amount > 0
+    where component in ('re_rate', 'bonus')
 
 ),
 
@@ -83,7 +83,8 @@ held as (
 
 ),
 
--- What is left of them is earned on anew by what moves the period to another tier, or to a bonus for all of it.
+-- What is left of them is earned on anew by what moves the period to another tier, or to a bonus for all of it; what moves
+-- it back takes from them.
 parts as (
 
     select
@@ -114,7 +115,7 @@ parts as (
         bonuses.slice,
         held.payment_key,
         min(held.reason) as reason,
-        cast(sum(held.plan_fine) as {{ wide_integer() }}) as base_fine,
+        cast(sum(held.plan_fine) as {{ wide_integer() }}) * max(bonuses.direction) as base_fine,
         max({{ to_units('bonuses.rate', 8) }}) as rate_units
     from bonuses
     inner join bases using (base_key)
@@ -132,7 +133,7 @@ parts as (
 
 ),
 
--- Rounded down, payment by payment: a line is never less than its parts.
+-- Rounded towards zero, payment by payment: a line is never less than its parts.
 counted as (
 
     select
@@ -142,13 +143,13 @@ counted as (
         parts.reason,
         parts.base_fine,
         currencies.minor_unit,
-        {{ floor_ratio(
+        {{ truncated_ratio(
             round_ratio('parts.base_fine * parts.rate_units', 10 ** 10), exact_per_minor_unit('currencies.minor_unit')
         ) }} as unit_count
     from parts
     inner join bases using (base_key)
     left join currencies on bases.plan_currency = currencies.currency
-    where parts.base_fine * parts.rate_units > 0
+    where parts.base_fine * parts.rate_units <> 0
 
 ),
 
@@ -172,7 +173,12 @@ final as (
         entitlement.line_key,
         withheld.reason,
         cast(withheld.base_amount as {{ money() }}) as base_amount,
-        cast(least(withheld.amount, entitlement.amount) as {{ money() }}) as amount
+        cast(
+            case
+                when withheld.amount > 0 then least(withheld.amount, entitlement.amount)
+                else greatest(withheld.amount, entitlement.amount)
+            end as {{ money() }}
+        ) as amount
     from withheld
     inner join bases using (base_key)
     inner join movements as payments on bases.payment_key = payments.movement_key
@@ -185,7 +191,7 @@ final as (
             and bases.plan_version = entitlement.plan_version
             and withheld.component = entitlement.component
             and withheld.slice = entitlement.slice
-    where withheld.amount > 0
+    where withheld.amount * entitlement.amount > 0
 
 )
 

@@ -188,7 +188,7 @@ given_back as (
 
 ),
 
--- What a free payment's lines earn on payments that are held waits too.
+-- What a free payment's lines earn on payments that are held waits too, and what they take of it.
 partly_held as (
 
     select
@@ -202,7 +202,7 @@ partly_held as (
     from commission_lines
     cross join computed_for
     where
-        commission_lines.withheld_amount > 0
+        commission_lines.withheld_amount <> 0
         and not commission_lines.is_held
         and cast(date_trunc('month', commission_lines.payable_on) as date) <= computed_for.as_of_month
     group by {{ first_columns(5) }}
@@ -251,13 +251,105 @@ unposted as (
 ),
 
 -- A movement is posted up to its amount less that. Told of one of its lines.
+wanted_parts as (
+
+    select
+        partly_held.*,
+        sign(partly_held.withheld_amount) as direction,
+        greatest(
+            least(abs(partly_held.withheld_amount), sign(partly_held.withheld_amount) * unposted.amount), 0
+        ) as amount
+    from partly_held
+    inner join unposted using (partner_id, currency, plan_id, movement_kind, movement_id)
+    where partly_held.withheld_amount <> 0
+
+),
+
+-- What is taken is left out up to what waits of the plan, of payments that are held and on them: the rest was posted.
+held_and_posted as (
+
+    select
+        partner_id,
+        currency,
+        plan_id,
+        movement_kind,
+        movement_id,
+        amount
+    from commission_lines
+    where status = 'held' and is_held
+    union all
+    select
+        approved_payout_lines.partner_id,
+        approved_payout_lines.currency,
+        approved_payout_lines.plan_id,
+        approved_payout_lines.movement_kind,
+        approved_payout_lines.movement_id,
+        -approved_payout_lines.amount as amount
+    from approved_payout_lines
+    inner join standing using (line_id)
+
+),
+
+waiting_movements as (
+
+    select
+        partner_id,
+        currency,
+        plan_id,
+        greatest(sum(amount), 0) as amount
+    from held_and_posted
+    group by partner_id, currency, plan_id, movement_kind, movement_id
+    union all
+    select
+        partner_id,
+        currency,
+        plan_id,
+        amount
+    from wanted_parts
+    where direction = 1
+
+),
+
+waiting_plans as (
+
+    select
+        partner_id,
+        currency,
+        plan_id,
+        sum(amount) as amount
+    from waiting_movements
+    group by partner_id, currency, plan_id
+
+),
+
+wanted_so_far as (
+
+    select
+        *,
+        sum(amount) over (
+            partition by partner_id, currency, plan_id, direction order by movement_id asc, movement_kind asc
+            rows between unbounded preceding and current row
+        ) as amount_so_far
+    from wanted_parts
+
+),
+
 waiting_parts as (
 
     select
-        partly_held.line_id,
-        least(partly_held.withheld_amount, unposted.amount) as amount
-    from partly_held
-    inner join unposted using (partner_id, currency, plan_id, movement_kind, movement_id)
+        wanted_so_far.line_id,
+        case
+            when wanted_so_far.direction = 1 then wanted_so_far.amount
+            else -greatest(
+                least(
+                    wanted_so_far.amount,
+                    coalesce(waiting_plans.amount, 0) + wanted_so_far.amount - wanted_so_far.amount_so_far
+                ),
+                0
+            )
+        end as amount
+    from wanted_so_far
+    left join waiting_plans using (partner_id, currency, plan_id)
 
 ),
 
@@ -289,7 +381,7 @@ changes as (
         case
             when commission_lines.status = 'held' and commission_lines.is_held then commission_lines.amount
             when given_back.movement_id is not null then commission_lines.amount
-            when waiting_parts.amount > 0 then waiting_parts.amount
+            when waiting_parts.amount <> 0 then waiting_parts.amount
             else 0
         end as becomes_held
     from commission_lines
