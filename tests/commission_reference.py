@@ -190,7 +190,7 @@ class Line:
     payments: set[str] = field(default_factory=set)
     """What it is of: a payment itself, and the payments that a loss takes from."""
     withheld: Decimal = Decimal(0)
-    """Of the amount, what is earned on payments that are held, or taken from them: all of it where it is held itself."""
+    """Of the amount, what is earned on payments that are held, or taken from them: all of what is held itself."""
 
 
 Key = tuple[str, str]
@@ -402,7 +402,7 @@ class _Reading:
                 self._count(movement, partner, part.paid_on, amount)
 
     def _withhold_re_rated(self, part: _Part, brought: dict[tuple[str, Version], Fraction]) -> None:
-        """What a change of tier earns on payments that are held, or takes: as they stood, of each rounded towards zero."""
+        """What a change of tier earns on held payments, or takes: as they stood, of each rounded towards zero."""
         before = sum(brought.values(), ZERO)
         after = before + part.fine
         if part.fine < 0:
@@ -734,7 +734,11 @@ class Account:
         """What of the changes is earned on payments that are held, or taken from what of these was never posted."""
         parts = {ident: lines[ident].withheld if ident in lines else Decimal(0) for ident in changes}
         earned = {ident: min(part, max(changes[ident], Decimal(0))) for ident, part in parts.items() if part > 0}
-        held = (max((line.amount or Decimal(0)) - self.posted[ident], Decimal(0)) for ident, line in lines.items() if line.held)
+        held = (
+            max((line.amount or Decimal(0)) - self.posted[ident], Decimal(0))
+            for ident, line in lines.items()
+            if line.held
+        )
         unposted = sum(earned.values(), sum(held, Decimal(0)))
         taken: dict[str, Decimal] = {}
         for ident in sorted(ident for ident, part in parts.items() if part < 0):

@@ -112,7 +112,7 @@ def publish(settings: Settings, target: Path) -> None:
 def publish_postings(settings: Settings) -> None:
     """What an approval does at its end, for the tables of finance alone: the ledger's postings become marts."""
     land_ledger(settings)
-    build("ledger", settings, select="+tag:ledger,path:models/staging/ledger path:models/marts/finance")
+    build("ledger", settings, select="tag:ledger path:models/marts/finance")
     publish(settings, settings.published_path)
 
 

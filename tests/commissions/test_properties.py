@@ -109,7 +109,9 @@ def test_every_policy_was_met(delivery: int, built: duckdb.DuckDBPyConnection) -
     wanted |= {"deal", "missing_fx_rate", "fraud_flag", "open_dispute", "outside_earn_window", "excluded_product"}
     wanted |= {"outside_clawback_window", "partner_terminated", "fixed_fee_plan", "no_partner", "paid_from_credit"}
     partly_held = built.execute(
-        "select component, sign(withheld_amount) from finance.commission_lines where not is_held and withheld_amount <> 0"
+        """
+        select component, sign(withheld_amount) from finance.commission_lines where not is_held and withheld_amount <> 0
+        """
     ).fetchall()
     assert set(partly_held) == {("re_rate", 1), ("re_rate", -1), ("bonus", 1), ("bonus", -1)}
     if delivery == 0:  # the second one releases all of them

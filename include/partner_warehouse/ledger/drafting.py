@@ -7,14 +7,13 @@ ledger. Amounts stay DECIMAL throughout.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection
 
 from partner_warehouse.errors import BadInputError
-from partner_warehouse.ledger import bulk, schema
+from partner_warehouse.ledger import bulk, holds, postings
 from partner_warehouse.ledger.content import LINE_COLUMNS, PAYOUT_COLUMNS, typed_list
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.ledger.plan_files import PlanFiles
@@ -27,9 +26,6 @@ _NEEDED = (
     *("is_held", "withheld_amount", "withheld_base_amount"),
 )
 
-_TAKES_BACK = "(corrects_line_id IS NOT NULL OR movement_kind NOT IN ('payment', 'deal'))"
-"""Over lines of the entitlement: whether one is of a loss, and takes from what another movement earned."""
-
 
 def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, settings: Settings) -> None:
     """Make the DuckDB tables `lines` and `payouts` of a period, from the attached publication and the ledger.
@@ -40,14 +36,12 @@ def compute(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Per
         BadInputError: `finance.commission_lines` is not published or lacks a column; the plan file cannot be read.
     """
     _read_entitlement(duck, period)
-    _read_posted(duck, connection, period)
-    _read_merged(duck)
+    postings.read_posted(duck, connection, period)
+    postings.read_merged(duck)
     _find_changes(duck)
-    _read_reversed(duck, connection, period)
-    _keep_slices_of_untouched(duck)
-    _keep_losses_of_untouched(duck, connection, period)
-    _withhold(duck)
-    bulk.load(connection, _balances(period), duck, "balances")
+    postings.read_reversed(duck, connection, period)
+    holds.keep_back(duck, connection, period)
+    postings.read_balances(duck, connection, period)
     plan_files = PlanFiles(settings, basis(duck).plans_hash)
     read_minimums(duck, plan_files.directory(), [period])
     _make_lines(duck, period)
@@ -70,60 +64,12 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
         f"CREATE OR REPLACE TEMP VIEW live AS SELECT {typed}, "  # noqa: S608
         "CAST(withheld_amount AS DECIMAL(18, 3)) AS withheld_amount, "
         "CAST(withheld_base_amount AS DECIMAL(18, 3)) AS withheld_base_amount, "
-        f"is_held, amount IS NULL OR (is_held AND NOT {_TAKES_BACK}) AS untouched "
+        f"is_held, amount IS NULL OR (is_held AND NOT {holds.TAKES_BACK}) AS untouched "
         "FROM publication.finance.commission_lines"
     )
     end = literal(period.last_day.isoformat())
     is_due = f"NOT untouched AND earned_on <= {end} AND payable_on <= {end}"
     duck.execute(f"CREATE OR REPLACE TEMP VIEW due AS SELECT * FROM live WHERE {is_due}")  # noqa: S608
-
-
-def _read_posted(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
-    """`posted`: what each commission line was posted with before the period; DuckDB sums faster than the ledger."""
-    lines = schema.payout_lines.c
-    amounts = select(lines.commission_line_id, lines.partner_id, lines.currency, lines.amount)
-    bulk.load(connection, amounts.where(lines.period < str(period)), duck, "posted_amounts")
-    duck.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE posted AS
-        SELECT commission_line_id, partner_id, currency, CAST(sum(amount) AS DECIMAL(18, 3)) AS amount
-        FROM posted_amounts
-        GROUP BY ALL
-        """
-    )
-    duck.execute("DROP TABLE posted_amounts")
-
-
-def _balances(period: Period) -> Select[tuple[str, str, Decimal, Decimal]]:
-    """Per partner and currency: what was posted less what was paid, and the minimum last in force."""
-    paid = schema.payouts.c
-    newest = (
-        select(paid.partner_id, paid.currency, func.max(paid.period).label("period"))
-        .where(paid.period < str(period))
-        .group_by(paid.partner_id, paid.currency)
-        .subquery()
-    )
-    return select(paid.partner_id, paid.currency, paid.closing_balance, paid.min_payout).join_from(
-        schema.payouts,
-        newest,
-        (paid.partner_id == newest.c.partner_id)
-        & (paid.currency == newest.c.currency)
-        & (paid.period == newest.c.period),
-    )
-
-
-def _read_merged(duck: duckdb.DuckDBPyConnection) -> None:
-    """`merged`: partners that are another one now, and the id of the lines by which their balance moves."""
-    if published_columns(duck, "finance", "merged_partners"):
-        found = "SELECT partner_id, merged_into FROM publication.finance.merged_partners"
-    else:
-        found = "SELECT NULL::VARCHAR AS partner_id, NULL::VARCHAR AS merged_into WHERE false"
-    duck.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE merged AS
-        SELECT *, 'MERGE-' || left(sha256(concat_ws(chr(31), partner_id, merged_into)), 32) AS line_id FROM ({found})
-        """  # noqa: S608
-    )
 
 
 def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
@@ -159,299 +105,6 @@ def _find_changes(duck: duckdb.DuckDBPyConnection) -> None:
                 AND (commission_line_id, partner_id) IN (SELECT (line_id, partner_id) FROM live WHERE untouched)
             )
             OR commission_line_id IN (SELECT line_id FROM merged)
-        """
-    )
-
-
-_CHUNK = 500
-
-
-def _read_reversed(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
-    """`reversed`: the first posting of each line that is due no more, so that its reversal can name what it was."""
-    gone = duck.execute("SELECT DISTINCT commission_line_id FROM changes WHERE NOT is_due ORDER BY ALL").fetchall()
-    _read_first_postings(duck, connection, period, [row[0] for row in gone], "reversed")
-
-
-def _read_first_postings(
-    duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period, line_ids: Sequence[str], target: str
-) -> None:
-    """A table of the first posting before the period of each of these lines, to each partner in each currency.
-
-    With `partner_now`: whom the CRM has merged that partner into, else the same.
-    """
-    names = [name for name in LINE_COLUMNS if name not in {"payout_id", "line_id"}]
-    columns = [schema.payout_lines.c[name] for name in ("period", *names)]
-    statement = select(*columns).where(schema.payout_lines.c.period < str(period))
-    bulk.load(connection, statement.where(schema.payout_lines.c.line_id.is_(None)), duck, "postings")
-    for start in range(0, len(line_ids), _CHUNK):
-        wanted = line_ids[start : start + _CHUNK]
-        chosen = statement.where(schema.payout_lines.c.commission_line_id.in_(wanted))
-        bulk.load(connection, chosen, duck, "postings_chunk")
-        duck.execute("INSERT INTO postings FROM postings_chunk")
-    duck.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE {target} AS
-        SELECT postings.*, coalesce(merged.merged_into, postings.partner_id) AS partner_now
-        FROM postings
-        LEFT JOIN merged USING (partner_id)
-        QUALIFY row_number() OVER (PARTITION BY commission_line_id, partner_id, currency ORDER BY period) = 1
-        """  # noqa: S608
-    )
-
-
-def _keep_slices_of_untouched(duck: duckdb.DuckDBPyConnection) -> None:
-    """What was posted for a movement stands while its line is held or without an amount, under whichever id.
-
-    A line without a rate of exchange is in no tier, and one that is held may be in another tier or version of the plan
-    than it was posted in: its id, which names them, is not the posted one's. Nor is that of a line whose partner was
-    merged into another one. A line that the partner still has under its id is decided by itself. `finance.accruals` has
-    the same rule.
-    """
-    duck.execute(
-        """
-        DELETE FROM changes
-        USING reversed, live
-        WHERE NOT changes.is_due
-            AND live.untouched
-            AND changes.commission_line_id = reversed.commission_line_id
-            AND changes.partner_id = reversed.partner_id
-            AND changes.currency = reversed.currency
-            AND reversed.movement_id = live.movement_id
-            AND reversed.movement_kind = live.movement_kind
-            AND reversed.partner_now = live.partner_id
-            AND reversed.plan_id = live.plan_id
-            AND reversed.component = live.component
-            AND NOT EXISTS (
-                SELECT 1 FROM live AS own
-                WHERE own.line_id = changes.commission_line_id AND own.partner_id = changes.partner_id
-            )
-        """
-    )
-
-
-def _keep_losses_of_untouched(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
-    """What a payment's loss took stands while the payment is held, where the loss fell away or became smaller.
-
-    A loss is all that a movement takes from a partner in a currency, whatever its lines are: they may be in other tiers
-    now. One that fell away names its payment by the line that it corrected, which may be gone itself.
-    """
-    unknown = duck.execute(
-        """
-        SELECT corrects_line_id FROM reversed WHERE corrects_line_id IS NOT NULL
-        EXCEPT
-        SELECT line_id FROM live WHERE line_id IN (SELECT corrects_line_id FROM reversed)
-        EXCEPT
-        SELECT commission_line_id FROM reversed
-        ORDER BY ALL
-        """
-    ).fetchall()
-    _read_first_postings(duck, connection, period, [row[0] for row in unknown], "corrected")
-    duck.execute(
-        f"""
-        DELETE FROM changes
-        WHERE (commission_line_id, partner_id, currency) IN (
-            WITH known AS (
-                SELECT line_id, movement_kind, movement_id FROM live
-                WHERE line_id IN (SELECT corrects_line_id FROM reversed)
-                UNION
-                SELECT commission_line_id, movement_kind, movement_id FROM reversed
-                UNION
-                SELECT commission_line_id, movement_kind, movement_id FROM corrected
-            ),
-            held AS (
-                SELECT DISTINCT partner_id, movement_kind, movement_id FROM live WHERE untouched OR is_held
-            ),
-            moved AS (
-                SELECT changes.*, due.partner_id AS partner_now, due.movement_kind, due.movement_id, due.is_held
-                FROM changes
-                INNER JOIN due
-                    ON changes.commission_line_id = due.line_id
-                    AND changes.partner_id = due.partner_id AND changes.currency = due.currency
-                WHERE {_TAKES_BACK}
-                UNION ALL
-                SELECT changes.*, reversed.partner_now, reversed.movement_kind, reversed.movement_id,
-                    held.movement_id IS NOT NULL
-                FROM changes
-                INNER JOIN reversed USING (commission_line_id, partner_id, currency)
-                LEFT JOIN known ON reversed.corrects_line_id = known.line_id
-                LEFT JOIN held
-                    ON reversed.partner_now = held.partner_id
-                    AND coalesce(known.movement_kind, reversed.movement_kind) = held.movement_kind
-                    AND coalesce(known.movement_id, reversed.movement_id) = held.movement_id
-                WHERE NOT changes.is_due
-            )
-            SELECT commission_line_id, partner_id, currency
-            FROM moved
-            WINDOW of_movement AS (PARTITION BY partner_now, currency, movement_kind, movement_id)
-            QUALIFY sum(amount) OVER of_movement > 0 AND bool_or(is_held) OVER of_movement
-        )
-        """  # noqa: S608
-    )
-
-
-def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
-    """What a free payment's lines earn on payments that are held waits, and so does what they take of what waits.
-
-    A tier or bonus that a payment reaches, or a loss drops, is one line over all that it earns on: `withheld_amount`
-    says what of it is earned on what is held, or taken from it. A movement is posted up to its amount less that,
-    whatever its lines are: those of a cap may take of it, and those of another tier may have been posted. What was
-    posted already stands. What is taken is left out up to what waits of the partner's plan: the rest was posted, and a
-    hold keeps no loss of that. `finance.accruals` has the same rules.
-    """
-    _measure_withheld(duck)
-    _measure_unposted(duck)
-    duck.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE waiting AS
-        WITH allowed AS (
-            SELECT
-                partner_now, currency, plan_id, movement_kind, movement_id, direction,
-                CASE
-                    WHEN direction = 1 THEN wanted
-                    ELSE greatest(least(wanted, coalesce(unposted.amount, 0) + wanted - sum(wanted) OVER so_far), 0)
-                END AS waits
-            FROM withheld
-            LEFT JOIN unposted USING (partner_now, currency, plan_id)
-            WINDOW so_far AS (
-                PARTITION BY partner_now, currency, plan_id, direction
-                ORDER BY movement_id, movement_kind
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            )
-        ),
-        measured AS (
-            SELECT *, greatest(direction * changed, 0) AS amount,
-                greatest(least(direction * withheld_amount, direction * changed), 0) AS own
-            FROM withheld_changes
-            INNER JOIN allowed USING (partner_now, currency, plan_id, movement_kind, movement_id)
-        ),
-        -- Of the lines that earn on what is held as much as they do, then of whichever there are.
-        parts AS (
-            SELECT *, 1 AS turn, own AS part FROM measured
-            UNION ALL
-            SELECT *, 2 AS turn, amount - own AS part FROM measured
-        ),
-        taken AS (
-            SELECT
-                commission_line_id, partner_id, currency, direction,
-                greatest(least(part, waits + part - sum(part) OVER so_far), 0) AS amount
-            FROM parts
-            WINDOW so_far AS (
-                PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
-                ORDER BY turn, commission_line_id, partner_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            )
-        )
-        SELECT commission_line_id, partner_id, currency, sum(direction * amount) AS amount
-        FROM taken
-        GROUP BY ALL
-        """
-    )
-    duck.execute(
-        """
-        UPDATE changes
-        SET waiting = waiting.amount, amount = changes.amount - waiting.amount
-        FROM waiting
-        WHERE waiting.amount <> 0
-            AND changes.commission_line_id = waiting.commission_line_id
-            AND changes.partner_id = waiting.partner_id
-            AND changes.currency = waiting.currency
-        """
-    )
-    duck.execute("DELETE FROM changes WHERE waiting <> 0 AND amount = 0")
-
-
-def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
-    """`withheld`: the movements that earn on what is held (`direction` 1) or take from it (-1), and `withheld_changes`.
-
-    `wanted` is what of a movement's change that could be. The changes are those of these movements, line by line.
-    """
-    duck.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE withheld_changes AS
-        WITH withheld AS (
-            SELECT partner_id AS partner_now, currency, plan_id, movement_kind, movement_id,
-                sum(withheld_amount) AS withheld
-            FROM due
-            WHERE withheld_amount <> 0
-            GROUP BY ALL
-        ),
-        described AS (
-            SELECT line_id AS commission_line_id, partner_id, partner_id AS partner_now, currency, plan_id,
-                movement_kind, movement_id, withheld_amount
-            FROM due
-            WHERE movement_id IN (SELECT movement_id FROM withheld)
-            UNION ALL
-            SELECT commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id, 0
-            FROM reversed
-        )
-        SELECT
-            commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
-            withheld_amount, withheld, changes.amount AS changed
-        FROM changes
-        INNER JOIN described USING (commission_line_id, partner_id, currency)
-        INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id)
-        """
-    )
-    duck.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE withheld AS
-        SELECT
-            partner_now, currency, plan_id, movement_kind, movement_id,
-            sign(any_value(withheld)) AS direction,
-            greatest(least(abs(any_value(withheld)), direction * sum(changed)), 0) AS wanted
-        FROM withheld_changes
-        GROUP BY ALL
-        """
-    )
-
-
-def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
-    """`unposted`: what waits of each partner's plan from which something is taken, of held payments and on them.
-
-    What a hold keeps as it was posted is not in `changes` any more.
-    """
-    duck.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE unposted AS
-        WITH plans AS (
-            SELECT DISTINCT partner_now, currency, plan_id FROM withheld WHERE direction = -1
-        ),
-        held AS (
-            SELECT live.line_id, plans.*, live.movement_kind, live.movement_id, live.amount
-            FROM live
-            INNER JOIN plans
-                ON live.partner_id = plans.partner_now
-                AND live.currency = plans.currency AND live.plan_id = plans.plan_id
-            WHERE live.untouched
-        ),
-        entitled_and_posted AS (
-            SELECT partner_now, currency, plan_id, movement_kind, movement_id, amount FROM held
-            UNION ALL
-            SELECT partner_now, held.currency, plan_id, movement_kind, movement_id, -posted.amount
-            FROM held
-            INNER JOIN posted
-                ON held.line_id = posted.commission_line_id
-                AND held.partner_now = posted.partner_id AND held.currency = posted.currency
-            UNION ALL
-            SELECT partner_now, currency, plan_id, movement_kind, movement_id, -posted.amount
-            FROM reversed
-            INNER JOIN posted USING (commission_line_id, partner_id, currency)
-            ANTI JOIN changes USING (commission_line_id, partner_id, currency)
-            WHERE (partner_now, currency, plan_id, movement_kind, movement_id)
-                IN (SELECT (partner_now, currency, plan_id, movement_kind, movement_id) FROM held)
-        ),
-        waiting AS (
-            SELECT partner_now, currency, plan_id, greatest(sum(amount), 0) AS amount
-            FROM entitled_and_posted
-            GROUP BY partner_now, currency, plan_id, movement_kind, movement_id
-            UNION ALL
-            SELECT partner_now, currency, plan_id, wanted
-            FROM withheld
-            WHERE direction = 1
-        )
-        SELECT partner_now, currency, plan_id, sum(amount) AS amount
-        FROM waiting
-        GROUP BY ALL
         """
     )
 

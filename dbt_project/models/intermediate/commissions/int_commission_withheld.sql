@@ -83,8 +83,8 @@ held as (
 
 ),
 
--- What is left of them is earned on anew by what moves the period to another tier, or to a bonus for all of it; what moves
--- it back takes from them.
+-- What is left of them is earned on anew by what moves the period to another tier, or to a bonus for all of it; what
+-- moves it back takes from them.
 parts as (
 
     select
