@@ -2,7 +2,7 @@ with
 
 posted_lines as (
 
-    select * from {{ ref('stg_ledger__payout_lines') }}
+    select * from {{ ref('int_posted_lines') }}
     where
         component = 'percentage'
         and movement_kind = 'payment'

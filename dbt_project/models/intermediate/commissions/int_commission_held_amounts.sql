@@ -14,15 +14,9 @@ states as (
 
 ),
 
-payout_lines as (
+posted as (
 
-    select * from {{ ref('stg_ledger__payout_lines') }}
-
-),
-
-partner_ids as (
-
-    select * from {{ ref('int_partner_ids') }}
+    select * from {{ ref('int_posted_lines') }}
 
 ),
 
@@ -60,33 +54,21 @@ commission_lines as (
 
 ),
 
-merged_partners as (
-
-    select distinct
-        source_id,
-        partner_id
-    from partner_ids
-    where source_id <> partner_id
-
-),
-
--- Of the partner that it is now. What moved to it with the merger is no plan's.
+-- Of the partner that it is now.
 posted_lines as (
 
     select
-        payout_lines.line_id,
-        payout_lines.commission_line_id,
-        coalesce(merged_partners.partner_id, payout_lines.partner_id) as partner_id,
-        payout_lines.currency,
-        payout_lines.plan_id,
-        payout_lines.component,
-        payout_lines.movement_kind,
-        payout_lines.movement_id,
-        payout_lines.corrects_line_id,
-        payout_lines.amount
-    from payout_lines
-    left join merged_partners on payout_lines.partner_id = merged_partners.source_id
-    where coalesce(payout_lines.component, '') <> 'balance'
+        line_id,
+        commission_line_id,
+        partner_now as partner_id,
+        currency,
+        plan_id,
+        component,
+        movement_kind,
+        movement_id,
+        corrects_line_id,
+        amount
+    from posted
 
 ),
 

@@ -40,7 +40,7 @@ withheld as (
 
 posted_lines as (
 
-    select * from {{ ref('stg_ledger__payout_lines') }}
+    select * from {{ ref('int_posted_lines') }}
 
 ),
 
