@@ -37,8 +37,8 @@ def _words(text: str) -> frozenset[str]:
 
 FUNCTIONS = _words("""
     abs avg cast ceil coalesce concat count date_trunc dense_rank first_value floor greatest lag last_value lead least
-    left length lower max md5 min nullif percentile_disc pow power rank replace round row_number sign split_part substr
-    substring sum trim upper
+    left length lower max md5 min nullif percentile_disc position pow power rank replace round row_number sign
+    split_part substr substring sum trim upper
 """)
 """What may be called. Anything else that stands before a parenthesis is a word of the syntax, or a finding."""
 

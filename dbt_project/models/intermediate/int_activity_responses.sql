@@ -47,15 +47,13 @@ leads as (
 
 ),
 
-salesforce_merges as (
-
-    select * from {{ ref('stg_salesforce__merges') }}
-
-),
-
 lead_masters as (
 
-    {{ final_masters('salesforce_merges', 'lead') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'salesforce' and object = 'lead'
 
 ),
 

@@ -15,33 +15,29 @@ salesforce_contacts as (
 
 ),
 
-salesforce_merges as (
-
-    select * from {{ ref('stg_salesforce__merges') }}
-
-),
-
 hubspot_contacts as (
 
     select * from {{ ref('stg_hubspot__contacts') }}
 
 ),
 
-hubspot_merges as (
-
-    select * from {{ ref('stg_hubspot__merges') }}
-
-),
-
 salesforce_masters as (
 
-    {{ final_masters('salesforce_merges', 'contact') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'salesforce' and object = 'contact'
 
 ),
 
 hubspot_masters as (
 
-    {{ final_masters('hubspot_merges', 'contact') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'hubspot' and object = 'contact'
 
 ),
 

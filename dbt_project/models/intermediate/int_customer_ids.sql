@@ -12,12 +12,6 @@ accounts as (
 
 ),
 
-salesforce_merges as (
-
-    select * from {{ ref('stg_salesforce__merges') }}
-
-),
-
 opportunities as (
 
     select * from {{ ref('stg_salesforce__opportunities') }}
@@ -27,12 +21,6 @@ opportunities as (
 companies as (
 
     select * from {{ ref('stg_hubspot__companies') }}
-
-),
-
-hubspot_merges as (
-
-    select * from {{ ref('stg_hubspot__merges') }}
 
 ),
 
@@ -56,13 +44,21 @@ free_mail_domains as (
 
 account_masters as (
 
-    {{ final_masters('salesforce_merges', 'account') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'salesforce' and object = 'account'
 
 ),
 
 company_masters as (
 
-    {{ final_masters('hubspot_merges', 'company') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'hubspot' and object = 'company'
 
 ),
 

@@ -6,15 +6,13 @@ deals as (
 
 ),
 
-hubspot_merges as (
-
-    select * from {{ ref('stg_hubspot__merges') }}
-
-),
-
 deal_masters as (
 
-    {{ final_masters('hubspot_merges', 'deal') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'hubspot' and object = 'deal'
 
 ),
 

@@ -12,15 +12,13 @@ accounts as (
 
 ),
 
-salesforce_merges as (
-
-    select * from {{ ref('stg_salesforce__merges') }}
-
-),
-
 account_masters as (
 
-    {{ final_masters('salesforce_merges', 'account') }}
+    select
+        loser_id,
+        master_id
+    from {{ ref('int_merged_records') }}
+    where source = 'salesforce' and object = 'account'
 
 ),
 
