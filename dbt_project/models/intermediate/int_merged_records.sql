@@ -1,5 +1,17 @@
 with recursive
 
+salesforce_merges as (
+
+    select * from {{ ref('stg_salesforce__merges') }}
+
+),
+
+hubspot_merges as (
+
+    select * from {{ ref('stg_hubspot__merges') }}
+
+),
+
 all_merges as (
 
     select
@@ -7,14 +19,14 @@ all_merges as (
         object,
         loser_id,
         master_id
-    from {{ ref('stg_salesforce__merges') }}
+    from salesforce_merges
     union all
     select
         'hubspot' as source,
         object,
         loser_id,
         master_id
-    from {{ ref('stg_hubspot__merges') }}
+    from hubspot_merges
 
 ),
 
