@@ -18,7 +18,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from ledger_publication import line, plans, publish
-from sqlalchemy import func, insert, literal, make_url, select, text, update
+from sqlalchemy import event, func, insert, literal, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from partner_warehouse.errors import NotAllowedError, PartnerWarehouseError
@@ -273,6 +273,18 @@ def test_an_address_that_is_no_ledger_is_named_without_its_secret():
     assert "hunter2" not in str(caught.value)
     with pytest.raises(PartnerWarehouseError, match="LEDGER_URL"):
         PayoutService(load_settings(ledger_url="mysql://localhost/x"))
+
+
+def test_what_is_wrong_with_a_ledger_file_is_said(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.sqlite").write_text("not a database, but long enough to be looked at as one " * 20)
+    for name, said in (("folder", "cannot be opened"), ("notes.sqlite", "not a SQLite database")):
+        with pytest.raises(PartnerWarehouseError, match=said):
+            PayoutService(load_settings(ledger_url=f"sqlite:///{tmp_path / name}"))
+    ledger = store.Store(load_settings(ledger_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}"))
+    event.listen(ledger.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+    with pytest.raises(PartnerWarehouseError, match="takes no writes"), ledger.writing() as connection:
+        connection.execute(text("CREATE TABLE more (id INTEGER)"))
 
 
 @pytest.fixture

@@ -45,8 +45,16 @@ _REFUSALS = {
     "migrations, SELECT and INSERT on its tables suffice",
     "25006": "the ledger database takes no writes: name the server that does, not one of its copies, in "
     "PARTNER_WAREHOUSE_LEDGER_URL, and let default_transaction_read_only be off",
+    "SQLITE_READONLY": "the ledger's file takes no writes: give the user of this command the right to write it and its "
+    "folder, where a log is kept beside it",
+    "SQLITE_CANTOPEN": "the ledger's file cannot be opened: check the path in PARTNER_WAREHOUSE_LEDGER_URL, and the "
+    "rights on the file and its folder",
+    "SQLITE_FULL": "the ledger's disk is full, and nothing was written: make room and run the command again",
+    "SQLITE_NOTADB": "the ledger's file is not a SQLite database: check the path in PARTNER_WAREHOUSE_LEDGER_URL, or "
+    "restore the file from a copy",
+    "SQLITE_CORRUPT": "the ledger's file is damaged: restore it from a copy, and hold it against what was landed of it",
 }
-"""What a server refuses, by its SQLSTATE, with what to do."""
+"""What a server refuses, by its SQLSTATE, and SQLite by the name of its error, with what to do."""
 
 
 class Store:
@@ -107,7 +115,7 @@ def _named_faults() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        refusal = _REFUSALS.get(getattr(error.orig, "sqlstate", None) or "")
+        refusal = _REFUSALS.get(_refused(error.orig))
         if refusal is not None:
             raise PartnerWarehouseError(refusal) from error
         if not isinstance(error, OperationalError):
@@ -117,6 +125,13 @@ def _named_faults() -> Iterator[None]:
             f"the ledger database did not answer ({type(error.orig).__name__}): check PARTNER_WAREHOUSE_LEDGER_URL, "
             "that the server runs, and that no other command holds it"
         ) from error
+
+
+def _refused(fault: object) -> str:
+    """A server's SQLSTATE, or SQLite's name of the error without what it adds of the circumstances."""
+    state: str | None = getattr(fault, "sqlstate", None)
+    name: str = getattr(fault, "sqlite_errorname", "")
+    return state or "_".join(name.split("_")[:2])
 
 
 def _engine(address: str, home: Path) -> Engine:
