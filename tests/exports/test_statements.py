@@ -7,9 +7,12 @@ import hashlib
 import html
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 
 import duckdb
 import pypdf
@@ -214,6 +217,31 @@ def test_in_several_processes_they_are_the_same_as_in_one(month, installation, d
     monkeypatch.setattr(statements.os, "cpu_count", lambda: 2)
     statements.write(installation, "2026-03")
     assert documents(directory) == first
+
+
+def test_of_two_that_write_a_month_at_once_both_end_well(month, installation, directory, monkeypatch):
+    """The first one stops between writing a page aside and giving it its name, until the other has done the same."""
+    stopped, renamed = threading.Event(), threading.Event()
+    replace = Path.replace
+
+    def slow(path, target):
+        is_page = path.suffixes[-2:] == [".html", ".tmp"]
+        if is_page and not stopped.is_set():
+            stopped.set()
+            renamed.wait(2)
+            is_page = False
+        there = replace(path, target)
+        if is_page:
+            renamed.set()
+        return there
+
+    monkeypatch.setattr(Path, "replace", slow)
+    with ThreadPoolExecutor(2) as pool:
+        written = [pool.submit(statements.write, installation, "2026-03") for _ in range(2)]
+        assert {one.result().payouts for one in written} == {len(index(directory))}
+    for row in index(directory):
+        for kind in ("html", "pdf"):
+            assert hashlib.sha256((directory / row[kind]).read_bytes()).hexdigest() == row[f"{kind}_sha256"]
 
 
 def test_the_pdf_says_what_the_page_says(month, installation, directory):

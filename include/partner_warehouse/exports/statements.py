@@ -22,10 +22,11 @@ from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.exports.cells import csv_bytes
 from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.exports.export import directory_of
-from partner_warehouse.exports.files import digest, release, stage, sync_directory
+from partner_warehouse.exports.files import digest, one_at_a_time, release, stage, sync_directory
 from partner_warehouse.exports.statement_data import Statement, read
 from partner_warehouse.exports.texts import hashed
 from partner_warehouse.ledger.payouts import PayoutService
+from partner_warehouse.ledger.periods import Period
 from partner_warehouse.settings import Settings
 
 INDEX, CONTROL = "statements.csv", "statements-control.json"
@@ -87,12 +88,18 @@ def write(settings: Settings, period: str, *, partner_id: str | None = None) -> 
         NotAllowedError: The period is not approved.
         PartnerWarehouseError: The statements do not sum to what was approved; there is no index then.
     """
-    directory = directory_of(settings, period) / "statements"
+    directory = directory_of(settings, str(Period.parse(period))) / "statements"
     if settings.statement_fonts:
         from partner_warehouse.exports.statement_fonts import register
 
         # Before anything is kept: what is kept says how things stood when the statements were first made.
         register(settings.statement_fonts)
+    # Two that write a month at once would take the files from each other that are not named yet.
+    with one_at_a_time(directory.parents[1]):
+        return _write(settings, period, directory, partner_id)
+
+
+def _write(settings: Settings, period: str, directory: Path, partner_id: str | None) -> Written:
     statements = read(settings, period, directory, partner_id=partner_id)
     tasks = (_Task(directory, settings.company_name, settings.statement_fonts, chunk) for chunk in _chunks(statements))
     rows = [row for written in _in_parallel(tasks) for row in written]
