@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from commission_cases import SCENARIOS, build_commissions, deliver, lay_out, publish
@@ -14,6 +15,7 @@ from partner_warehouse.ledger.landing import land_ledger
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.reproduction import reproduce
 from partner_warehouse.settings import Settings, load_settings
+from partner_warehouse.warehouse.runner import build
 
 PERIOD = "2027-05"
 MERGED = SCENARIOS / "merged_partner"
@@ -61,6 +63,34 @@ def test_a_rate_that_the_source_lost_is_the_posted_one_and_both_months_come_out_
     assert changed == {"v13-exchange-rate-P1": Decimal("-54.16")}
     for period in (PERIOD, "2027-06"):
         assert reproduce(period, approved, progress=lambda _: None).differing == Differences()
+
+
+def test_a_rate_that_was_posted_after_the_newest_load_is_known_again(tmp_path: Path) -> None:
+    """March is approved after its rate was withdrawn, and nothing else lands before April takes the rate over."""
+    laid_out = lay_out([SCENARIOS / "v13_exchange_rate"], tmp_path / "home")
+    settings = load_settings(**laid_out.model_dump() | {"approvers": ("ben",)})
+    build_commissions(settings, datetime(2026, 5, 2, tzinfo=UTC))
+    publish(settings, settings.published_path)
+    service = PayoutService(settings)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    (settings.inbox_dir / "fx_rates" / "withdrawn.csv").write_text(
+        "fx_rate_id,rate_date,from_currency,to_currency,rate,is_deleted\n"
+        "v13-exchange-rate-EURUSD2026-03-10,2026-03-10,EUR,USD,1.0832,true\n",
+        encoding="utf-8",
+    )
+    ingest("files", "fx_rates", settings)
+    service.approve("2026-03", "ben")
+    land_ledger(settings)
+    build_commissions(settings, datetime(2026, 5, 3, tzinfo=UTC))
+    build("marts", settings, select="+loads")
+    publish(settings, settings.published_path)
+    service.draft("2026-04", "ana")
+    service.submit("2026-04", "ana")
+    service.approve("2026-04", "ben")
+    assert [row["adjustments"] for row in service.payouts("2026-04")] == [Decimal("-54.16")]
+    for period in ("2026-03", "2026-04"):
+        assert reproduce(period, settings, progress=lambda _: None).differing == Differences()
 
 
 def test_edited_plans_and_settings_leave_an_approved_month_as_it_was(approved: Settings) -> None:

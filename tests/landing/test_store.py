@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -171,6 +173,40 @@ def test_an_object_is_held_by_one_run_at_a_time(settings: Settings) -> None:
         pass
     with store.exclusive(settings, "files", "payments"):
         pass
+
+
+def test_the_landing_is_settled_once_what_is_being_written_is_visible(
+    settings: Settings, landed: Landed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load has its instant before it is visible: up to which instant all is there, only who waits for it can say."""
+    schema = schema_of()
+    written, go_on = threading.Event(), threading.Event()
+    make_visible = store._make_visible
+
+    def slow(incoming: Path, target: Path) -> None:
+        written.set()
+        assert go_on.wait(10)
+        make_visible(incoming, target)
+
+    monkeypatch.setattr(store, "_make_visible", slow)
+    with ThreadPoolExecutor(2) as pool:
+        load = pool.submit(land_records, settings, schema, [{"id": "1"}])
+        assert written.wait(10)
+        settled = pool.submit(store.settled, settings.landing_dir)
+        with pytest.raises(TimeoutError):
+            settled.result(timeout=0.3)
+        go_on.set()
+        load.result()
+        instant = settled.result()
+    assert [row["_loaded_at"] <= instant for row in landed()] == [True]
+    land_records(settings, schema, [{"id": "2"}])
+    assert [row["_loaded_at"] <= instant for row in landed()] == [True, False]
+
+
+def test_the_landing_is_settled_after_its_newest_load_even_when_the_clock_was_set_back(settings: Settings) -> None:
+    newest = object_dir(settings.landing_dir, "files", "deals") / "29990101T000000.000000Z-00000000"
+    newest.mkdir(parents=True)
+    assert store.settled(settings.landing_dir) == datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def test_landed_columns_are_those_of_the_empty_load(settings: Settings) -> None:

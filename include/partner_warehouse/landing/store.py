@@ -4,6 +4,9 @@ A load is built under `landing/.incoming/<source>/<object>/<load_id>/` and becom
 files and its directory are on disk. A crash at any point leaves either no load or a whole one; what lies in `.incoming`
 is removed by the object's next run.
 
+Whoever lands holds `landing/.lock` with the others who land, from the choice of the load's instant to the rename;
+`settled` waits until nobody does. So there is an instant up to which the landing never changes any more.
+
 The records pass through DuckDB as text, a line each, never through Python:
 
 1. every line is typed by the rules of `landing.typing` and written to `data.parquet`, if all of its fields are fine;
@@ -39,7 +42,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from partner_warehouse.errors import BadInputError, BusyError, PartnerWarehouseError
-from partner_warehouse.landing.catalog import Field, ObjectSchema
+from partner_warehouse.landing.catalog import Field, ObjectSchema, catalogued_sources, load_catalog
 from partner_warehouse.landing.json_fields import (
     NESTED,
     NO_WHOLE_NUMBER,
@@ -252,8 +255,11 @@ def land(
         PartnerWarehouseError: The counts do not tie; nothing was made visible.
     """
     target = object_dir(settings.landing_dir, schema.source, schema.name)
-    load_id, loaded_at = _next_load_id(load_ids(settings.landing_dir, schema.source, schema.name))
-    with nullcontext(connection) if connection is not None else connect(settings) as session:
+    with (
+        _landing(settings.landing_dir),
+        nullcontext(connection) if connection is not None else connect(settings) as session,
+    ):
+        load_id, loaded_at = _next_load_id(load_ids(settings.landing_dir, schema.source, schema.name))
         incoming = incoming_dir(settings, schema.source, schema.name) / load_id
         incoming.mkdir(parents=True)
         work = _Load(session, schema, received, incoming, load_id, loaded_at, apart=apart)
@@ -270,26 +276,26 @@ def land(
         if schema.keeps_files:
             for index, entry in enumerate(received):
                 os.replace(entry.path, incoming / received_name(index, entry.path))
-    manifest = Manifest(
-        load_id=load_id,
-        source=schema.source,
-        object=schema.name,
-        loaded_at=loaded_at.isoformat(),
-        received=counts.received,
-        landed=counts.landed,
-        quarantined=counts.quarantined,
-        duplicates=counts.duplicates,
-        cursor_from=cursor_from,
-        cursor_to=cursor_to,
-        files=counts.files,
-        undeclared=counts.undeclared,
-        bytes=sum(entry.stat().st_size for entry in incoming.iterdir()),
-        missing=tuple(missing),
-        warnings=tuple(warnings),
-        keeps_files=schema.keeps_files,
-    )
-    (incoming / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    _make_visible(incoming, target / load_id)
+        manifest = Manifest(
+            load_id=load_id,
+            source=schema.source,
+            object=schema.name,
+            loaded_at=loaded_at.isoformat(),
+            received=counts.received,
+            landed=counts.landed,
+            quarantined=counts.quarantined,
+            duplicates=counts.duplicates,
+            cursor_from=cursor_from,
+            cursor_to=cursor_to,
+            files=counts.files,
+            undeclared=counts.undeclared,
+            bytes=sum(entry.stat().st_size for entry in incoming.iterdir()),
+            missing=tuple(missing),
+            warnings=tuple(warnings),
+            keeps_files=schema.keeps_files,
+        )
+        (incoming / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        _make_visible(incoming, target / load_id)
     return LoadOutcome(
         schema.source,
         schema.name,
@@ -304,13 +310,55 @@ def land(
     )
 
 
+@contextmanager
+def _landing(landing: Path) -> Iterator[None]:
+    """Land beside others who land, and beside nobody who waits until the landing is settled."""
+    with _locked(landing, fcntl.LOCK_SH):
+        yield
+
+
+def settled(landing: Path) -> datetime:
+    """An instant up to which the landing has all that it will ever have: wait for the loads that are being written.
+
+    Every load that is visible when this returns is of that instant or before, and every one that comes after it later.
+
+    Args:
+        landing: `Settings.landing_dir`.
+
+    Returns:
+        Now, or the newest load's instant where the clock was set back; UTC.
+    """
+    with _locked(landing, fcntl.LOCK_EX):
+        newest = [
+            _instant_of(ids[-1])
+            for source in catalogued_sources()
+            for name in load_catalog(source).objects
+            if (ids := load_ids(landing, source, name))
+        ]
+        return max([datetime.now(UTC), *newest])
+
+
+@contextmanager
+def _locked(landing: Path, kind: int) -> Iterator[None]:
+    """Hold the landing, shared or alone. In turn: else those who share it could keep out for ever who wants it alone."""
+    landing.mkdir(parents=True, exist_ok=True)
+    with (landing / ".turn").open("w") as turn, (landing / ".lock").open("w") as lock:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        fcntl.flock(lock, kind)
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        yield
+
+
 def _next_load_id(existing: Sequence[str]) -> tuple[str, datetime]:
     """A load id that sorts after the existing ones, even when the clock was set back."""
     now = datetime.now(UTC)
     if existing:
-        newest = datetime.strptime(existing[-1].partition("-")[0], _LOAD_ID_TIME).replace(tzinfo=UTC)
-        now = max(now, newest + timedelta(microseconds=1))
+        now = max(now, _instant_of(existing[-1]) + timedelta(microseconds=1))
     return f"{now.strftime(_LOAD_ID_TIME)}-{secrets.token_hex(4)}", now
+
+
+def _instant_of(load_id: str) -> datetime:
+    return datetime.strptime(load_id.partition("-")[0], _LOAD_ID_TIME).replace(tzinfo=UTC)
 
 
 def _make_visible(incoming: Path, target: Path) -> None:

@@ -371,7 +371,7 @@ class PayoutService:
         return found, approval, differing
 
     def cut_off(self, period: str) -> tuple[datetime | None, datetime]:
-        """What an approved period was computed for, and the newest load that it had seen; both UTC.
+        """What an approved period was computed for, and up to when it had seen what was landed; both UTC.
 
         Raises:
             BadInputError: The period is not approved.

@@ -19,7 +19,7 @@ class Basis:
 
     Attributes:
         as_of: The instant it was computed for; None where it does not say.
-        known_at: The newest load in it; None where it does not say.
+        known_at: What was landed up to it is in it, and nothing else; None where it does not say.
         pins: What else decided it; None where it does not say.
     """
 
@@ -81,14 +81,27 @@ def published_columns(duck: duckdb.DuckDBPyConnection, table_schema: str, table:
 
 def basis(duck: duckdb.DuckDBPyConnection) -> Basis:
     """What the attached publication was computed from."""
-    as_of = known_at = None
-    if "as_of" in published_columns(duck, "ops", "run_parameters"):
-        row = duck.execute("SELECT as_of FROM publication.ops.run_parameters").fetchone()
-        as_of = row[0].astimezone(UTC) if row and row[0] else None
-    if {"loaded_at", "source"} <= published_columns(duck, "ops", "loads"):
-        row = duck.execute("SELECT max(loaded_at) FROM publication.ops.loads WHERE source <> 'ledger'").fetchone()
-        known_at = row[0].astimezone(UTC) if row and row[0] else None
+    as_of, known_at = (
+        _instant(duck, "run_parameters", name, f"SELECT {name} FROM publication.ops.run_parameters")  # noqa: S608
+        for name in ("as_of", "known_at")
+    )
+    if known_at is None or known_at == _EVERYTHING:
+        # A build that had not set itself an instant; the ledger's loads may have come after it.
+        newest = "SELECT max(loaded_at) FROM publication.ops.loads WHERE source <> 'ledger'"
+        known_at = _instant(duck, "loads", "loaded_at", newest)
     return Basis(as_of, known_at, _pins(duck))
+
+
+_EVERYTHING = datetime(9999, 12, 31, tzinfo=UTC)
+"""What earlier versions were computed with: all that was landed, whenever."""
+
+
+def _instant(duck: duckdb.DuckDBPyConnection, table: str, column: str, query: str) -> datetime | None:
+    """What a query over a table of the runs says; None where it is not published with the column."""
+    if column not in published_columns(duck, "ops", table):
+        return None
+    row = duck.execute(query).fetchone()
+    return row[0].astimezone(UTC) if row and row[0] else None
 
 
 _PINS = ("timezone", "reporting_currency", "fx_lookback_days", "plans_hash")

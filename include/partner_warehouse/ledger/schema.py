@@ -119,7 +119,8 @@ drafts = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("drafted_by", Text, nullable=False),
     Column("drafted_at", Instant, nullable=False),
-    # What the entitlement was computed for, and the newest load that it had seen: with both, it can be computed again.
+    # What the entitlement was computed for, and what it had seen, all that was landed up to then: with both, it can be
+    # computed again.
     Column("as_of", Instant),
     Column("known_at", Instant, nullable=False),
     Column("line_count", Integer, nullable=False),

@@ -16,7 +16,7 @@ def published_status(settings: Settings) -> list[str]:
             if origin.as_of is not None:
                 lines.append(f"computed for: {origin.as_of:%Y-%m-%d %H:%M:%S} UTC")
             if origin.known_at is not None:
-                lines.append(f"newest load: {origin.known_at:%Y-%m-%d %H:%M:%S} UTC")
+                lines.append(f"landed until: {origin.known_at:%Y-%m-%d %H:%M:%S} UTC")
             counts = {
                 "landed records": ("loads", "SELECT coalesce(sum(landed), 0) FROM publication.ops.loads"),
                 "expectations that failed": (

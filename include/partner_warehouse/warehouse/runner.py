@@ -19,6 +19,7 @@ import duckdb
 
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
 from partner_warehouse.landing.layout import ensure_schema
+from partner_warehouse.landing.store import settled
 from partner_warehouse.plans.files import keep_copy
 from partner_warehouse.plans.validation import validate
 from partner_warehouse.settings import Settings
@@ -61,7 +62,8 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
     Args:
         settings: The installation.
         as_of: The instant to compute for; default `settings.as_of`, else now. Facts after it are not yet.
-        known_at: Only what was landed up to this instant is seen; default: everything.
+        known_at: Only what was landed up to this instant is seen; default: everything that is landed by now. What
+            lands while the layers are built is in the next build.
 
     Returns:
         The instant computed for, UTC.
@@ -74,7 +76,9 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
     # What an approved month was computed by was checked then: by the rules and the enrolments of then.
     if known_at is None:
         validate(settings)
-    known_at = (known_at or datetime(9999, 12, 31, tzinfo=UTC)).astimezone(UTC)
+    # The marts of the ledger are built again after each posting, from all that was posted by then.
+    postings_known_at = known_at or datetime(9999, 12, 31, tzinfo=UTC)
+    known_at = (known_at or settled(settings.landing_dir)).astimezone(UTC)
     plans_hash = keep_copy(settings)
     target = completeness.parameters_path(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,9 +87,12 @@ def prepare(settings: Settings, *, as_of: datetime | None = None, known_at: date
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             "CREATE TABLE parameters AS SELECT ?::TIMESTAMPTZ AS as_of, ?::TIMESTAMPTZ AS known_at, "
-            "?::VARCHAR AS timezone, ?::VARCHAR AS reporting_currency, ?::INTEGER AS fx_lookback_days, "
-            "?::VARCHAR AS plans_hash",
-            [as_of, known_at, settings.timezone, settings.reporting_currency, settings.fx_lookback_days, plans_hash],
+            "?::TIMESTAMPTZ AS postings_known_at, ?::VARCHAR AS timezone, ?::VARCHAR AS reporting_currency, "
+            "?::INTEGER AS fx_lookback_days, ?::VARCHAR AS plans_hash",
+            [
+                *(as_of, known_at, postings_known_at.astimezone(UTC), settings.timezone),
+                *(settings.reporting_currency, settings.fx_lookback_days, plans_hash),
+            ],
         )
         connection.execute(f"COPY parameters TO '{temporary}' (FORMAT parquet)")
     with exclusive(settings):

@@ -22,7 +22,7 @@ known as (
         ) as landing_rank
     from landed
     cross join parameters
-    where landed._loaded_at <= parameters.known_at
+    where landed._loaded_at <= parameters.postings_known_at
 
 ),
 

@@ -1,6 +1,7 @@
 select
     as_of,
     known_at,
+    postings_known_at,
     timezone,
     reporting_currency,
     fx_lookback_days
