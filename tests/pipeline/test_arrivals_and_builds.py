@@ -42,7 +42,7 @@ def published(settings: Settings, query: str) -> list[Any]:
 
 
 def test_what_lands_between_two_steps_of_a_build_waits_for_the_next_build(company: Settings) -> None:
-    """It has passed neither the gate of the landing nor that of staging, and half of the models were built without it."""
+    """It passed neither the gate of the landing nor that of staging, and half of the models were built without it."""
     pipeline.prepare(company, as_of=AS_OF)
     gates.check("landing", company)
     runner.build("staging", company)

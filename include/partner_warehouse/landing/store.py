@@ -340,7 +340,7 @@ def settled(landing: Path) -> datetime:
 
 @contextmanager
 def _locked(landing: Path, kind: int) -> Iterator[None]:
-    """Hold the landing, shared or alone. In turn: else those who share it could keep out for ever who wants it alone."""
+    """Hold the landing, shared or alone; in turn, else who shares it could shut out for ever who wants it alone."""
     landing.mkdir(parents=True, exist_ok=True)
     with (landing / ".turn").open("w") as turn, (landing / ".lock").open("w") as lock:
         fcntl.flock(turn, fcntl.LOCK_EX)
