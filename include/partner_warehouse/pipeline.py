@@ -149,6 +149,8 @@ def publishes(settings: Settings, period: str, status: str) -> bool:
     """
     import duckdb
 
+    if not settings.published_path.exists():
+        return False
     with duckdb.connect(str(settings.published_path), read_only=True) as published:
         found = published.execute(
             "SELECT 1 FROM finance.approved_payouts WHERE period = ? AND status = ? LIMIT 1", [period, status]

@@ -87,3 +87,8 @@ def test_what_a_build_left_half_done_is_published_by_no_posting(
     assert payouts("export", "2026-01", "ana") == 0
     assert published(company) == (MARCH, [("2026-01", "paid")])
     assert payouts("draft", "2026-02", "ana") == 0
+
+
+def test_where_nothing_is_published_no_month_is(settings: Settings) -> None:
+    """A posted month is exported all the same, from a home whose publication is gone."""
+    assert not pipeline.publishes(settings, "2026-01", "approved")
