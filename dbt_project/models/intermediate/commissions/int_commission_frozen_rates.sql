@@ -1,12 +1,14 @@
 with
 
-posted_lines as (
+postings as (
 
     select * from {{ ref('int_posted_lines') }}
-    where
-        component = 'percentage'
-        and movement_kind = 'payment'
-        and base_currency <> currency
+
+),
+
+parameters as (
+
+    select * from {{ ref('stg_run__parameters') }}
 
 ),
 
@@ -20,6 +22,20 @@ movements as (
 
     select * from {{ ref('int_billing_movements') }}
     where movement_kind = 'payment'
+
+),
+
+-- What was posted while the warehouse was built decides the next build: all that decides an amount is of one instant.
+posted_lines as (
+
+    select postings.*
+    from postings
+    cross join parameters
+    where
+        postings.component = 'percentage'
+        and postings.movement_kind = 'payment'
+        and postings.base_currency <> postings.currency
+        and postings._loaded_at <= parameters.known_at
 
 ),
 

@@ -43,7 +43,8 @@ final as (
         payout_lines.fx_date,
         payout_lines.amount,
         payout_lines.currency,
-        payout_lines.earned_on
+        payout_lines.earned_on,
+        payout_lines._loaded_at
     from payout_lines
     left join merged_partners on payout_lines.partner_id = merged_partners.source_id
     where coalesce(payout_lines.component, '') <> 'balance'

@@ -52,6 +52,7 @@ final as (
         known.currency,
         known.earned_on,
         known.payable_on,
+        known._loaded_at,
         known._load_id,
         known._row
     from known
