@@ -191,6 +191,8 @@ class Line:
     """What it is of: a payment itself, and the payments that a loss takes from."""
     withheld: Decimal = Decimal(0)
     """Of the amount, what is earned on payments that are held, or taken from them: all of what is held itself."""
+    period: tuple[int, ...] = ()
+    """Whose revenue that is of."""
 
 
 Key = tuple[str, str]
@@ -239,6 +241,7 @@ class _Reading:
         self.result: dict[Key, Line] = {}
         self.held, self.held_partners = self._open_holds()
         self.withheld: dict[Key, Decimal] = defaultdict(Decimal)
+        self.taken: dict[Key, Decimal] = defaultdict(Decimal)
         self.capped: list[tuple[datetime, int, str, str, date, Decimal]] = []
 
     def lines(self) -> dict[Key, Line]:
@@ -325,9 +328,15 @@ class _Reading:
         line = self.result.get((ident, partner))
         if line is None:
             payable = max(moved, paid + timedelta(days=version.terms_days))
-            self.result[ident, partner] = Line(amount, moved, payable)
+            self.result[ident, partner] = Line(amount, moved, payable, period=self._pooled_period(paid))
         elif amount is not None and line.amount is not None:
             line.amount += amount
+
+    def _pooled_period(self, paid: date) -> tuple[int, ...]:
+        """Of the tiers; the quarter, where a bonus is paid for one and the tiers are monthly."""
+        kinds = {(bonus.metric, bonus.kind) for version in self.plan.versions for bonus in version.bonuses}
+        is_quarterly = self.plan.basis == "month" and ("quarterly_revenue", "rate") in kinds
+        return _period("quarter" if is_quarterly else self.plan.basis, paid)
 
     def _round(self, parts: list[_Part], exact: list[_Worth]) -> None:
         """Invoice by invoice, the running total is rounded, and shared by largest remainder, ties by partner.
@@ -413,9 +422,14 @@ class _Reading:
             brought[part.payment.ident, part.version] += part.fine
 
     def _withhold(self, part: _Part, payment: str, worth: Fraction) -> None:
-        if payment in self.held:
-            count = int(_stated(worth) * self.plan.minor)
-            self.withheld[part.movement.ident, part.partner] += Decimal(count) / self.plan.minor
+        if payment in self.held or part.partner in self.held_partners:
+            self._withhold_part(part, worth)
+
+    def _withhold_part(self, part: _Part, worth: Fraction) -> None:
+        count = int(_stated(worth) * self.plan.minor)
+        amount = Decimal(count) / self.plan.minor
+        self.withheld[part.movement.ident, part.partner] += amount
+        self.taken[part.movement.ident, part.partner] += min(amount, Decimal(0))
 
     def _count(self, movement: Movement, partner: str, paid_on: date, amount: Decimal) -> None:
         at = self._effective(movement)
@@ -475,8 +489,11 @@ class _Reading:
                     revenue[key] += part.fine
                     reached = revenue[key] >= bonus.threshold
                 if reached != (key in had) and bonus.kind == "rate":
-                    for payment, fine in brought[key].items():
-                        self._withhold(part, payment, fine * bonus.value * (1 if reached else -1))
+                    is_held = part.partner in self.held_partners
+                    held = sum(
+                        (fine for payment, fine in brought[key].items() if is_held or payment in self.held), ZERO
+                    )
+                    self._withhold_part(part, held * bonus.value * (1 if reached else -1))
                 brought[key][part.payment.ident] += part.fine
                 (had.add if reached else had.discard)(key)
                 worth = revenue[key] * bonus.value if bonus.kind == "rate" else bonus.value
@@ -534,6 +551,8 @@ class _Reading:
                 line.withheld = line.amount or Decimal(0)
             elif partner not in self.held_partners and line.payments.isdisjoint(self.held):
                 line.withheld = self.withheld[ident, partner]
+            else:
+                line.withheld = self.taken[ident, partner]
 
 
 def _by_movement(parts: list[_Part]) -> Iterable[list[int]]:
@@ -734,14 +753,15 @@ class Account:
         """What of the changes is earned on payments that are held, or taken from what of these was never posted."""
         parts = {ident: lines[ident].withheld if ident in lines else Decimal(0) for ident in changes}
         earned = {ident: min(part, max(changes[ident], Decimal(0))) for ident, part in parts.items() if part > 0}
-        held = (
-            max((line.amount or Decimal(0)) - self.posted[ident], Decimal(0))
-            for ident, line in lines.items()
-            if line.held
-        )
-        unposted = sum(earned.values(), sum(held, Decimal(0)))
+        unposted: dict[tuple[int, ...], Decimal] = defaultdict(Decimal)
+        for ident, line in lines.items():
+            if line.held:
+                unposted[line.period] += max((line.amount or Decimal(0)) - self.posted[ident], Decimal(0))
+        for ident, part in earned.items():
+            unposted[lines[ident].period] += part
         taken: dict[str, Decimal] = {}
         for ident in sorted(ident for ident, part in parts.items() if part < 0):
-            taken[ident] = -min(-parts[ident], max(-changes[ident], Decimal(0)), unposted)
-            unposted += taken[ident]
+            period = lines[ident].period
+            taken[ident] = -min(-parts[ident], max(-changes[ident], Decimal(0)), unposted[period])
+            unposted[period] += taken[ident]
         return earned | taken

@@ -235,7 +235,8 @@ def fill_warehouse(home: Path, rows: int) -> None:
             "CAST(1 AS DECIMAL(18, 12)) AS split_share, CAST(1 AS DECIMAL(28, 10)) AS fx_rate, "
             "CAST(NULL AS DATE) AS fx_date, CAST(NULL AS VARCHAR) AS hold_reason, "
             "CAST(NULL AS VARCHAR) AS corrects_line_id, false AS is_held, "
-            "CAST(0 AS DECIMAL(18, 3)) AS withheld_amount, CAST(0 AS DECIMAL(18, 3)) AS withheld_base_amount "
+            "CAST(0 AS DECIMAL(18, 3)) AS withheld_amount, CAST(0 AS DECIMAL(18, 3)) AS withheld_base_amount, "
+            "CAST(NULL AS DATE) AS withheld_period "
             "FROM (SELECT unnest(range(?)) AS i)",
             [rows],
         )

@@ -39,6 +39,7 @@ COLUMNS = {
     "is_held": "BOOLEAN",
     "withheld_amount": "DECIMAL(18, 3)",
     "withheld_base_amount": "DECIMAL(18, 3)",
+    "withheld_period": "DATE",
 }
 
 DEFAULTS = {
@@ -54,6 +55,7 @@ DEFAULTS = {
     "status": "payable",
     "withheld_amount": "0",
     "withheld_base_amount": "0",
+    "withheld_period": "2026-01-01",
 }
 
 

@@ -23,7 +23,7 @@ from partner_warehouse.settings import Settings
 
 _NEEDED = (
     *("line_id", "partner_id", "plan_id", "amount", "currency", "earned_on", "payable_on"),
-    *("is_held", "withheld_amount", "withheld_base_amount"),
+    *("is_held", "withheld_amount", "withheld_base_amount", "withheld_period"),
 )
 
 
@@ -64,7 +64,7 @@ def _read_entitlement(duck: duckdb.DuckDBPyConnection, period: Period) -> None:
         f"CREATE OR REPLACE TEMP VIEW live AS SELECT {typed}, "  # noqa: S608
         "CAST(withheld_amount AS DECIMAL(18, 3)) AS withheld_amount, "
         "CAST(withheld_base_amount AS DECIMAL(18, 3)) AS withheld_base_amount, "
-        f"is_held, amount IS NULL OR (is_held AND NOT {holds.TAKES_BACK}) AS untouched "
+        f"withheld_period, is_held, amount IS NULL OR (is_held AND NOT {holds.TAKES_BACK}) AS untouched "
         "FROM publication.finance.commission_lines"
     )
     end = literal(period.last_day.isoformat())

@@ -314,5 +314,8 @@ def _waiting_sentence(row: dict[str, Any], posted: Any, month: Period) -> str:
         return f"{what} is payable later, on {row['payable_on']}."
     if row.get("is_held") and row["amount"] > (posted or 0):
         return f"{what} takes less than was posted, which is given back once its payment is held no more."
-    but = f", but for {row['withheld_amount']} that is held: {row['hold_reason']}" if row.get("withheld_amount") else ""
+    but = ""
+    if row.get("withheld_amount"):
+        so_far = ", as far as what that takes back waits" if row["withheld_amount"] < 0 else ""
+        but = f", but for {row['withheld_amount']} that is held{so_far}: {row['hold_reason']}"
     return f"{what} is due, and waits for a payout to be approved{but}."

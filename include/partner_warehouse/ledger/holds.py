@@ -123,8 +123,8 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
     A tier or bonus that a payment reaches, or a loss drops, is one line over all that it earns on: `withheld_amount`
     says what of it is earned on what is held, or taken from it. A movement is posted up to its amount less that,
     whatever its lines are: those of a cap may take of it, and those of another tier may have been posted. What was
-    posted already stands. What is taken is left out up to what waits of the partner's plan: the rest was posted, and a
-    hold keeps no loss of that.
+    posted already stands. What is taken is left out up to what waits of the partner's plan and period: the rest was
+    posted, and a hold keeps no loss of that.
     """
     _measure_withheld(duck)
     _measure_unposted(duck)
@@ -139,9 +139,9 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
                     ELSE greatest(least(wanted, coalesce(unposted.amount, 0) + wanted - sum(wanted) OVER so_far), 0)
                 END AS waits
             FROM withheld
-            LEFT JOIN unposted USING (partner_now, currency, plan_id)
+            LEFT JOIN unposted USING (partner_now, currency, plan_id, withheld_period)
             WINDOW so_far AS (
-                PARTITION BY partner_now, currency, plan_id, direction
+                PARTITION BY partner_now, currency, plan_id, withheld_period, direction
                 ORDER BY movement_id, movement_kind
                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             )
@@ -198,7 +198,7 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE withheld_changes AS
         WITH withheld AS (
             SELECT partner_id AS partner_now, currency, plan_id, movement_kind, movement_id,
-                sum(withheld_amount) AS withheld
+                min(withheld_period) AS withheld_period, sum(withheld_amount) AS withheld
             FROM due
             WHERE withheld_amount <> 0
             GROUP BY ALL
@@ -214,7 +214,7 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
         )
         SELECT
             commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
-            withheld_amount, withheld, changes.amount AS changed
+            withheld_period, withheld_amount, withheld, changes.amount AS changed
         FROM changes
         INNER JOIN described USING (commission_line_id, partner_id, currency)
         INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id)
@@ -224,7 +224,7 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
         """
         CREATE OR REPLACE TEMP TABLE withheld AS
         SELECT
-            partner_now, currency, plan_id, movement_kind, movement_id,
+            partner_now, currency, plan_id, withheld_period, movement_kind, movement_id,
             sign(any_value(withheld)) AS direction,
             greatest(least(abs(any_value(withheld)), direction * sum(changed)), 0) AS wanted
         FROM withheld_changes
@@ -234,50 +234,56 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
 
 
 def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
-    """`unposted`: what waits of each partner's plan from which something is taken, of held payments and on them.
+    """`unposted`: what waits of each partner's plan and period from which something is taken.
 
-    What a hold keeps as it was posted is not in `changes` any more.
+    Of held payments, and on them. What a hold keeps as it was posted is not in `changes` any more.
     """
     duck.execute(
         """
         CREATE OR REPLACE TEMP TABLE unposted AS
         WITH plans AS (
-            SELECT DISTINCT partner_now, currency, plan_id FROM withheld WHERE direction = -1
+            SELECT DISTINCT partner_now, currency, plan_id, withheld_period FROM withheld WHERE direction = -1
         ),
         held AS (
             SELECT live.line_id, plans.*, live.movement_kind, live.movement_id, live.amount
             FROM live
             INNER JOIN plans
-                ON live.partner_id = plans.partner_now
-                AND live.currency = plans.currency AND live.plan_id = plans.plan_id
+                ON live.partner_id = plans.partner_now AND live.currency = plans.currency
+                AND live.plan_id = plans.plan_id AND live.withheld_period = plans.withheld_period
             WHERE live.untouched
         ),
+        held_movements AS (
+            SELECT DISTINCT partner_now, currency, plan_id, withheld_period, movement_kind, movement_id FROM held
+        ),
         entitled_and_posted AS (
-            SELECT partner_now, currency, plan_id, movement_kind, movement_id, amount FROM held
+            SELECT * EXCLUDE (line_id) FROM held
             UNION ALL
-            SELECT partner_now, held.currency, plan_id, movement_kind, movement_id, -posted.amount
+            SELECT held.* EXCLUDE (line_id) REPLACE (-posted.amount AS amount)
             FROM held
             INNER JOIN posted
                 ON held.line_id = posted.commission_line_id
                 AND held.partner_now = posted.partner_id AND held.currency = posted.currency
             UNION ALL
-            SELECT partner_now, currency, plan_id, movement_kind, movement_id, -posted.amount
-            FROM reversed
-            INNER JOIN posted USING (commission_line_id, partner_id, currency)
-            ANTI JOIN changes USING (commission_line_id, partner_id, currency)
-            WHERE (partner_now, currency, plan_id, movement_kind, movement_id)
-                IN (SELECT (partner_now, currency, plan_id, movement_kind, movement_id) FROM held)
+            SELECT held_movements.*, -posted.amount
+            FROM held_movements
+            INNER JOIN reversed USING (partner_now, currency, plan_id, movement_kind, movement_id)
+            INNER JOIN posted
+                ON reversed.commission_line_id = posted.commission_line_id
+                AND reversed.partner_id = posted.partner_id AND reversed.currency = posted.currency
+            ANTI JOIN changes
+                ON reversed.commission_line_id = changes.commission_line_id
+                AND reversed.partner_id = changes.partner_id AND reversed.currency = changes.currency
         ),
         waiting AS (
-            SELECT partner_now, currency, plan_id, greatest(sum(amount), 0) AS amount
+            SELECT partner_now, currency, plan_id, withheld_period, greatest(sum(amount), 0) AS amount
             FROM entitled_and_posted
-            GROUP BY partner_now, currency, plan_id, movement_kind, movement_id
+            GROUP BY partner_now, currency, plan_id, withheld_period, movement_kind, movement_id
             UNION ALL
-            SELECT partner_now, currency, plan_id, wanted
+            SELECT partner_now, currency, plan_id, withheld_period, wanted
             FROM withheld
             WHERE direction = 1
         )
-        SELECT partner_now, currency, plan_id, sum(amount) AS amount
+        SELECT partner_now, currency, plan_id, withheld_period, sum(amount) AS amount
         FROM waiting
         GROUP BY ALL
         """

@@ -94,6 +94,7 @@ POSTED_LINE = f"concat({LINE}, {CORRECTS}, '.')"
 """Over `finance.approved_payout_lines`."""
 
 _HELD = """' (' || case
+  when withheld_amount < 0 then concat(withheld_amount, ' of it held, as far as what that takes back waits: ')
   when status <> 'held' then concat(withheld_amount, ' of it held: ')
   else ''
 end || hold_reason || ')'"""

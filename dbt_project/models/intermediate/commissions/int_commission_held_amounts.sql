@@ -48,7 +48,8 @@ commission_lines as (
         entitlement.amount,
         states.status = 'held' and states.is_held as waits,
         states.is_held,
-        states.withheld_amount
+        states.withheld_amount,
+        states.withheld_period
     from entitlement
     inner join states using (line_key)
 
@@ -215,12 +216,13 @@ partly_held as (
         commission_lines.movement_kind,
         commission_lines.movement_id,
         min(commission_lines.line_id) as line_id,
+        min(commission_lines.withheld_period) as withheld_period,
         sum(commission_lines.withheld_amount) as withheld_amount
     from commission_lines
     cross join computed_for
     where
         commission_lines.withheld_amount <> 0
-        and not commission_lines.is_held
+        and (not commission_lines.is_held or {{ takes_back('commission_lines') }})
         and cast(date_trunc('month', commission_lines.payable_on) as date) <= computed_for.as_of_month
     group by {{ first_columns(5) }}
 
@@ -282,8 +284,24 @@ wanted_parts as (
 
 ),
 
--- What is taken is left out up to what waits of the plan, of payments that are held and on them: the rest was posted.
-held_and_posted as (
+-- What is taken is left out up to what waits of the plan and period, of payments that are held and on them: the rest was
+-- posted.
+held_lines as (
+
+    select
+        partner_id,
+        currency,
+        plan_id,
+        withheld_period,
+        movement_kind,
+        movement_id,
+        amount
+    from commission_lines
+    where waits
+
+),
+
+held_periods as (
 
     select
         partner_id,
@@ -291,19 +309,27 @@ held_and_posted as (
         plan_id,
         movement_kind,
         movement_id,
-        amount
-    from commission_lines
-    where waits
+        min(withheld_period) as withheld_period
+    from held_lines
+    group by partner_id, currency, plan_id, movement_kind, movement_id
+
+),
+
+held_and_posted as (
+
+    select * from held_lines
     union all
     select
         posted_lines.partner_id,
         posted_lines.currency,
         posted_lines.plan_id,
+        held_periods.withheld_period,
         posted_lines.movement_kind,
         posted_lines.movement_id,
         -posted_lines.amount as amount
     from posted_lines
     inner join standing using (line_id)
+    inner join held_periods using (partner_id, currency, plan_id, movement_kind, movement_id)
 
 ),
 
@@ -313,14 +339,16 @@ waiting_movements as (
         partner_id,
         currency,
         plan_id,
+        withheld_period,
         greatest(sum(amount), 0) as amount
     from held_and_posted
-    group by partner_id, currency, plan_id, movement_kind, movement_id
+    group by partner_id, currency, plan_id, withheld_period, movement_kind, movement_id
     union all
     select
         partner_id,
         currency,
         plan_id,
+        withheld_period,
         amount
     from wanted_parts
     where direction = 1
@@ -333,9 +361,10 @@ waiting_plans as (
         partner_id,
         currency,
         plan_id,
+        withheld_period,
         sum(amount) as amount
     from waiting_movements
-    group by partner_id, currency, plan_id
+    group by partner_id, currency, plan_id, withheld_period
 
 ),
 
@@ -344,7 +373,8 @@ wanted_so_far as (
     select
         *,
         sum(amount) over (
-            partition by partner_id, currency, plan_id, direction order by movement_id asc, movement_kind asc
+            partition by partner_id, currency, plan_id, withheld_period, direction
+            order by movement_id asc, movement_kind asc
             rows between unbounded preceding and current row
         ) as amount_so_far
     from wanted_parts
@@ -357,7 +387,7 @@ left_for as (
         wanted_so_far.*,
         coalesce(waiting_plans.amount, 0) + wanted_so_far.amount - wanted_so_far.amount_so_far as amount_left
     from wanted_so_far
-    left join waiting_plans using (partner_id, currency, plan_id)
+    left join waiting_plans using (partner_id, currency, plan_id, withheld_period)
 
 ),
 

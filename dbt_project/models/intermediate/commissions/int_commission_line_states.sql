@@ -14,15 +14,9 @@ plans as (
 
 ),
 
-partners as (
+held_partners as (
 
-    select * from {{ ref('int_partners') }}
-
-),
-
-holds as (
-
-    select * from {{ ref('int_holds') }}
+    select * from {{ ref('int_held_partners') }}
 
 ),
 
@@ -35,6 +29,12 @@ held_payments as (
 withheld as (
 
     select * from {{ ref('int_commission_withheld') }}
+
+),
+
+bonuses as (
+
+    select * from {{ ref('stg_plans__bonuses') }}
 
 ),
 
@@ -62,18 +62,10 @@ posted as (
 
 ),
 
-held_partners as (
+quarterly_plans as (
 
-    select
-        holds.partner_id,
-        min(holds.reason) as reason
-    from holds
-    cross join parameters
-    where
-        holds.movement_id is null
-        and holds.placed_at <= parameters.as_of
-        and (holds.released_at is null or holds.released_at > parameters.as_of)
-    group by holds.partner_id
+    select distinct plan_id from bonuses
+    where metric = 'quarterly_revenue' and kind = 'rate'
 
 ),
 
@@ -100,17 +92,9 @@ causes as (
     select
         entitlement.line_id,
         held_partners.reason,
-        3 as priority
+        case when held_partners.is_hold then 3 else 5 end as priority
     from entitlement
     inner join held_partners on entitlement.partner_id = held_partners.partner_id
-    union all
-    select
-        entitlement.line_id,
-        'partner_suspended' as reason,
-        5 as priority
-    from entitlement
-    inner join partners on entitlement.partner_id = partners.partner_id
-    where lower(partners.status) = 'suspended'
 
 ),
 
@@ -137,14 +121,20 @@ stated as (
         held.line_id is not null as is_held,
         case
             when held.line_id is null then coalesce(withheld.amount, 0)
-            when {{ takes_back('entitlement') }} then 0
+            when {{ takes_back('entitlement') }} then least(coalesce(withheld.amount, 0), 0)
             else entitlement.amount
         end as withheld_amount,
         case
             when held.line_id is null then coalesce(withheld.base_amount, 0)
-            when {{ takes_back('entitlement') }} then 0
+            when {{ takes_back('entitlement') }}
+                then case when withheld.amount < 0 then withheld.base_amount else 0 end
             else entitlement.base_amount
         end as withheld_base_amount,
+        case
+            when quarterly_plans.plan_id is not null and plans.tier_basis = 'month'
+                then cast(date_trunc('quarter', coalesce(withheld.paid_on, entitlement.earned_on)) as date)
+            else {{ basis_period('plans.tier_basis', 'coalesce(withheld.paid_on, entitlement.earned_on)') }}
+        end as period_of_withheld,
         case
             when entitlement.amount is null then true
             when held.line_id is null then coalesce(withheld.amount, 0) = entitlement.amount and entitlement.amount > 0
@@ -163,6 +153,7 @@ stated as (
             entitlement.line_id = held.line_id
             and held.cause_number = 1
     left join withheld on entitlement.line_key = withheld.line_key
+    left join quarterly_plans on entitlement.plan_id = quarterly_plans.plan_id
 
 ),
 
@@ -190,7 +181,8 @@ final as (
         case when status <> 'posted' and (waits or withheld_amount <> 0) then reason end as hold_reason,
         is_held,
         cast(withheld_amount as {{ money() }}) as withheld_amount,
-        cast(withheld_base_amount as {{ money() }}) as withheld_base_amount
+        cast(withheld_base_amount as {{ money() }}) as withheld_base_amount,
+        case when withheld_amount <> 0 then period_of_withheld end as withheld_period
     from placed
 
 )

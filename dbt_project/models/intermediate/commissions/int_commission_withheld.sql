@@ -32,6 +32,12 @@ held_payments as (
 
 ),
 
+held_partners as (
+
+    select * from {{ ref('int_held_partners') }}
+
+),
+
 entitlement as (
 
     select * from {{ ref('int_commission_entitlement') }}
@@ -51,6 +57,29 @@ currencies as (
 
 ),
 
+held_bases as (
+
+    select
+        bases.base_key,
+        held_payments.reason
+    from bases
+    inner join movements
+        on
+            bases.payment_key = movements.movement_key
+            and movements.movement_kind = 'payment'
+    inner join held_payments
+        on
+            movements.movement_id = held_payments.payment_id
+            and (held_payments.partner_id is null or bases.partner_id = held_payments.partner_id)
+    union all
+    select
+        bases.base_key,
+        held_partners.reason
+    from bases
+    inner join held_partners on bases.partner_id = held_partners.partner_id
+
+),
+
 -- What held payments have brought, and lost.
 held as (
 
@@ -65,16 +94,9 @@ held as (
         bases.paid_on,
         bases.plan_fine,
         {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period,
-        min(held_payments.reason) as reason
-    from bases
-    inner join movements
-        on
-            bases.payment_key = movements.movement_key
-            and movements.movement_kind = 'payment'
-    inner join held_payments
-        on
-            movements.movement_id = held_payments.payment_id
-            and (held_payments.partner_id is null or bases.partner_id = held_payments.partner_id)
+        min(held_bases.reason) as reason
+    from held_bases
+    inner join bases using (base_key)
     inner join plans
         on
             bases.plan_id = plans.plan_id
@@ -113,7 +135,7 @@ parts as (
         bonuses.base_key,
         'bonus' as component,
         bonuses.slice,
-        held.payment_key,
+        null as payment_key,
         min(held.reason) as reason,
         cast(sum(held.plan_fine) as {{ wide_integer() }}) * max(bonuses.direction) as base_fine,
         max({{ to_units('bonuses.rate', 8) }}) as rate_units
@@ -129,11 +151,11 @@ parts as (
     where
         bonuses.metric = 'quarterly_revenue'
         or date_trunc('month', bases.paid_on) = date_trunc('month', held.paid_on)
-    group by bonuses.base_key, bonuses.slice, held.payment_key
+    group by bonuses.base_key, bonuses.slice
 
 ),
 
--- Rounded towards zero, payment by payment: a line is never less than its parts.
+-- Rounded towards zero, of a tier payment by payment: a line is never less than its parts.
 counted as (
 
     select
@@ -172,6 +194,7 @@ final as (
     select
         entitlement.line_key,
         withheld.reason,
+        bases.paid_on,
         cast(withheld.base_amount as {{ money() }}) as base_amount,
         cast(
             case

@@ -50,7 +50,8 @@ final as (
         entitlement.exact_amount,
         states.is_held,
         states.withheld_amount,
-        states.withheld_base_amount
+        states.withheld_base_amount,
+        states.withheld_period
     from entitlement
     inner join states using (line_key)
 
