@@ -193,6 +193,10 @@ class Line:
     """Of the amount, what is earned on payments that are held, or taken from them: all of what is held itself."""
     period: tuple[int, ...] = ()
     """Whose revenue that is of."""
+    room: Decimal = Decimal(0)
+    """Of the amount, the room that a loss makes below a cap."""
+    held_room: Decimal = Decimal(0)
+    """Of the room, what payments have that are held."""
 
 
 Key = tuple[str, str]
@@ -513,6 +517,7 @@ class _Reading:
         totals: dict[tuple, Decimal] = defaultdict(Decimal)
         above: dict[tuple, Decimal] = defaultdict(Decimal)
         below: dict[tuple, Decimal] = defaultdict(Decimal)
+        changes: dict[tuple, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for _, _, ident, partner, paid_on, amount in sorted(self.capped, key=lambda one: one[:3]):
             limit = self.plan.at_the_end_of("month", paid_on).cap
             if limit is None:
@@ -526,8 +531,36 @@ class _Reading:
             relieved = min(above[whole], below[whole])
             above[whole] += max(totals[key] - cap, Decimal(0)) - max(before - cap, Decimal(0))
             below[whole] += max(-totals[key], Decimal(0)) - max(-before, Decimal(0))
-            line.amount += min(totals[key], cap) - min(before, cap) - amount
-            line.amount += min(above[whole], below[whole]) - relieved
+            change = min(totals[key], cap) - min(before, cap) - amount + min(above[whole], below[whole]) - relieved
+            line.amount += change
+            changes[key][ident] += change
+        for (partner, _), of_month in changes.items():
+            self._make_room(partner, of_month)
+
+    def _make_room(self, partner: str, changes: dict[str, Decimal]) -> None:
+        """The room that losses make below a month's cap is of what is above it, in the order in which that came."""
+        taking = {one.ident for one in self.movements if one.kind != "payment"}
+        stack: list[tuple[Decimal, Decimal]] = []
+        height = made = Decimal(0)
+        for ident, change in changes.items():
+            if ident not in taking and change < 0:
+                if ident in self.held or partner in self.held_partners:
+                    stack.append((height, height - change))
+                height -= change
+        for ident, change in changes.items():
+            if ident not in taking:
+                continue
+            line = self.result[ident, partner]
+            line.room = change
+            if change > 0:
+                before, made = made, made + change
+                if partner not in self.held_partners and not self._is_of_held(ident):
+                    line.held_room = sum(
+                        (max(min(made, top) - max(before, start), Decimal(0)) for start, top in stack), Decimal(0)
+                    )
+
+    def _is_of_held(self, ident: str) -> bool:
+        return any(one.ident == ident and one.payment in self.held for one in self.movements)
 
     def _open_holds(self) -> tuple[set[str], set[str]]:
         """The payments and deals that are held, and the partners of whom all is."""
@@ -553,6 +586,8 @@ class _Reading:
                 line.withheld = self.withheld[ident, partner]
             else:
                 line.withheld = self.taken[ident, partner]
+            if not line.held:
+                line.withheld += line.held_room
 
 
 def _by_movement(parts: list[_Part]) -> Iterable[list[int]]:
@@ -708,6 +743,8 @@ class Account:
 
     posted: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     balance: Decimal = Decimal(0)
+    room: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    """What was posted apart of each loss: the room that it made below a cap."""
     payments: dict[str, set[str]] = field(default_factory=dict)
     """Which payments each movement was last known to be of."""
 
@@ -725,6 +762,7 @@ class Account:
         Returns:
             What was posted, what is paid, and what is carried.
         """
+        changed = Decimal(0)
         changes: dict[str, Decimal] = {}
         waiting = {ident for ident, line in lines.items() if line.held}
         for ident in lines.keys() | self.posted.keys():
@@ -733,14 +771,20 @@ class Account:
                 self.payments[ident] = line.payments
             if ident in waiting:
                 continue
-            due = line.amount if line is not None and max(line.earned_on, line.payable_on) <= last_day else None
-            change = (due or Decimal(0)) - self.posted[ident]
+            is_due = line is not None and max(line.earned_on, line.payable_on) <= last_day
+            due = line.amount if line is not None and is_due else None
+            room = line.room if line is not None and is_due else Decimal(0)
+            change = (due or Decimal(0)) - self.posted[ident] - self.room[ident]
             if change > 0 and not waiting.isdisjoint(self.payments[ident]):
                 continue
-            changes[ident] = change
+            made = room - self.room[ident]
+            changes[ident] = change - made
+            if line is not None:
+                made -= min(line.held_room, max(made, Decimal(0)))
+            self.room[ident] += made
+            changed += made
         for ident, waits in self._waiting(lines, changes).items():
             changes[ident] -= waits
-        changed = Decimal(0)
         for ident, change in changes.items():
             self.posted[ident] += change
             changed += change
@@ -751,7 +795,7 @@ class Account:
 
     def _waiting(self, lines: dict[str, Line], changes: dict[str, Decimal]) -> dict[str, Decimal]:
         """What of the changes is earned on payments that are held, or taken from what of these was never posted."""
-        parts = {ident: lines[ident].withheld if ident in lines else Decimal(0) for ident in changes}
+        parts = {ident: lines[ident].withheld - lines[ident].held_room for ident in changes if ident in lines}
         earned = {ident: min(part, max(changes[ident], Decimal(0))) for ident, part in parts.items() if part > 0}
         unposted: dict[tuple[int, ...], Decimal] = defaultdict(Decimal)
         for ident, line in lines.items():

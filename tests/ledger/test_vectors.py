@@ -381,7 +381,7 @@ def test_a_loss_takes_nothing_that_waits(settings, service, approve, balance):
 
 
 def test_a_loss_takes_what_was_posted_before_the_hold(settings, service, approve, balance):
-    """Only so much is left out as waits of the plan: here 20.00 of the 75.00 that two losses take of held payments."""
+    """Only as much is left out as waits of the plan and period: 20.00 of the 75.00 that two losses take."""
     lines = [
         line("held", "150.00", "2026-03-10"),
         line("own", "150.00", "2026-03-11", movement_id="free"),
@@ -392,6 +392,7 @@ def test_a_loss_takes_what_was_posted_before_the_hold(settings, service, approve
     lines[0] |= {"status": "posted", "is_held": True, "withheld_amount": "150.00"}
     lines[2] |= {"withheld_amount": "75.00"}
     other = line("other", "20.00", "2026-03-12", status="held")
+    later = line("later", "90.00", "2026-04-01", status="held", withheld_period="2026-04-01")
     losses = [
         line(
             f"down-{name}", f"-{amount}", "2026-04-02", movement_kind="refund", movement_id=name, corrects_line_id="own"
@@ -399,11 +400,36 @@ def test_a_loss_takes_what_was_posted_before_the_hold(settings, service, approve
         | {"withheld_amount": f"-{amount}"}
         for name, amount in (("r", "45.00"), ("s", "30.00"))
     ]
-    publish(settings, [*lines, other, *losses])
+    publish(settings, [*lines, other, later, *losses])
     approve("2026-04")
     assert balance("2026-04") == ("0.00", "0.00", "-55.00", "0.00", "-55.00")
     approve("2026-05")
     assert balance("2026-05") == ("-55.00", "0.00", "0.00", "0.00", "-55.00")
+    assert service.verify() == []
+
+
+def test_room_that_a_loss_makes_for_what_is_held_waits_apart_from_what_is_lost(settings, service, approve, balance):
+    """450 free and 120 held under a cap of 500; 100 are lost of the free ones, and the held ones get the room."""
+    held = {"movement_id": "held", "status": "held"}
+    lines = [
+        line("free", "450.00", "2026-03-10"),
+        line("held", "120.00", "2026-03-11", **held),
+        line("held-cap", "-70.00", "2026-03-11", component="cap", **held),
+    ]
+    loss = {"movement_kind": "refund", "movement_id": "r", "corrects_line_id": "free"}
+    back = line("back", "-100.00", "2026-04-10", **loss)
+    room = line("room", "70.00", "2026-04-10", component="cap", withheld_amount="70.00", **loss)
+    publish(settings, lines)
+    approve("2026-03")
+    publish(settings, [*lines, back, room])
+    approve("2026-04")
+    approve("2026-05")
+    assert balance("2026-04") == ("0.00", "0.00", "-100.00", "0.00", "-100.00")
+    assert balance("2026-05") == ("-100.00", "0.00", "0.00", "0.00", "-100.00")
+    free = {"status": "payable", "is_held": False}
+    publish(settings, [lines[0], lines[1] | free, lines[2] | free, back, room | {"withheld_amount": "0"}])
+    approve("2026-06")
+    assert balance("2026-06") == ("-100.00", "50.00", "70.00", "20.00", "0.00")
     assert service.verify() == []
 
 

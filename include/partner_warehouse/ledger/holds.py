@@ -15,6 +15,10 @@ TAKES_BACK = "(corrects_line_id IS NOT NULL OR movement_kind NOT IN ('payment', 
 """Over lines of the entitlement: whether one is of a loss, and takes from what another movement earned."""
 
 
+_APART = "(component = 'cap' AND movement_kind NOT IN ('payment', 'deal'))"
+"""Over lines, also posted ones: whether one is of the room that a loss makes below a cap, which waits by itself."""
+
+
 def keep_back(duck: duckdb.DuckDBPyConnection, connection: Connection, period: Period) -> None:
     """Take out of `changes` what waits; `waiting` is what of a change that is left does.
 
@@ -124,7 +128,8 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
     says what of it is earned on what is held, or taken from it. A movement is posted up to its amount less that,
     whatever its lines are: those of a cap may take of it, and those of another tier may have been posted. What was
     posted already stands. What is taken is left out up to what waits of the partner's plan and period: the rest was
-    posted, and a hold keeps no loss of that.
+    posted, and a hold keeps no loss of that. The room that a loss makes below a cap for what is held waits apart, since
+    what is lost does not.
     """
     _measure_withheld(duck)
     _measure_unposted(duck)
@@ -133,7 +138,7 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE waiting AS
         WITH allowed AS (
             SELECT
-                partner_now, currency, plan_id, movement_kind, movement_id, direction,
+                partner_now, currency, plan_id, movement_kind, movement_id, is_apart, direction,
                 CASE
                     WHEN direction = 1 THEN wanted
                     ELSE greatest(least(wanted, coalesce(unposted.amount, 0) + wanted - sum(wanted) OVER so_far), 0)
@@ -150,7 +155,7 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
             SELECT *, greatest(direction * changed, 0) AS amount,
                 greatest(least(direction * withheld_amount, direction * changed), 0) AS own
             FROM withheld_changes
-            INNER JOIN allowed USING (partner_now, currency, plan_id, movement_kind, movement_id)
+            INNER JOIN allowed USING (partner_now, currency, plan_id, movement_kind, movement_id, is_apart)
         ),
         -- Of the lines that earn on what is held as much as they do, then of whichever there are.
         parts AS (
@@ -164,7 +169,7 @@ def _withhold(duck: duckdb.DuckDBPyConnection) -> None:
                 greatest(least(part, waits + part - sum(part) OVER so_far), 0) AS amount
             FROM parts
             WINDOW so_far AS (
-                PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id
+                PARTITION BY partner_now, currency, plan_id, movement_kind, movement_id, is_apart
                 ORDER BY turn, commission_line_id, partner_id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             )
@@ -194,10 +199,10 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
     `wanted` is what of a movement's change that could be. The changes are those of these movements, line by line.
     """
     duck.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE withheld_changes AS
         WITH withheld AS (
-            SELECT partner_id AS partner_now, currency, plan_id, movement_kind, movement_id,
+            SELECT partner_id AS partner_now, currency, plan_id, movement_kind, movement_id, {_APART} AS is_apart,
                 min(withheld_period) AS withheld_period, sum(withheld_amount) AS withheld
             FROM due
             WHERE withheld_amount <> 0
@@ -205,26 +210,27 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
         ),
         described AS (
             SELECT line_id AS commission_line_id, partner_id, partner_id AS partner_now, currency, plan_id,
-                movement_kind, movement_id, withheld_amount
+                movement_kind, movement_id, {_APART} AS is_apart, withheld_amount
             FROM due
             WHERE movement_id IN (SELECT movement_id FROM withheld)
             UNION ALL
-            SELECT commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id, 0
+            SELECT commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
+                {_APART} AS is_apart, 0
             FROM reversed
         )
         SELECT
-            commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id,
+            commission_line_id, partner_id, partner_now, currency, plan_id, movement_kind, movement_id, is_apart,
             withheld_period, withheld_amount, withheld, changes.amount AS changed
         FROM changes
         INNER JOIN described USING (commission_line_id, partner_id, currency)
-        INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id)
-        """
+        INNER JOIN withheld USING (partner_now, currency, plan_id, movement_kind, movement_id, is_apart)
+        """  # noqa: S608
     )
     duck.execute(
         """
         CREATE OR REPLACE TEMP TABLE withheld AS
         SELECT
-            partner_now, currency, plan_id, withheld_period, movement_kind, movement_id,
+            partner_now, currency, plan_id, withheld_period, movement_kind, movement_id, is_apart,
             sign(any_value(withheld)) AS direction,
             greatest(least(abs(any_value(withheld)), direction * sum(changed)), 0) AS wanted
         FROM withheld_changes
@@ -281,7 +287,7 @@ def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
             UNION ALL
             SELECT partner_now, currency, plan_id, withheld_period, wanted
             FROM withheld
-            WHERE direction = 1
+            WHERE direction = 1 AND NOT is_apart
         )
         SELECT partner_now, currency, plan_id, withheld_period, sum(amount) AS amount
         FROM waiting

@@ -171,6 +171,10 @@ capped as (
         partner_id,
         plan_id,
         plan_version,
+        plan_currency,
+        month,
+        effective_at,
+        place,
         least(above, below) - least(above - above_change, below - below_change) - above_change as amount
     from spread
 
@@ -183,6 +187,11 @@ final as (
         partner_id,
         plan_id,
         plan_version,
+        plan_currency,
+        month,
+        row_number() over (
+            partition by partner_id, plan_id, plan_currency, month order by effective_at asc, place asc
+        ) as month_number,
         cast(amount as {{ money() }}) as amount
     from capped
     where amount <> 0

@@ -44,6 +44,7 @@ commission_lines as (
         entitlement.movement_kind,
         entitlement.movement_id,
         entitlement.corrects_line_id,
+        entitlement.component = 'cap' and entitlement.movement_kind not in ('payment', 'deal') as is_apart,
         entitlement.payable_on,
         entitlement.amount,
         states.status = 'held' and states.is_held as waits,
@@ -68,6 +69,7 @@ posted_lines as (
         movement_kind,
         movement_id,
         corrects_line_id,
+        component = 'cap' and movement_kind not in ('payment', 'deal') as is_apart,
         amount
     from posted
 
@@ -206,7 +208,8 @@ given_back as (
 
 ),
 
--- What a free payment's lines earn on payments that are held waits too, and what they take of it.
+-- What a free payment's lines earn on payments that are held waits too, and what they take of it. The room that a loss
+-- makes below a cap waits apart from what is lost.
 partly_held as (
 
     select
@@ -215,6 +218,7 @@ partly_held as (
         commission_lines.plan_id,
         commission_lines.movement_kind,
         commission_lines.movement_id,
+        commission_lines.is_apart,
         min(commission_lines.line_id) as line_id,
         min(commission_lines.withheld_period) as withheld_period,
         sum(commission_lines.withheld_amount) as withheld_amount
@@ -224,7 +228,7 @@ partly_held as (
         commission_lines.withheld_amount <> 0
         and (not commission_lines.is_held or {{ takes_back('commission_lines') }})
         and cast(date_trunc('month', commission_lines.payable_on) as date) <= computed_for.as_of_month
-    group by {{ first_columns(5) }}
+    group by {{ first_columns(6) }}
 
 ),
 
@@ -236,9 +240,10 @@ entitled_and_posted as (
         commission_lines.plan_id,
         commission_lines.movement_kind,
         commission_lines.movement_id,
+        commission_lines.is_apart,
         commission_lines.amount
     from commission_lines
-    inner join partly_held using (partner_id, currency, plan_id, movement_kind, movement_id)
+    inner join partly_held using (partner_id, currency, plan_id, movement_kind, movement_id, is_apart)
     where not commission_lines.waits
     union all
     select
@@ -247,9 +252,10 @@ entitled_and_posted as (
         posted_lines.plan_id,
         posted_lines.movement_kind,
         posted_lines.movement_id,
+        posted_lines.is_apart,
         -posted_lines.amount as amount
     from posted_lines
-    inner join partly_held using (partner_id, currency, plan_id, movement_kind, movement_id)
+    inner join partly_held using (partner_id, currency, plan_id, movement_kind, movement_id, is_apart)
     left join standing on posted_lines.line_id = standing.line_id
     where standing.line_id is null
 
@@ -263,9 +269,10 @@ unposted as (
         plan_id,
         movement_kind,
         movement_id,
+        is_apart,
         sum(amount) as amount
     from entitled_and_posted
-    group by partner_id, currency, plan_id, movement_kind, movement_id
+    group by partner_id, currency, plan_id, movement_kind, movement_id, is_apart
 
 ),
 
@@ -279,13 +286,13 @@ wanted_parts as (
             least(abs(partly_held.withheld_amount), sign(partly_held.withheld_amount) * unposted.amount), 0
         ) as amount
     from partly_held
-    inner join unposted using (partner_id, currency, plan_id, movement_kind, movement_id)
+    inner join unposted using (partner_id, currency, plan_id, movement_kind, movement_id, is_apart)
     where partly_held.withheld_amount <> 0
 
 ),
 
--- What is taken is left out up to what waits of the plan and period, of payments that are held and on them: the rest was
--- posted.
+-- What is taken is left out up to what waits of the plan and period, of payments that are held and on them: the rest
+-- was posted.
 held_lines as (
 
     select
@@ -351,7 +358,7 @@ waiting_movements as (
         withheld_period,
         amount
     from wanted_parts
-    where direction = 1
+    where direction = 1 and not is_apart
 
 ),
 

@@ -26,9 +26,15 @@ held_payments as (
 
 ),
 
-withheld as (
+withheld_of_revenue as (
 
     select * from {{ ref('int_commission_withheld') }}
+
+),
+
+withheld_of_caps as (
+
+    select * from {{ ref('int_commission_withheld_caps') }}
 
 ),
 
@@ -59,6 +65,14 @@ posted as (
         max(case when line_id = commission_line_id then period end) as period
     from posted_lines
     group by commission_line_id
+
+),
+
+withheld as (
+
+    select * from withheld_of_revenue
+    union all
+    select * from withheld_of_caps
 
 ),
 

@@ -26,15 +26,9 @@ movements as (
 
 ),
 
-held_payments as (
+held_bases as (
 
-    select * from {{ ref('int_held_payments') }}
-
-),
-
-held_partners as (
-
-    select * from {{ ref('int_held_partners') }}
+    select * from {{ ref('int_held_bases') }}
 
 ),
 
@@ -57,29 +51,6 @@ currencies as (
 
 ),
 
-held_bases as (
-
-    select
-        bases.base_key,
-        held_payments.reason
-    from bases
-    inner join movements
-        on
-            bases.payment_key = movements.movement_key
-            and movements.movement_kind = 'payment'
-    inner join held_payments
-        on
-            movements.movement_id = held_payments.payment_id
-            and (held_payments.partner_id is null or bases.partner_id = held_payments.partner_id)
-    union all
-    select
-        bases.base_key,
-        held_partners.reason
-    from bases
-    inner join held_partners on bases.partner_id = held_partners.partner_id
-
-),
-
 -- What held payments have brought, and lost.
 held as (
 
@@ -94,14 +65,13 @@ held as (
         bases.paid_on,
         bases.plan_fine,
         {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period,
-        min(held_bases.reason) as reason
+        held_bases.reason
     from held_bases
     inner join bases using (base_key)
     inner join plans
         on
             bases.plan_id = plans.plan_id
             and bases.plan_version = plans.plan_version
-    group by {{ first_columns(10) }}
 
 ),
 
