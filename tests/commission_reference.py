@@ -220,6 +220,9 @@ class _Part:
 _Worth = tuple[Fraction, Fraction]
 """What a part earns for itself, and what it moves of others."""
 
+_Priced = tuple[str, Version]
+"""A payment, and the version of the plan that prices it."""
+
 _Order = tuple[str, Version]
 """An invoice, and the version of the plan that prices it."""
 
@@ -383,7 +386,8 @@ class _Reading:
         re_rated: dict[tuple[_Order, str], Fraction] = defaultdict(Fraction)
         first: dict[tuple[str, str], Fraction] = {}
         given: dict[tuple[_Order, str], int] = defaultdict(int)
-        brought: dict[tuple, dict[tuple[str, Version], Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        brought: dict[tuple, dict[_Priced, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        lifted: dict[tuple, dict[_Priced, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         for group in _by_movement(parts):
             movement, touched, changed = parts[group[0]].movement, {}, set()
             for part in (parts[index] for index in group):
@@ -391,7 +395,8 @@ class _Reading:
                 period = revenue[part.partner, _period(self.plan.basis, part.paid_on)]
                 before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
                 reached = max(sum(period.values(), ZERO), sum(period.values(), part.fine))
-                self._withhold_re_rated(part, brought[part.partner, _period(self.plan.basis, part.paid_on)])
+                place = (part.partner, _period(self.plan.basis, part.paid_on))
+                self._withhold_re_rated(part, brought[place], lifted[place])
                 period[order] += part.fine
                 # Later changes of a payment have the rate that it first earned at; the rest is re-rated.
                 own = part.fine * first.setdefault((part.payment.ident, part.partner), _of(part.version.rates, reached))
@@ -414,20 +419,34 @@ class _Reading:
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, part.version)
                 self._count(movement, partner, part.paid_on, amount)
 
-    def _withhold_re_rated(self, part: _Part, brought: dict[tuple[str, Version], Fraction]) -> None:
-        """What a change of tier earns on held payments, or takes: as they stood, of each rounded towards zero."""
+    def _withhold_re_rated(
+        self, part: _Part, brought: dict[_Priced, Fraction], lifted: dict[_Priced, Fraction]
+    ) -> None:
+        """What a change of tier earns on held payments, or takes: as they stood, of each rounded towards zero.
+
+        Of free ones what a loss takes of the rate that a held payment lifted them by, until the tier is lost again.
+        """
         before = sum(brought.values(), ZERO)
         after = before + part.fine
         if part.fine < 0:
             brought[part.payment.ident, part.version] += part.fine
+            if not self._waits(part.payment.ident, part.partner):
+                self._withhold_part(part, part.fine * lifted[part.payment.ident, part.version])
+        lifts = part.movement.kind == "payment" and self._waits(part.payment.ident, part.partner)
         for (payment, version), fine in brought.items():
-            self._withhold(part, payment, fine * (_of(version.rates, after) - _of(version.rates, before)))
+            step = _of(version.rates, after) - _of(version.rates, before)
+            if self._waits(payment, part.partner):
+                self._withhold_part(part, fine * step)
+            elif part.fine < 0 and step:
+                self._withhold_part(part, -fine * min(max(-step, ZERO), lifted[payment, version]))
+                lifted[payment, version] = ZERO
+            elif lifts:
+                lifted[payment, version] += max(step, ZERO)
         if part.fine > 0:
             brought[part.payment.ident, part.version] += part.fine
 
-    def _withhold(self, part: _Part, payment: str, worth: Fraction) -> None:
-        if payment in self.held or part.partner in self.held_partners:
-            self._withhold_part(part, worth)
+    def _waits(self, payment: str, partner: str) -> bool:
+        return payment in self.held or partner in self.held_partners
 
     def _withhold_part(self, part: _Part, worth: Fraction) -> None:
         count = int(_stated(worth) * self.plan.minor)

@@ -32,6 +32,12 @@ withheld_of_revenue as (
 
 ),
 
+withheld_of_uplifts as (
+
+    select * from {{ ref('int_commission_withheld_uplifts') }}
+
+),
+
 withheld_of_caps as (
 
     select * from {{ ref('int_commission_withheld_caps') }}
@@ -68,11 +74,44 @@ posted as (
 
 ),
 
-withheld as (
+withheld_parts as (
 
     select * from withheld_of_revenue
     union all
+    select * from withheld_of_uplifts
+    union all
     select * from withheld_of_caps
+
+),
+
+withheld_of_lines as (
+
+    select
+        line_key,
+        min(reason) as reason,
+        max(paid_on) as paid_on,
+        sum(base_amount) as base_amount,
+        sum(amount) as amount
+    from withheld_parts
+    group by line_key
+
+),
+
+-- Never more than the line's own.
+withheld as (
+
+    select
+        withheld_of_lines.line_key,
+        withheld_of_lines.reason,
+        withheld_of_lines.paid_on,
+        withheld_of_lines.base_amount,
+        case
+            when withheld_of_lines.amount > 0 then least(withheld_of_lines.amount, entitlement.amount)
+            else greatest(withheld_of_lines.amount, entitlement.amount)
+        end as amount
+    from withheld_of_lines
+    inner join entitlement using (line_key)
+    where withheld_of_lines.amount * entitlement.amount > 0
 
 ),
 

@@ -1,0 +1,233 @@
+with
+
+re_rates as (
+
+    select * from {{ ref('int_commission_re_rates') }}
+
+),
+
+bases as (
+
+    select * from {{ ref('int_commission_bases') }}
+    where is_earning
+
+),
+
+held_bases as (
+
+    select * from {{ ref('int_held_bases') }}
+
+),
+
+movements as (
+
+    select * from {{ ref('int_billing_movements') }}
+
+),
+
+entitlement as (
+
+    select * from {{ ref('int_commission_entitlement') }}
+    where component in ('percentage', 're_rate')
+
+),
+
+currencies as (
+
+    select * from {{ ref('int_currencies') }}
+
+),
+
+drops as (
+
+    select * from re_rates
+    where direction = -1
+
+),
+
+-- Tiers that a held payment reaches: what other invoices earn by them is in its line, which waits.
+uplifts as (
+
+    select
+        re_rates.base_key,
+        re_rates.invoice_key,
+        re_rates.partner_id,
+        re_rates.plan_id,
+        re_rates.re_rated_version as plan_version,
+        re_rates.rate_units,
+        held_bases.reason
+    from re_rates
+    inner join held_bases using (base_key)
+    inner join bases using (base_key)
+    where re_rates.direction = 1 and re_rates.rate_units > 0 and bases.movement_key = bases.payment_key
+
+),
+
+-- The free payments of these invoices that were there before, and what they brought and lost.
+lifted as (
+
+    select
+        uplifts.base_key as uplift_key,
+        uplifts.rate_units,
+        uplifts.reason,
+        bases.base_key,
+        bases.movement_key,
+        bases.payment_key,
+        bases.invoice_key,
+        bases.partner_id,
+        bases.plan_id,
+        bases.plan_version,
+        bases.plan_fine
+    from uplifts
+    inner join bases
+        on
+            uplifts.invoice_key = bases.invoice_key
+            and uplifts.partner_id = bases.partner_id
+            and uplifts.plan_id = bases.plan_id
+            and uplifts.plan_version = bases.plan_version
+    inner join bases as first_bases
+        on
+            bases.payment_key = first_bases.payment_key
+            and bases.payment_key = first_bases.movement_key
+            and bases.partner_id = first_bases.partner_id
+            and uplifts.base_key > first_bases.base_key
+    left join held_bases on bases.base_key = held_bases.base_key
+    where held_bases.base_key is null
+
+),
+
+-- Their losses take at the rate that was reached, in lines of the payments' own; until the tier is lost again.
+own_losses as (
+
+    select
+        lifted.base_key,
+        'percentage' as component,
+        cast(null as {{ text_type() }}) as slice,
+        lifted.payment_key,
+        min(lifted.reason) as reason,
+        max(lifted.plan_fine) * sum(lifted.rate_units) as exact_e20
+    from lifted
+    where
+        lifted.plan_fine < 0
+        and lifted.base_key > lifted.uplift_key
+        and not exists (
+            select 1 from drops
+            where
+                drops.invoice_key = lifted.invoice_key
+                and drops.partner_id = lifted.partner_id
+                and drops.plan_id = lifted.plan_id
+                and drops.re_rated_version = lifted.plan_version
+                and drops.base_key > lifted.uplift_key
+                and drops.base_key < lifted.base_key
+        )
+    group by lifted.base_key, lifted.payment_key
+
+),
+
+-- What loses the tier takes it from all that stands.
+lost as (
+
+    select
+        drops.base_key,
+        drops.slice,
+        drops.rate_units as lost_units,
+        lifted.uplift_key,
+        lifted.payment_key,
+        lifted.rate_units,
+        min(lifted.reason) as reason,
+        cast(sum(lifted.plan_fine) as {{ wide_integer() }}) as standing_fine
+    from drops
+    inner join lifted
+        on
+            drops.invoice_key = lifted.invoice_key
+            and drops.partner_id = lifted.partner_id
+            and drops.plan_id = lifted.plan_id
+            and drops.re_rated_version = lifted.plan_version
+            and drops.base_key > lifted.uplift_key
+            and drops.base_key >= lifted.base_key
+    where
+        drops.rate_units > 0
+        and not exists (
+            select 1 from drops as earlier
+            where
+                earlier.invoice_key = drops.invoice_key
+                and earlier.partner_id = drops.partner_id
+                and earlier.plan_id = drops.plan_id
+                and earlier.re_rated_version = drops.re_rated_version
+                and earlier.base_key > lifted.uplift_key
+                and earlier.base_key < drops.base_key
+        )
+    group by {{ first_columns(6) }}
+
+),
+
+parts as (
+
+    select * from own_losses
+    union all
+    select
+        base_key,
+        're_rate' as component,
+        slice,
+        payment_key,
+        min(reason) as reason,
+        -max(standing_fine) * least(max(lost_units), sum(rate_units)) as exact_e20
+    from lost
+    group by base_key, slice, payment_key
+
+),
+
+counted as (
+
+    select
+        parts.*,
+        bases.movement_key,
+        bases.partner_id,
+        bases.plan_id,
+        bases.plan_version,
+        bases.payment_key as lost_payment_key,
+        bases.paid_on,
+        currencies.minor_unit,
+        {{ truncated_ratio(
+            round_ratio('parts.exact_e20', 10 ** 10), exact_per_minor_unit('currencies.minor_unit')
+        ) }} as unit_count
+    from parts
+    inner join bases using (base_key)
+    left join currencies on bases.plan_currency = currencies.currency
+    where parts.exact_e20 < 0
+
+),
+
+withheld as (
+
+    select
+        entitlement.line_key,
+        min(counted.reason) as reason,
+        max(counted.paid_on) as paid_on,
+        cast(0 as {{ money() }}) as base_amount,
+        {{ minor_units_to_money(
+            'cast(sum(counted.unit_count) as ' ~ wide_integer() ~ ')', 'max(counted.minor_unit)'
+        ) }} as amount
+    from counted
+    inner join movements as payments on counted.lost_payment_key = payments.movement_key
+    inner join entitlement
+        on
+            counted.movement_key = entitlement.movement_key
+            and payments.movement_id = entitlement.payment_id
+            and counted.partner_id = entitlement.partner_id
+            and counted.plan_id = entitlement.plan_id
+            and counted.plan_version = entitlement.plan_version
+            and counted.component = entitlement.component
+            and coalesce(counted.slice, entitlement.slice) = entitlement.slice
+    group by entitlement.line_key
+
+),
+
+final as (
+
+    select * from withheld
+    where amount <> 0
+
+)
+
+select * from final
