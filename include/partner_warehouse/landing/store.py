@@ -256,7 +256,7 @@ def land(
     """
     target = object_dir(settings.landing_dir, schema.source, schema.name)
     with (
-        _landing(settings.landing_dir),
+        _locked(settings.landing_dir, fcntl.LOCK_SH),
         nullcontext(connection) if connection is not None else connect(settings) as session,
     ):
         load_id, loaded_at = _next_load_id(load_ids(settings.landing_dir, schema.source, schema.name))
@@ -308,13 +308,6 @@ def land(
         cursor_to,
         counts.undeclared,
     )
-
-
-@contextmanager
-def _landing(landing: Path) -> Iterator[None]:
-    """Land beside others who land, and beside nobody who waits until the landing is settled."""
-    with _locked(landing, fcntl.LOCK_SH):
-        yield
 
 
 def settled(landing: Path) -> datetime:

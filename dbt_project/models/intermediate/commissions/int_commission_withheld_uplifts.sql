@@ -45,7 +45,7 @@ drops as (
 
 ),
 
--- Tiers that a held payment reaches: what other invoices earn by them is in its line, which waits.
+-- Tiers that a held payment reaches, and what loses them: what others earn by them is in its line, which waits.
 uplifts as (
 
     select
@@ -55,11 +55,20 @@ uplifts as (
         re_rates.plan_id,
         re_rates.re_rated_version as plan_version,
         re_rates.rate_units,
-        held_bases.reason
+        held_bases.reason,
+        min(drops.base_key) as drop_key
     from re_rates
     inner join held_bases using (base_key)
     inner join bases using (base_key)
+    left join drops
+        on
+            re_rates.invoice_key = drops.invoice_key
+            and re_rates.partner_id = drops.partner_id
+            and re_rates.plan_id = drops.plan_id
+            and re_rates.re_rated_version = drops.re_rated_version
+            and re_rates.base_key < drops.base_key
     where re_rates.direction = 1 and re_rates.rate_units > 0 and bases.movement_key = bases.payment_key
+    group by {{ first_columns(7) }}
 
 ),
 
@@ -70,8 +79,8 @@ lifted as (
         uplifts.base_key as uplift_key,
         uplifts.rate_units,
         uplifts.reason,
+        uplifts.drop_key,
         bases.base_key,
-        bases.movement_key,
         bases.payment_key,
         bases.invoice_key,
         bases.partner_id,
@@ -110,16 +119,7 @@ own_losses as (
     where
         lifted.plan_fine < 0
         and lifted.base_key > lifted.uplift_key
-        and not exists (
-            select 1 from drops
-            where
-                drops.invoice_key = lifted.invoice_key
-                and drops.partner_id = lifted.partner_id
-                and drops.plan_id = lifted.plan_id
-                and drops.re_rated_version = lifted.plan_version
-                and drops.base_key > lifted.uplift_key
-                and drops.base_key < lifted.base_key
-        )
+        and (lifted.drop_key is null or lifted.base_key <= lifted.drop_key)
     group by lifted.base_key, lifted.payment_key
 
 ),
@@ -143,20 +143,9 @@ lost as (
             and drops.partner_id = lifted.partner_id
             and drops.plan_id = lifted.plan_id
             and drops.re_rated_version = lifted.plan_version
-            and drops.base_key > lifted.uplift_key
+            and drops.base_key = lifted.drop_key
             and drops.base_key >= lifted.base_key
-    where
-        drops.rate_units > 0
-        and not exists (
-            select 1 from drops as earlier
-            where
-                earlier.invoice_key = drops.invoice_key
-                and earlier.partner_id = drops.partner_id
-                and earlier.plan_id = drops.plan_id
-                and earlier.re_rated_version = drops.re_rated_version
-                and earlier.base_key > lifted.uplift_key
-                and earlier.base_key < drops.base_key
-        )
+    where drops.rate_units > 0
     group by {{ first_columns(6) }}
 
 ),
