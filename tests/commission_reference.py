@@ -341,8 +341,8 @@ class _Reading:
 
     def _pooled_period(self, paid: date) -> tuple[int, ...]:
         """Of the tiers; the quarter, where a bonus is paid for one and the tiers are monthly."""
-        kinds = {(bonus.metric, bonus.kind) for version in self.plan.versions for bonus in version.bonuses}
-        is_quarterly = self.plan.basis == "month" and ("quarterly_revenue", "rate") in kinds
+        metrics = {bonus.metric for version in self.plan.versions for bonus in version.bonuses}
+        is_quarterly = self.plan.basis == "month" and "quarterly_revenue" in metrics
         return _period("quarter" if is_quarterly else self.plan.basis, paid)
 
     def _round(self, parts: list[_Part], exact: list[_Worth]) -> None:
@@ -498,6 +498,7 @@ class _Reading:
         customers: dict[tuple, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         before: dict[tuple, int] = defaultdict(int)
         brought: dict[tuple, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        lifted: dict[tuple, set[str] | None] = {}
         had: set[tuple] = set()
         for part in parts:
             for unit, bonus in self._bonuses_on(part.paid_on):
@@ -511,12 +512,10 @@ class _Reading:
                 else:
                     revenue[key] += part.fine
                     reached = revenue[key] >= bonus.threshold
-                if reached != (key in had) and bonus.kind == "rate":
-                    is_held = part.partner in self.held_partners
-                    held = sum(
-                        (fine for payment, fine in brought[key].items() if is_held or payment in self.held), ZERO
-                    )
-                    self._withhold_part(part, held * bonus.value * (1 if reached else -1))
+                if reached != (key in had):
+                    lifted[key] = self._withhold_rewarded(part, bonus, reached, brought[key], lifted.get(key))
+                elif part.fine < 0 and part.payment.ident in (lifted.get(key) or ()) and bonus.kind == "rate":
+                    self._withhold_part(part, part.fine * bonus.value)
                 brought[key][part.payment.ident] += part.fine
                 (had.add if reached else had.discard)(key)
                 worth = revenue[key] * bonus.value if bonus.kind == "rate" else bonus.value
@@ -527,6 +526,24 @@ class _Reading:
                     ident = part.movement.ident
                     self._add(ident, part.partner, amount, part.moved_on, part.paid_on, part.version)
                     self._count(part.movement, part.partner, part.paid_on, amount)
+
+    def _withhold_rewarded(
+        self, part: _Part, bonus: Bonus, reached: bool, brought: dict[str, Fraction], lifted: set[str] | None
+    ) -> set[str] | None:
+        """What a bonus that is reached or lost earns on held payments, or takes from them, as they stood.
+
+        What is lost takes nothing either of a bonus that a held payment reached: of a rate what the free ones before it
+        have, of a flat one all. Those are `lifted`, and what comes back: none where no held payment reached it.
+        """
+        free = {one for one in brought if not self._waits(one, part.partner)}
+        if bonus.kind == "rate":
+            held = sum((fine for one, fine in brought.items() if one not in free), ZERO)
+            self._withhold_part(part, held * bonus.value * (1 if reached else -1))
+        if not reached and lifted is not None:
+            taken = sum((brought[one] for one in lifted), ZERO) * bonus.value if bonus.kind == "rate" else bonus.value
+            self._withhold_part(part, -taken)
+        is_lifting = part.movement.kind == "payment" and self._waits(part.payment.ident, part.partner)
+        return free if reached and is_lifting else None
 
     def _caps(self) -> None:
         """The month's total is clamped; a loss is measured against the total that was not.

@@ -56,3 +56,11 @@
         else date '0001-01-01'
     end
 {%- endmacro %}
+
+{# The first day of the period that a bonus is paid for: the quarter of a day, or its month. #}
+{% macro bonus_period(metric, day) -%}
+    cast(
+        case when {{ metric }} = 'quarterly_revenue' then date_trunc('quarter', {{ day }}) else date_trunc('month', {{ day }}) end
+        as date
+    )
+{%- endmacro %}

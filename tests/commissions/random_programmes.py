@@ -262,7 +262,7 @@ class ReachingProgramme(Programme):
 
     def _plan(self) -> Plan:
         plan = super()._plan()
-        versions = tuple(replace(one, bonuses=self._rate_bonuses() if one.rates else ()) for one in plan.versions)
+        versions = tuple(replace(one, bonuses=self._reached_bonuses() if one.rates else ()) for one in plan.versions)
         return replace(
             plan, versions=versions, mode="whole", basis=self.chance.choice(["month", "calendar_year", "lifetime"])
         )
@@ -275,13 +275,17 @@ class ReachingProgramme(Programme):
             values.reverse()
         return tuple(Band(band.start, value) for band, value in zip(bands, values, strict=True))
 
-    def _rate_bonuses(self) -> tuple[Bonus, ...]:
+    def _reached_bonuses(self) -> tuple[Bonus, ...]:
         chance = self.chance
-        return tuple(
-            Bonus(metric, Fraction(chance.randint(1, most) * 50), "rate", Fraction(chance.randint(1, 9), 100))
-            for metric, most in (("monthly_revenue", 10), ("quarterly_revenue", 20))
-            if chance.random() < 0.4
-        )
+        bonuses = []
+        for metric, most in (("monthly_revenue", 10), ("quarterly_revenue", 20)):
+            for kind, value in (
+                ("rate", Fraction(chance.randint(1, 9), 100)),
+                ("flat", Fraction(chance.randint(1, 50))),
+            ):
+                if chance.random() < 0.3:
+                    bonuses.append(Bonus(metric, Fraction(chance.randint(1, most) * 50), kind, value))
+        return tuple(bonuses)
 
 
 _UNITS = ("month", "calendar_year", "trailing_12_months", "lifetime")

@@ -9,6 +9,7 @@ partner is due, by the month in which it becomes payable, without what is held. 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 
@@ -68,6 +69,22 @@ def test_payouts_are_the_sums_of_their_lines(published: duckdb.DuckDBPyConnectio
         """
     ).fetchall()
     assert rows == []
+
+
+def test_a_first_posting_multiplies_out(published: duckdb.DuckDBPyConnection) -> None:
+    """Base x rate x exchange rate is the amount, but for what is rounded: also where a part of the line waits."""
+    rows = published.execute(
+        """
+        select line_id, currency, amount, cast(base_amount as decimal(38, 3)) * rate * fx_rate
+        from finance.approved_payout_lines
+        where
+            component in ('percentage', 're_rate', 'bonus') and rate is not null
+            and not starts_with(line_id, 'ADJ-')
+        """
+    ).fetchall()
+    assert len(rows) > 100
+    smallest = defaultdict(lambda: Decimal("0.01"), JPY=Decimal(1), KWD=Decimal("0.001"))
+    assert [row for row in rows if abs(row[3] - row[2]) >= smallest[row[1]]] == []
 
 
 def test_due_by_month(case: Path, warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -95,6 +95,8 @@ measured as (
         dated.partner_id,
         dated.plan_id,
         dated.plan_version,
+        dated.plan_currency,
+        dated.period,
         movements.customer_id,
         dated.plan_fine,
         {{ number_pair('dated.partner_key', 'period_bonuses.bonus_key') }} as bonus_key,
@@ -240,10 +242,13 @@ final as (
 
     select
         base_key,
+        bonus_key,
         partner_id,
         plan_id,
         plan_version,
+        plan_currency,
         metric,
+        period,
         slice,
         direction,
         case when kind = 'rate' then cast(value as {{ fraction() }}) end as rate,

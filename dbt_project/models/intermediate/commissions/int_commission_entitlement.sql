@@ -282,6 +282,7 @@ cash_lines as (
 
     select
         keyed_parts.line_key,
+        keyed_parts.base_key,
         movements.movement_key,
         movements.movement_kind,
         movements.movement_id,
@@ -368,6 +369,7 @@ fee_lines as (
 
     select
         keyed_fee_parts.line_key,
+        fees.fee_key as base_key,
         null as movement_key,
         'deal' as movement_kind,
         fees.deal_id as movement_id,
@@ -423,6 +425,7 @@ final as (
 
     select
         identified.line_key,
+        identified.base_key,
         identified.line_id,
         identified.partner_id,
         identified.programme,
@@ -442,6 +445,7 @@ final as (
         cast(identified.fx_date as date) as fx_date,
         cast(identified.amount as {{ money() }}) as amount,
         identified.currency,
+        identified.paid_on,
         identified.moved_on as earned_on,
         greatest(
             identified.moved_on,

@@ -26,21 +26,9 @@ held_payments as (
 
 ),
 
-withheld_of_revenue as (
+withheld as (
 
     select * from {{ ref('int_commission_withheld') }}
-
-),
-
-withheld_of_uplifts as (
-
-    select * from {{ ref('int_commission_withheld_uplifts') }}
-
-),
-
-withheld_of_caps as (
-
-    select * from {{ ref('int_commission_withheld_caps') }}
 
 ),
 
@@ -74,51 +62,10 @@ posted as (
 
 ),
 
-withheld_parts as (
-
-    select * from withheld_of_revenue
-    union all
-    select * from withheld_of_uplifts
-    union all
-    select * from withheld_of_caps
-
-),
-
-withheld_of_lines as (
-
-    select
-        line_key,
-        min(reason) as reason,
-        max(paid_on) as paid_on,
-        sum(base_amount) as base_amount,
-        sum(amount) as amount
-    from withheld_parts
-    group by line_key
-
-),
-
--- Never more than the line's own.
-withheld as (
-
-    select
-        withheld_of_lines.line_key,
-        withheld_of_lines.reason,
-        withheld_of_lines.paid_on,
-        withheld_of_lines.base_amount,
-        case
-            when withheld_of_lines.amount > 0 then least(withheld_of_lines.amount, entitlement.amount)
-            else greatest(withheld_of_lines.amount, entitlement.amount)
-        end as amount
-    from withheld_of_lines
-    inner join entitlement using (line_key)
-    where withheld_of_lines.amount * entitlement.amount > 0
-
-),
-
 quarterly_plans as (
 
     select distinct plan_id from bonuses
-    where metric = 'quarterly_revenue' and kind = 'rate'
+    where metric = 'quarterly_revenue'
 
 ),
 
@@ -185,8 +132,8 @@ stated as (
         end as withheld_base_amount,
         case
             when quarterly_plans.plan_id is not null and plans.tier_basis = 'month'
-                then cast(date_trunc('quarter', coalesce(withheld.paid_on, entitlement.earned_on)) as date)
-            else {{ basis_period('plans.tier_basis', 'coalesce(withheld.paid_on, entitlement.earned_on)') }}
+                then cast(date_trunc('quarter', entitlement.paid_on) as date)
+            else {{ basis_period('plans.tier_basis', 'entitlement.paid_on') }}
         end as period_of_withheld,
         case
             when entitlement.amount is null then true

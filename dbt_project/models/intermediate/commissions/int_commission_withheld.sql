@@ -1,47 +1,32 @@
 with
 
-re_rates as (
+revenue as (
 
-    select * from {{ ref('int_commission_re_rates') }}
+    select * from {{ ref('int_commission_withheld_revenue') }}
+
+),
+
+uplifts as (
+
+    select * from {{ ref('int_commission_withheld_uplifts') }}
 
 ),
 
 bonuses as (
 
-    select * from {{ ref('int_commission_bonuses') }}
-    where direction <> 0 and rate is not null
+    select * from {{ ref('int_commission_withheld_bonuses') }}
 
 ),
 
-bases as (
+caps as (
 
-    select * from {{ ref('int_commission_bases') }}
-    where is_earning
-
-),
-
-movements as (
-
-    select * from {{ ref('int_billing_movements') }}
-
-),
-
-held_bases as (
-
-    select * from {{ ref('int_held_bases') }}
+    select * from {{ ref('int_commission_withheld_caps') }}
 
 ),
 
 entitlement as (
 
     select * from {{ ref('int_commission_entitlement') }}
-    where component in ('re_rate', 'bonus')
-
-),
-
-plans as (
-
-    select * from {{ ref('stg_plans__plans') }}
 
 ),
 
@@ -51,140 +36,112 @@ currencies as (
 
 ),
 
--- What held payments have brought, and lost.
-held as (
-
-    select
-        bases.base_key,
-        bases.payment_key,
-        bases.invoice_key,
-        bases.partner_id,
-        bases.plan_id,
-        bases.plan_version,
-        bases.plan_currency,
-        bases.paid_on,
-        bases.plan_fine,
-        {{ basis_period('plans.tier_basis', 'bases.paid_on') }} as basis_period,
-        held_bases.reason
-    from held_bases
-    inner join bases using (base_key)
-    inner join plans
-        on
-            bases.plan_id = plans.plan_id
-            and bases.plan_version = plans.plan_version
-
-),
-
--- What is left of them is earned on anew by what moves the period to another tier, or to a bonus for all of it; what
--- moves it back takes from them.
 parts as (
-
-    select
-        re_rates.base_key,
-        're_rate' as component,
-        re_rates.slice,
-        held.payment_key,
-        min(held.reason) as reason,
-        cast(sum(held.plan_fine) as {{ wide_integer() }}) * max(re_rates.direction) as base_fine,
-        max(re_rates.rate_units) as rate_units
-    from re_rates
-    inner join held
-        on
-            re_rates.invoice_key = held.invoice_key
-            and re_rates.partner_id = held.partner_id
-            and re_rates.plan_id = held.plan_id
-            and re_rates.re_rated_version = held.plan_version
-            and re_rates.basis_period = held.basis_period
-            and (
-                re_rates.base_key > held.base_key
-                or (re_rates.base_key = held.base_key and re_rates.direction = -1)
-            )
-    group by re_rates.base_key, re_rates.slice, held.payment_key
-    union all
-    select
-        bonuses.base_key,
-        'bonus' as component,
-        bonuses.slice,
-        null as payment_key,
-        min(held.reason) as reason,
-        cast(sum(held.plan_fine) as {{ wide_integer() }}) * max(bonuses.direction) as base_fine,
-        max({{ to_units('bonuses.rate', 8) }}) as rate_units
-    from bonuses
-    inner join bases using (base_key)
-    inner join held
-        on
-            bases.partner_id = held.partner_id
-            and bases.plan_id = held.plan_id
-            and bases.plan_currency = held.plan_currency
-            and bases.base_key > held.base_key
-            and date_trunc('quarter', bases.paid_on) = date_trunc('quarter', held.paid_on)
-    where
-        bonuses.metric = 'quarterly_revenue'
-        or date_trunc('month', bases.paid_on) = date_trunc('month', held.paid_on)
-    group by bonuses.base_key, bonuses.slice
-
-),
-
--- Rounded towards zero, of a tier payment by payment: a line is never less than its parts.
-counted as (
-
-    select
-        parts.base_key,
-        parts.component,
-        parts.slice,
-        parts.reason,
-        parts.base_fine,
-        currencies.minor_unit,
-        {{ truncated_ratio(
-            round_ratio('parts.base_fine * parts.rate_units', 10 ** 10), exact_per_minor_unit('currencies.minor_unit')
-        ) }} as unit_count
-    from parts
-    inner join bases using (base_key)
-    left join currencies on bases.plan_currency = currencies.currency
-    where parts.base_fine * parts.rate_units <> 0
-
-),
-
-withheld as (
 
     select
         base_key,
         component,
         slice,
-        min(reason) as reason,
-        {{ mills_to_money(round_ratio('cast(sum(base_fine) as ' ~ wide_integer() ~ ')', 10 ** 9)) }} as base_amount,
-        {{ minor_units_to_money('cast(sum(unit_count) as ' ~ wide_integer() ~ ')', 'max(minor_unit)') }} as amount
-    from counted
-    group by base_key, component, slice
+        reason,
+        base_fine,
+        exact_e20
+    from revenue
+    union all
+    select
+        base_key,
+        component,
+        slice,
+        reason,
+        null as base_fine,
+        exact_e20
+    from uplifts
+    union all
+    select
+        base_key,
+        component,
+        slice,
+        reason,
+        base_fine,
+        exact_e20
+    from bonuses
+    union all
+    select
+        base_key,
+        component,
+        slice,
+        reason,
+        0 as base_fine,
+        exact_e20
+    from caps
 
 ),
 
-final as (
+-- Rounded towards zero: a line is never less than its parts.
+counted as (
 
     select
         entitlement.line_key,
-        withheld.reason,
-        bases.paid_on,
-        cast(withheld.base_amount as {{ money() }}) as base_amount,
-        cast(
-            case
-                when withheld.amount > 0 then least(withheld.amount, entitlement.amount)
-                else greatest(withheld.amount, entitlement.amount)
-            end as {{ money() }}
-        ) as amount
-    from withheld
-    inner join bases using (base_key)
-    inner join movements as payments on bases.payment_key = payments.movement_key
+        entitlement.amount as line_amount,
+        entitlement.base_amount as line_base_amount,
+        parts.reason,
+        parts.base_fine,
+        currencies.minor_unit,
+        {{ truncated_ratio(
+            round_ratio('parts.exact_e20', 10 ** 10), exact_per_minor_unit('currencies.minor_unit')
+        ) }} as unit_count
+    from parts
     inner join entitlement
         on
-            bases.movement_key = entitlement.movement_key
-            and payments.movement_id = entitlement.payment_id
-            and bases.partner_id = entitlement.partner_id
-            and bases.plan_id = entitlement.plan_id
-            and bases.plan_version = entitlement.plan_version
-            and withheld.component = entitlement.component
-            and withheld.slice = entitlement.slice
-    where withheld.amount * entitlement.amount > 0
+            parts.base_key = entitlement.base_key
+            and parts.component = entitlement.component
+            and coalesce(parts.slice, entitlement.slice) = entitlement.slice
+    left join currencies on entitlement.currency = currencies.currency
+    where parts.exact_e20 <> 0
+
+),
+
+summed as (
+
+    select
+        line_key,
+        line_amount,
+        line_base_amount,
+        min(reason) as reason,
+        cast(sum(coalesce(base_fine, 0)) as {{ wide_integer() }}) as base_fine,
+        {{ minor_units_to_money('cast(sum(unit_count) as ' ~ wide_integer() ~ ')', 'max(minor_unit)') }} as amount,
+        {{ minor_units_to_money(
+            'cast(sum(case when base_fine is null then unit_count else 0 end) as ' ~ wide_integer() ~ ')',
+            'max(minor_unit)'
+        ) }} as unbased_amount
+    from counted
+    group by line_key, line_amount, line_base_amount
+
+),
+
+-- Of the base as much as of the amount, where a part has no base of its own.
+final as (
+
+    select
+        line_key,
+        reason,
+        cast(
+            {{ mills_to_money(round_ratio('base_fine', 10 ** 9)) }}
+            + case
+                when unbased_amount < 0
+                    then {{ mills_to_money(round_ratio(
+                        to_units('line_base_amount', 3) ~ ' * ' ~ to_units('-unbased_amount', 3),
+                        to_units('-line_amount', 3)
+                    )) }}
+                else 0
+            end
+            as {{ money() }}
+        ) as base_amount,
+        cast(
+            case when amount > 0 then least(amount, line_amount) else greatest(amount, line_amount) end
+            as {{ money() }}
+        ) as amount
+    from summed
+    where amount * line_amount > 0
 
 )
 

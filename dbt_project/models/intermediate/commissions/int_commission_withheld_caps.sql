@@ -24,20 +24,10 @@ movements as (
 
 ),
 
-entitlement as (
-
-    select * from {{ ref('int_commission_entitlement') }}
-    where component = 'cap'
-
-),
-
 dated as (
 
     select
         caps.*,
-        bases.movement_key,
-        bases.payment_key,
-        bases.paid_on,
         coalesce(movements.movement_kind, 'deal') as movement_kind,
         held_bases.reason
     from caps
@@ -83,12 +73,6 @@ shares as (
 
     select
         rooms.base_key,
-        rooms.partner_id,
-        rooms.plan_id,
-        rooms.plan_version,
-        rooms.movement_key,
-        rooms.payment_key,
-        rooms.paid_on,
         above.reason,
         greatest(least(rooms.room_so_far - above.above_so_far - above.amount, -above.amount), 0)
         - greatest(least(rooms.room_so_far - rooms.amount - above.above_so_far - above.amount, -above.amount), 0)
@@ -108,37 +92,23 @@ withheld as (
 
     select
         base_key,
-        partner_id,
-        plan_id,
-        plan_version,
-        movement_key,
-        payment_key,
-        paid_on,
         min(reason) as reason,
         sum(amount) as amount
     from shares
     where amount > 0
-    group by {{ first_columns(7) }}
+    group by base_key
 
 ),
 
 final as (
 
     select
-        entitlement.line_key,
-        withheld.reason,
-        withheld.paid_on,
-        cast(0 as {{ money() }}) as base_amount,
-        cast(withheld.amount as {{ money() }}) as amount
+        base_key,
+        'cap' as component,
+        cast(null as {{ text_type() }}) as slice,
+        reason,
+        {{ to_units('amount', 3) }} * {{ 10 ** 17 }} as exact_e20
     from withheld
-    inner join movements as payments on withheld.payment_key = payments.movement_key
-    inner join entitlement
-        on
-            withheld.movement_key = entitlement.movement_key
-            and payments.movement_id = entitlement.payment_id
-            and withheld.partner_id = entitlement.partner_id
-            and withheld.plan_id = entitlement.plan_id
-            and withheld.plan_version = entitlement.plan_version
 
 )
 

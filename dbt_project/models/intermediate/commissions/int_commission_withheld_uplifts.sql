@@ -19,22 +19,9 @@ held_bases as (
 
 ),
 
-movements as (
+plans as (
 
-    select * from {{ ref('int_billing_movements') }}
-
-),
-
-entitlement as (
-
-    select * from {{ ref('int_commission_entitlement') }}
-    where component in ('percentage', 're_rate')
-
-),
-
-currencies as (
-
-    select * from {{ ref('int_currencies') }}
+    select * from {{ ref('stg_plans__plans') }}
 
 ),
 
@@ -54,29 +41,31 @@ uplifts as (
         re_rates.partner_id,
         re_rates.plan_id,
         re_rates.re_rated_version as plan_version,
+        re_rates.basis_period,
         re_rates.rate_units,
         held_bases.reason,
         min(drops.base_key) as drop_key
     from re_rates
     inner join held_bases using (base_key)
-    inner join bases using (base_key)
     left join drops
         on
             re_rates.invoice_key = drops.invoice_key
             and re_rates.partner_id = drops.partner_id
             and re_rates.plan_id = drops.plan_id
             and re_rates.re_rated_version = drops.re_rated_version
+            and re_rates.basis_period = drops.basis_period
             and re_rates.base_key < drops.base_key
-    where re_rates.direction = 1 and re_rates.rate_units > 0 and bases.movement_key = bases.payment_key
-    group by {{ first_columns(7) }}
+    where re_rates.direction = 1 and re_rates.rate_units > 0 and held_bases.movement_key = held_bases.payment_key
+    group by {{ first_columns(8) }}
 
 ),
 
--- The free payments of these invoices that were there before, and what they brought and lost.
+-- The free payments of these invoices and periods that were there before, and what they brought and lost.
 lifted as (
 
     select
         uplifts.base_key as uplift_key,
+        uplifts.basis_period,
         uplifts.rate_units,
         uplifts.reason,
         uplifts.drop_key,
@@ -94,6 +83,11 @@ lifted as (
             and uplifts.partner_id = bases.partner_id
             and uplifts.plan_id = bases.plan_id
             and uplifts.plan_version = bases.plan_version
+    inner join plans
+        on
+            bases.plan_id = plans.plan_id
+            and bases.plan_version = plans.plan_version
+            and uplifts.basis_period = {{ basis_period('plans.tier_basis', 'bases.paid_on') }}
     inner join bases as first_bases
         on
             bases.payment_key = first_bases.payment_key
@@ -143,6 +137,7 @@ lost as (
             and drops.partner_id = lifted.partner_id
             and drops.plan_id = lifted.plan_id
             and drops.re_rated_version = lifted.plan_version
+            and drops.basis_period = lifted.basis_period
             and drops.base_key = lifted.drop_key
             and drops.base_key >= lifted.base_key
     where drops.rate_units > 0
@@ -166,56 +161,10 @@ parts as (
 
 ),
 
-counted as (
-
-    select
-        parts.*,
-        bases.movement_key,
-        bases.partner_id,
-        bases.plan_id,
-        bases.plan_version,
-        bases.payment_key as lost_payment_key,
-        bases.paid_on,
-        currencies.minor_unit,
-        {{ truncated_ratio(
-            round_ratio('parts.exact_e20', 10 ** 10), exact_per_minor_unit('currencies.minor_unit')
-        ) }} as unit_count
-    from parts
-    inner join bases using (base_key)
-    left join currencies on bases.plan_currency = currencies.currency
-    where parts.exact_e20 < 0
-
-),
-
-withheld as (
-
-    select
-        entitlement.line_key,
-        min(counted.reason) as reason,
-        max(counted.paid_on) as paid_on,
-        cast(0 as {{ money() }}) as base_amount,
-        {{ minor_units_to_money(
-            'cast(sum(counted.unit_count) as ' ~ wide_integer() ~ ')', 'max(counted.minor_unit)'
-        ) }} as amount
-    from counted
-    inner join movements as payments on counted.lost_payment_key = payments.movement_key
-    inner join entitlement
-        on
-            counted.movement_key = entitlement.movement_key
-            and payments.movement_id = entitlement.payment_id
-            and counted.partner_id = entitlement.partner_id
-            and counted.plan_id = entitlement.plan_id
-            and counted.plan_version = entitlement.plan_version
-            and counted.component = entitlement.component
-            and coalesce(counted.slice, entitlement.slice) = entitlement.slice
-    group by entitlement.line_key
-
-),
-
 final as (
 
-    select * from withheld
-    where amount <> 0
+    select * from parts
+    where exact_e20 < 0
 
 )
 

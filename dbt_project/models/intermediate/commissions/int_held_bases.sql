@@ -68,13 +68,32 @@ causes as (
 
 ),
 
-final as (
+reasons as (
 
     select
         base_key,
         min(reason) as reason
     from causes
     group by base_key
+
+),
+
+final as (
+
+    select
+        reasons.base_key,
+        reasons.reason,
+        bases.movement_key,
+        bases.payment_key,
+        bases.invoice_key,
+        bases.partner_id,
+        bases.plan_id,
+        bases.plan_version,
+        bases.plan_currency,
+        bases.paid_on,
+        bases.plan_fine
+    from reasons
+    left join bases on reasons.base_key = bases.base_key
 
 )
 
