@@ -273,7 +273,7 @@ def _payouts(options: argparse.Namespace, settings: Settings) -> None:
 
     # Also what was posted by a command that was killed before it published.
     is_changed = before is None or before.status != state.status
-    if state.status in CLOSED and (is_changed or not pipeline.publishes(settings, options.period, state.status)):
+    if state.status in CLOSED and (is_changed or not pipeline.publishes(settings, state)):
         unpublished = pipeline.after_posting(settings, progress=_progress)
         if unpublished is None:
             pipeline.serve(settings, progress=_progress)

@@ -73,7 +73,7 @@ def refresh(settings: Settings, posted: Mapping[str, str] | None) -> None:
     if posted is None:
         raise AirflowSkipException("nothing was posted")
     state = PayoutService(settings).state(posted["period"])
-    if state is None or not pipeline.publishes(settings, state.period, state.status):
+    if state is None or not pipeline.publishes(settings, state):
         unpublished = pipeline.after_posting(settings)
         if unpublished is not None:
             raise AirflowSkipException(f"{posted['period']} is posted, and not published yet: {unpublished}")

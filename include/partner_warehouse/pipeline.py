@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from partner_warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from partner_warehouse.ledger.payouts import PayoutState
 
 logger = logging.getLogger(__name__)
 
@@ -139,20 +143,22 @@ def after_posting(settings: Settings, *, progress: Progress = _silent) -> str | 
     return None
 
 
-def publishes(settings: Settings, period: str, status: str) -> bool:
-    """Whether a posted period stands in the publication as it does in the ledger.
+def publishes(settings: Settings, state: PayoutState) -> bool:
+    """Whether a posted period stands in the publication as it does in the ledger; one without payouts always does.
 
     Args:
         settings: The installation.
-        period: `YYYY-MM`.
-        status: Of the period, in the ledger.
+        state: Of the period, in the ledger.
     """
     import duckdb
 
     if not settings.published_path.exists():
         return False
+    if not state.payout_count:
+        return True
     with duckdb.connect(str(settings.published_path), read_only=True) as published:
         found = published.execute(
-            "SELECT 1 FROM finance.approved_payouts WHERE period = ? AND status = ? LIMIT 1", [period, status]
+            "SELECT 1 FROM finance.approved_payouts WHERE period = ? AND status = ? LIMIT 1",
+            [state.period, state.status],
         )
         return found.fetchone() is not None

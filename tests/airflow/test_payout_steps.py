@@ -72,7 +72,7 @@ def test_a_refresh_is_made_once_for_what_the_ledger_says(
     refreshed: list[str] = []
     published = {"status": "approved"}
     monkeypatch.setattr(pipeline, "after_posting", lambda _: refreshed.append("refresh"))
-    monkeypatch.setattr(pipeline, "publishes", lambda _, __, status: published["status"] == status)
+    monkeypatch.setattr(pipeline, "publishes", lambda _, state: published["status"] == state.status)
     with pytest.raises(AirflowSkipException):
         payout_steps.refresh(installation, None)
     posted = payout_steps.post(installation, PERIOD, YES, shown)

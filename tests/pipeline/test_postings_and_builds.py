@@ -16,6 +16,7 @@ from commission_cases import SCENARIOS, lay_out
 
 from partner_warehouse import cli, pipeline
 from partner_warehouse.errors import GateFailedError, PartnerWarehouseError
+from partner_warehouse.ledger.payouts import PayoutState
 from partner_warehouse.publish import snapshot
 from partner_warehouse.quality import gates
 from partner_warehouse.settings import Settings
@@ -48,6 +49,10 @@ def published(settings: Settings) -> tuple[datetime, list[Any]]:
         (as_of,) = connection.execute("SELECT as_of FROM ops.run_parameters").fetchall()[0]
         posted = connection.execute("SELECT DISTINCT period, status FROM finance.approved_payouts").fetchall()
     return as_of.astimezone(UTC), posted
+
+
+def posted(period: str, payout_count: int) -> PayoutState:
+    return PayoutState(period, "approved", 1, "", payout_count, payout_count, (), "ana", "ana", "ben", "")
 
 
 def fail(*_: Any) -> None:
@@ -91,4 +96,10 @@ def test_what_a_build_left_half_done_is_published_by_no_posting(
 
 def test_where_nothing_is_published_no_month_is(settings: Settings) -> None:
     """A posted month is exported all the same, from a home whose publication is gone."""
-    assert not pipeline.publishes(settings, "2026-01", "approved")
+    assert not pipeline.publishes(settings, posted("2026-01", 1))
+
+
+def test_a_month_without_payouts_has_nothing_to_be_published(company: Settings) -> None:
+    """It is not published anew whenever it is exported; a month with payouts is, where it does not stand there."""
+    assert pipeline.publishes(company, posted("2026-01", 0))
+    assert not pipeline.publishes(company, posted("2026-01", 1))
