@@ -18,7 +18,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from ledger_publication import line, plans, publish
-from sqlalchemy import event, func, insert, literal, make_url, select, text, update
+from sqlalchemy import UniqueConstraint, event, func, insert, literal, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from partner_warehouse.errors import NotAllowedError, PartnerWarehouseError
@@ -55,10 +55,30 @@ def test_no_row_can_be_changed_or_removed(posted, table):
             connection.execute(text(statement))
 
 
+def _unique_keys(table):
+    """Every set of columns that only one row may have; in SQLite the rowid is one."""
+    keys = [tuple(one.columns.keys()) for one in table.constraints if isinstance(one, UniqueConstraint)]
+    keys += [tuple(one.columns.keys()) for one in table.indexes if one.unique]
+    return [tuple(table.primary_key.columns.keys()), *keys, ("rowid",)]
+
+
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
-def test_sqlite_refuses_replacement_on_a_connection_of_anyone(posted):
-    with sqlite3.connect(posted.url.database) as stranger, pytest.raises(sqlite3.DatabaseError, match="append-only"):
-        stranger.execute("REPLACE INTO payouts SELECT * FROM payouts")
+@pytest.mark.parametrize("table", schema.APPEND_ONLY, ids=lambda table: table.name)
+def test_sqlite_refuses_replacement_on_a_connection_of_anyone_by_whichever_key(posted, table):
+    """`REPLACE` removes the row that has one key of the new one, although the others are new; no trigger hears of it."""
+    names = [column.name for column in table.columns]
+    where = " WHERE action = 'approve'" if table.name == "events" else ""
+    with sqlite3.connect(posted.url.database) as stranger:
+        stranger.row_factory = sqlite3.Row
+        there = dict(stranger.execute(f"SELECT rowid AS rowid, * FROM {table.name}{where}").fetchone())
+        others = {name: 99 if isinstance(there[name], int) else "other" for name in names}
+        for key in _unique_keys(table):
+            # Of all columns that are in a key, these alone are those of the row that is there.
+            keyed = {column for one in _unique_keys(table) for column in one} - set(key)
+            row = {name: others[name] if name in keyed else there[name] for name in [*names, *key]}
+            marks = ", ".join("?" * len(row))
+            with pytest.raises(sqlite3.DatabaseError, match="append-only"):
+                stranger.execute(f"REPLACE INTO {table.name} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
 
 
 def test_what_is_there_is_refused_by_its_key_and_the_guard_stays(settings, posted):

@@ -28,12 +28,7 @@ def protect(table: str, key: tuple[str, ...]) -> None:
                 f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: {action} of {table} is refused'); END"
             )
-        same = " AND ".join(f"{column} = NEW.{column}" for column in key)
-        there = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608
-        op.execute(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} "
-            f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: {table} has this key already'); END"
-        )
+        refuse_replacement(table, same(*key))
         return
     op.execute(_POSTGRES_FUNCTION)
     op.execute(
@@ -43,4 +38,27 @@ def protect(table: str, key: tuple[str, ...]) -> None:
     op.execute(
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change()"
+    )
+
+
+def same(*columns: str) -> str:
+    """The condition that a row which is there has the same key as a new one.
+
+    Args:
+        columns: Of the key.
+    """
+    return " AND ".join(f"{column} = NEW.{column}" for column in columns)
+
+
+def refuse_replacement(table: str, *conditions: str) -> None:
+    """Refuse inserts over a row that is there: the trigger of SQLite that stands against `INSERT OR REPLACE`.
+
+    Args:
+        table: Its name.
+        conditions: By which a row that is there would be replaced by the new one.
+    """
+    there = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {condition})" for condition in conditions)  # noqa: S608
+    op.execute(
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} "
+        f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: {table} has this key already'); END"
     )
