@@ -268,6 +268,39 @@ def test_a_missing_payout_names_the_payment_and_the_reason(company: Company) -> 
     assert not any("v15-terminated-p2" in said for said in other.summary)
 
 
+@pytest.mark.parametrize(
+    ("partner", "period", "reason"),
+    [
+        ("v10-payment-terms-P1", "2027-02", "was payable later, on 2027-03-02, and is in PO-2027-03-v10-payment-terms"),
+        ("exchange-rate-later-P1", "2026-03", "was not known yet"),
+    ],
+)
+def test_a_missing_payout_is_explained_when_what_it_waited_for_is_paid(
+    company: Company, published: duckdb.DuckDBPyConnection, partner: str, period: str, reason: str
+) -> None:
+    """Who asks does so later: nothing waits any more, and the month has no payout all the same."""
+    lines = published.execute(
+        "select line_id from finance.approved_payout_lines where partner_id = ? and period > ? and earned_on <= "
+        "last_day(cast(? || '-01' as date)) and corrects_line_id is null",
+        [partner, period, period],
+    ).fetchall()
+    assert lines
+    missing, *told = explain(company.settings, partner=partner, period=period).summary
+    assert missing == f"{partner} has no approved payout in {period}."
+    for (line,) in lines:
+        assert any(line in said and reason in said for said in told), told
+
+
+def test_a_missing_payout_without_any_line_says_so_and_names_the_deals(company: Company) -> None:
+    """Nothing waits and nothing of the month is excluded: where a payment is missing, its deal is the trace."""
+    nothing = "No line of this partner was open at the end of {}, and none of its orders is excluded in it"
+    _, said, deals = explain(company.settings, partner="no-partner-P2", period="2026-04").summary
+    assert said.startswith(nothing.format("2026-04"))
+    assert deals == "Its deals won by then without a line: no-partner-D3, no-partner-D4."
+    _, *told = explain(company.settings, partner="no-partner-P2", period="2026-02").summary
+    assert [one.startswith(nothing.format("2026-02")) for one in told] == [True]
+
+
 def test_what_is_given_back_after_a_hold_is_said_to_wait(company: Company) -> None:
     found = explain(company.settings, partner="reopened-P5", period="2026-06")
     assert any(

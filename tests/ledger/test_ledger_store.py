@@ -65,7 +65,7 @@ def _unique_keys(table):
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("table", schema.APPEND_ONLY, ids=lambda table: table.name)
 def test_sqlite_refuses_replacement_on_a_connection_of_anyone_by_whichever_key(posted, table):
-    """`REPLACE` removes the row that has one key of the new one, although the others are new; no trigger hears of it."""
+    """`REPLACE` removes the row that has one key of the new one, whatever the others are; no trigger hears of it."""
     names = [column.name for column in table.columns]
     where = " WHERE action = 'approve'" if table.name == "events" else ""
     with sqlite3.connect(posted.url.database) as stranger:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -30,6 +31,20 @@ _TABLES = (
     ("partners", "dim_partner"),
     ("ops", "quarantine"),
 )
+
+
+_FIRST_POSTED_LATER = """
+    partner_id = ? AND period > ? AND earned_on <= ? AND commission_line_id NOT IN (
+        SELECT before.commission_line_id FROM publication.{approved_payout_lines} AS before
+        WHERE before.partner_id = approved_payout_lines.partner_id AND before.period <= ?
+    )
+"""
+_IDLE_DEALS = """
+    partner_id = ? AND is_won AND decided_at < CAST(? AS TIMESTAMPTZ) AND deal_id NOT IN (
+        SELECT earning.deal_id FROM publication.{commission_lines} AS earning
+        WHERE earning.deal_id IS NOT NULL AND earning.partner_id = partner_roles.partner_id
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,31 +185,57 @@ class _Published:
         if not payouts.rows:
             summary.append(f"{partner_id} has no approved payout in {month}.")
         posted_so_far = self._posted_of(partner_id)
-        summary += [_waiting_sentence(row, posted_so_far.get(row["line_id"]), month) for row in waiting]
+        later = self._posted_later(partner_id, month)
         excluded = self._kept_from(partner_id, month)
-        summary += [
+        reasons = [_waiting_sentence(row, posted_so_far.get(row["line_id"]), month) for row in waiting]
+        reasons += [_later_sentence(row, month) for row in _records(later)]
+        reasons += [
             f"{row['amount']} {row['currency']} of {row['movement_kind']} {row['movement_id']} earn nothing: "
             f"{row['reason']}."
             for row in _records(excluded)
         ]
-        if not live.rows and not posted.rows and not excluded.rows:
-            summary.append(
-                f"No commission line of this partner is published, and none of its orders is excluded in {month}: look "
-                "for the payment, its invoice and its deal in finance.exclusions and ops.quarantine."
+        idle: tuple[Section, ...] = ()
+        if not payouts.rows and not reasons:
+            ended = month.last_day + timedelta(days=1)
+            deals = self._rows("partner_roles", _IDLE_DEALS.format(**self._names), [partner_id, f"{ended}T00:00:00Z"])
+            reasons.append(
+                f"No line of this partner was open at the end of {month}, and none of its orders is excluded in it: no "
+                "payment came, or its record was set aside (ops.quarantine)."
             )
-        return Explanation(tuple(summary), (payouts, posted, open_lines, excluded, *self._origin(posted)))
+            if deals.rows:
+                reasons.append(f"Its deals won by then without a line: {', '.join(sorted(_values(deals, 'deal_id')))}.")
+            idle = (deals,)
+        return Explanation(
+            (*summary, *reasons), (payouts, posted, open_lines, later, excluded, *idle, *self._origin(posted))
+        )
 
-    def _kept_from(self, partner_id: str, month: Period) -> Section:
-        """What a reason kept the partner from earning on in the month; a publication of before may not know whom."""
+    def _posted_later(self, partner_id: str, month: Period) -> Section:
+        """Lines that were earned by the end of the month, and posted in a later one for the first time."""
+        found = self._rows(
+            "approved_payout_lines",
+            _FIRST_POSTED_LATER.format(**self._names),
+            [partner_id, str(month), month.last_day, str(month)],
+        )
+        return Section(f"{found.title}, posted later", found.columns, found.rows)
+
+    def _kept_from(self, partner_id: str, month: Period | None = None) -> Section:
+        """What a reason kept the partner from earning on, in the month or ever.
+
+        A publication of before may not know whom.
+        """
         if "partner_ids" not in self._columns["exclusions"]:
             return Section(self._names["exclusions"], (), ())
         concerns = "list_contains(from_json(partner_ids, '[\"VARCHAR\"]'), ?)"
+        if month is None:
+            return self._rows("exclusions", concerns, [partner_id])
         return self._rows("exclusions", f"month = CAST(? AS DATE) AND {concerns}", [f"{month}-01", partner_id])
 
     def _is_known(self, partner_id: str) -> bool:
-        """Whether the partner is published, or was ever paid."""
+        """Whether the partner is published, was ever paid, or is named by a deal although nobody knows it."""
         tables = ("dim_partner", "approved_payouts", "approved_payout_lines")
-        return any(self._rows(table, "partner_id = ?", [partner_id]).rows for table in tables)
+        return any(self._rows(table, "partner_id = ?", [partner_id]).rows for table in tables) or bool(
+            self._kept_from(partner_id).rows
+        )
 
     def _posted_of(self, partner_id: str) -> dict[str, Any]:
         """What was posted to a partner so far, of each line of the entitlement."""
@@ -268,7 +309,7 @@ class _Published:
         )
         return [row[0] for row in found.fetchall()]
 
-    def _rows(self, table: str, condition: str, parameters: Sequence[str]) -> Section:
+    def _rows(self, table: str, condition: str, parameters: Sequence[Any]) -> Section:
         """Rows of a published table, in the order of its first columns."""
         if not self._columns[table]:
             return Section(self._names[table], (), ())
@@ -298,6 +339,17 @@ def _aside_sentence(row: dict[str, Any]) -> str:
     return (
         f"The record of {row['source']} {row['object']} in {row['file']}, line {row['line']}, {fate}: "
         f"{row['field']}: {row['reason']}."
+    )
+
+
+def _later_sentence(row: dict[str, Any], month: Period) -> str:
+    """Why a line that is posted by now was not in the period's payout."""
+    what = f"Line {row['line_id']} ({row['amount']} {row['currency']})"
+    if row["payable_on"] > month.last_day:
+        return f"{what} was payable later, on {row['payable_on']}, and is in {row['payout_id']}."
+    return (
+        f"{what}, earned on {row['earned_on']}, is in {row['payout_id']}: it was held until then, was not known yet, "
+        f"or {month} was passed over."
     )
 
 

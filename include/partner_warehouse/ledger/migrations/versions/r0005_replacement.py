@@ -1,7 +1,7 @@
 """SQLite's guards against `INSERT OR REPLACE` hold for every key: it removes the row of whichever one is there already.
 
-A row of another primary key that has the unique columns of one that is there, or its rowid, took its place until then on
-a connection without `recursive_triggers`, which fires no delete trigger for it.
+Until then a row of another primary key took the place of one that has its unique columns, or its rowid, on a connection
+without `recursive_triggers`, which fires no delete trigger for it.
 """
 
 from __future__ import annotations
