@@ -22,6 +22,7 @@ from exported_month import APPROVED_AT, LINES, ledger_publication
 from partner_warehouse.errors import BadInputError, NotAllowedError
 from partner_warehouse.exports import statements
 from partner_warehouse.exports.statement_view import derivation
+from partner_warehouse.ledger.payouts import PayoutService
 
 NAMES = {
     "p-eur-1": "Žluťoučký kůň & <b>Söhne</b>",
@@ -199,6 +200,22 @@ def test_what_a_line_corrects_and_what_is_carried_are_said(month, installation, 
     assert "No line in this month" in owing
 
 
+def test_the_day_of_the_approval_is_the_one_that_the_journal_has(installation, directory):
+    """Late in the evening by UTC it is the next day in Berlin."""
+    berlin = installation.model_copy(update={"timezone": "Europe/Berlin"})
+    service = PayoutService(berlin, clock=lambda: APPROVED_AT.replace(hour=23))
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    service.export("2026-03", "dora")
+    statements.write(berlin, "2026-03")
+    with (directory / "journal.csv").open(newline="", encoding="utf-8") as file:
+        released = {row["posting_date"] for row in csv.DictReader(file) if row["kind"] == "release"}
+    assert released == {"2026-04-03"}
+    _, text = page(directory, "p-usd-1")
+    assert "Approved 3 Apr 2026" in text
+
+
 def test_made_again_after_the_publication_has_moved_on_they_are_the_same(month, installation, directory):
     statements.write(installation, "2026-03")
     first = documents(directory), (directory / "statements.csv").read_bytes()
@@ -305,7 +322,7 @@ def test_a_font_that_cannot_be_embedded_is_named(month, installation, tmp_path, 
     assert not (directory / "statements").exists()
 
 
-def test_a_fee_and_a_flat_bonus_are_not_told_as_a_product():
+def test_a_fee_a_flat_bonus_and_a_cap_are_not_told_as_a_product():
     row = {"base_amount": Decimal(12000), "base_currency": "USD", "currency": "USD", "split_share": Decimal(1)}
     row |= {"rate": Decimal("1.2"), "fx_rate": None, "amount": Decimal("600.00"), "line_id": "x"}
     fee = row | {"component": "fixed_fee"}
@@ -315,6 +332,8 @@ def test_a_fee_and_a_flat_bonus_are_not_told_as_a_product():
         "the fee for a deal of 12,000.00 USD at 0.9 EUR per USD of 20 Mar 2026 \N{MULTIPLICATION SIGN} share of 30 %"
     )
     assert derivation(row | {"component": "bonus", "rate": None}).startswith("flat")
+    left_out = row | {"component": "cap", "base_amount": Decimal(0), "rate": None, "amount": Decimal("-100.00")}
+    assert derivation(left_out) == "what the cap of the month leaves out"
 
 
 @pytest.mark.parametrize(

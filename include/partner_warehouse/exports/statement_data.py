@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 from sqlalchemy import select
@@ -50,7 +51,7 @@ class Statement:
 
     Attributes:
         accounts: One per currency; nothing is converted.
-        approved_at: UTC.
+        approved_at: In the time zone of the reports, as the journal lines have their day.
     """
 
     number: str
@@ -80,7 +81,7 @@ def read(settings: Settings, text: str, directory: Path, *, partner_id: str | No
     Raises:
         NotAllowedError: The period is not approved.
     """
-    period = Period.parse(text)
+    period, zone = Period.parse(text), ZoneInfo(settings.timezone)
     with publication(settings.published_path) as duck:
         _load_posted(duck, settings, period)
         _keep_published(duck, period, directory)
@@ -105,7 +106,7 @@ def read(settings: Settings, text: str, directory: Path, *, partner_id: str | No
                 partner_id=partner,
                 partner_name=known.get("name") or partner,
                 country=known.get("country"),
-                approved_at=first["approved_at"],
+                approved_at=first["approved_at"].astimezone(zone),
                 content_hash=first["content_hash"],
                 accounts=accounts,
             )

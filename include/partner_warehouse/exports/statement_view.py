@@ -174,6 +174,8 @@ def derivation(row: Row) -> str:
     """
     if row["component"] == "bonus" and row["rate"] is None:
         return "flat, for a threshold that was reached or lost"
+    if row["component"] == "cap":
+        return "what the cap of the month leaves out"
     if row["base_amount"] is None:
         return ""
     base_currency = row["base_currency"] or row["currency"]
