@@ -78,7 +78,12 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
             "row 3, field from_value: 60000 leaves a gap after the band in row 2",
         ),
         ("commission_rates", 3, {"to_value": "50000"}, "row 3, field to_value: 50000 is not above from_value 50000"),
-        ("commission_rates", 2, {"plan_id": "nobody"}, "row 2, field plan_id: plan nobody version 1 is not in"),
+        (
+            "commission_rates",
+            2,
+            {"plan_id": "nobody"},
+            "row 2, field plan_id: plan nobody version 1 is not in commission_plans.csv; correct the row, or add",
+        ),
         ("commission_rates", 2, {"component": "share"}, "row 2, field component: 'share' is not one of percentage"),
         (
             "commission_plans",
@@ -111,7 +116,7 @@ def test_the_shipped_plans_are_right(settings: Settings) -> None:
             "commission_plans",
             3,
             {"plan_id": "reseller-standard"},
-            "row 3, field version: plan reseller-standard version 1 is in row 2",
+            "row 3, field version: plan reseller-standard version 1 is in row 2 already; keep one, or give",
         ),
         ("commission_plans", 7, {"model": "hybrid"}, "row 7, field model: a hybrid plan needs fixed_fee rows"),
         (
@@ -181,6 +186,12 @@ def test_a_bonus_of_fees_alone_may_reward_what_another_version_earned(plans: Pat
         path = plans / f"{name}.csv"
         path.write_text(f"{path.read_text(encoding='utf-8')}{row}\n", encoding="utf-8")
     validate(load_settings(plans=plans))
+
+
+def test_the_same_exclusion_twice_is_told(plans: Path) -> None:
+    path = plans / "commission_exclusions.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "reseller-standard,1,setup\n" * 2, encoding="utf-8")
+    assert "field product_id: the same exclusion is in row 2; keep one" in complaints(plans)
 
 
 def test_bands_may_begin_above_zero_and_end(plans: Path) -> None:

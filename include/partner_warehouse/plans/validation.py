@@ -111,7 +111,10 @@ def _check_plans(plans: Sequence[Row], findings: Findings) -> None:
         not_reserved(row, "programme", findings)
         if row.plan in seen:
             findings.add(
-                row, "version", f"plan {row['plan_id']} version {row['version']} is in row {seen[row.plan].number}"
+                row,
+                "version",
+                f"plan {row['plan_id']} version {row['version']} is in row {seen[row.plan].number} already; keep one, "
+                "or give this one another version",
             )
         seen.setdefault(row.plan, row)
         whole_number(row, "version", findings, at_least=1, required=True)
@@ -162,7 +165,10 @@ def _check_belong(plans: Sequence[Row], rows: Iterable[Row], findings: Findings)
     for row in rows:
         if row.plan not in known:
             findings.add(
-                row, "plan_id", f"plan {row['plan_id']} version {row['version']} is not in commission_plans.csv"
+                row,
+                "plan_id",
+                f"plan {row['plan_id']} version {row['version']} is not in commission_plans.csv; correct the row, or "
+                "add the plan version",
             )
 
 
@@ -266,7 +272,7 @@ def _check_exclusions(exclusions: Iterable[Row], findings: Findings) -> None:
         if not row["product_id"]:
             findings.add(row, "product_id", "is empty; name the product that earns nothing")
         elif key in seen:
-            findings.add(row, "product_id", f"the same exclusion is in row {seen[key].number}")
+            findings.add(row, "product_id", f"the same exclusion is in row {seen[key].number}; keep one")
         seen.setdefault(key, row)
 
 
