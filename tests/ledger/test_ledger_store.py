@@ -254,7 +254,19 @@ def test_tampering_with_a_draft_is_found(settings, service):
     service.draft("2026-03", "ana")
     assert service.verify() == []
     _past_the_triggers(store.Store(settings).engine, "draft_lines", "UPDATE draft_lines SET partner_id = 'p9'")
-    assert service.verify() == ["2026-03: the stored draft is not what was drafted"]
+    assert service.verify() == ["2026-03: the stored draft 1 is not what was drafted"]
+
+
+@pytest.mark.parametrize("table", ["draft_lines", "draft_payouts"])
+def test_tampering_with_what_an_approver_was_shown_is_found_after_the_approval(settings, service, approve, table):
+    """Drafts of a closed month, and of them what a further version replaced."""
+    publish(settings, [line("a", "14.70", "2026-03-05")])
+    service.draft("2026-03", "ana")
+    publish(settings, [line("a", "14.80", "2026-03-05")])
+    approve("2026-03")
+    assert service.verify() == []
+    _past_the_triggers(store.Store(settings).engine, table, f"UPDATE {table} SET partner_id = 'p9'")
+    assert service.verify() == [f"2026-03: the stored draft {version} is not what was drafted" for version in (1, 2)]
 
 
 def test_tampering_with_kept_plan_files_is_found(settings, service):

@@ -8,7 +8,7 @@ import duckdb
 from sqlalchemy import Connection, select
 
 from partner_warehouse.ledger import events, evidence, journal, schema, stored
-from partner_warehouse.ledger.events import CLOSED, Event
+from partner_warehouse.ledger.events import Event
 from partner_warehouse.plans.files import digest_of_copy
 
 
@@ -27,11 +27,13 @@ def faults(connection: Connection, duck: duckdb.DuckDBPyConnection) -> list[str]
     found += evidence.broken(connection, log)
     paid_at = {entry.period: entry.at for entry in log if entry.action == "pay"}
     found += journal.misposted(connection, {one: entry.at for one, entry in approved.items()}, paid_at)
-    for period, last in events.newest_events(connection).items():
-        if last.to_status in CLOSED:
-            continue
-        if stored.drafted_content(connection, duck, last).content_hash != last.content_hash:
-            found.append(f"{period}: the stored draft is not what was drafted")
+    # Also those of approved months, and those that a further version replaced: an approver was shown them.
+    found += [
+        f"{entry.period}: the stored draft {entry.version} is not what was drafted"
+        for entry in log
+        if entry.action == "draft"
+        and stored.drafted_content(connection, duck, entry).content_hash != entry.content_hash
+    ]
     found += _changed_plan_files(connection)
     found += journal.reconciled_lines(connection) + journal.broken_balances(connection)
     return found + journal.misordered(connection)
