@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -298,12 +298,15 @@ class PayoutApproval(ApprovalOperator):
     """The XCom that holds the hash."""
 
     ANSWER = "answer"
-    """The XCom that holds `chosen_options` and `responded_by_user`."""
+    """The XCom that holds `chosen_options`, `responded_by_user` and `params_input`."""
+
+    FORM: ClassVar = {"reason": Param("", type=["null", "string"], title="Reason", description="Why, for the log.")}
+    """The form beside the options: a person may say why."""
 
     template_fields = ("subject", "body", "content_hash")
 
     def __init__(self, *, content_hash: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | {"params": self.FORM})
         self.content_hash = content_hash
 
     def execute(self, context: Context) -> Any:
@@ -314,7 +317,7 @@ class PayoutApproval(ApprovalOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Keep the answer, then do as it says."""
         if "error" not in event:
-            answer = {name: event[name] for name in ("chosen_options", "responded_by_user")}
+            answer = {name: event[name] for name in ("chosen_options", "responded_by_user", "params_input")}
             context["ti"].xcom_push(self.ANSWER, answer)
         return super().execute_complete(context, event)
 
@@ -342,6 +345,11 @@ def responder(answer: Mapping[str, Any] | None, *, chosen: str) -> str:
     if list(answer["chosen_options"]) != [chosen]:
         raise NotAllowedError(f"the answer was {', '.join(answer['chosen_options'])}, not {chosen}")
     return str(answer["responded_by_user"]["name"])
+
+
+def reason_of(answer: Mapping[str, Any]) -> str:
+    """What the person who gave an answer says of why; empty where nothing was said."""
+    return str((answer.get("params_input") or {}).get("reason") or "").strip()
 
 
 def month_before(instant: datetime, timezone: str) -> str:

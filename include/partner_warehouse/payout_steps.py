@@ -11,7 +11,7 @@ from partner_warehouse import pipeline
 from partner_warehouse.ledger.events import CLOSED
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.notifications import notify, sums
-from partner_warehouse.orchestration import SERVICE_USER, PayoutApproval, responder
+from partner_warehouse.orchestration import SERVICE_USER, PayoutApproval, reason_of, responder
 from partner_warehouse.settings import Settings
 
 Answer = Mapping[str, Any] | None
@@ -40,7 +40,7 @@ def post(settings: Settings, period: str, answer: Answer, shown: str) -> dict[st
         NotAllowedError: Nobody approved, or not this.
     """
     user = responder(answer, chosen=PayoutApproval.APPROVE)
-    state = PayoutService(settings).approve(period, user, content_hash=shown)
+    state = PayoutService(settings).approve(period, user, reason_of(answer or {}), content_hash=shown)
     if state.status == "submitted":
         notify(f"Payouts of {period}: first approval by {user}, a second person must approve", sums(state))
         raise AirflowSkipException(f"{user} approved; a second person approves with `partner-warehouse payouts`")
@@ -53,7 +53,7 @@ def reject(settings: Settings, period: str, answer: Answer) -> None:
     if not answer or answer["chosen_options"] != [PayoutApproval.REJECT]:
         raise AirflowSkipException("nothing was rejected")
     user = responder(answer, chosen=PayoutApproval.REJECT)
-    state = PayoutService(settings).reject(period, user, reason="rejected in Airflow")
+    state = PayoutService(settings).reject(period, user, reason_of(answer) or "rejected in Airflow")
     notify(f"Payouts of {state.period} rejected by {user}", sums(state))
 
 

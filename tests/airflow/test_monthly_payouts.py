@@ -133,8 +133,10 @@ def test_only_an_approver_may_answer_and_the_answer_posts_what_was_shown(house: 
     for person in (house.mallory, house.admin):
         with pytest.raises(NotAllowedError):
             person.answer(run, "approve", "Approve")
-    house.fiona.answer(run, "approve", "Approve")
+    house.fiona.answer(run, "approve", "Approve", reason="checked against the January billing")
     assert house.ends(run, "post", "success")
+    approval = next(one for one in PayoutService(house.settings).log("2026-01") if one.action == "approve")
+    assert approval.reason == "checked against the January billing"
     state = house.state("2026-01")
     assert state is not None
     assert (state.submitted_by, state.approved_by) == (SERVICE_USER, "fiona")

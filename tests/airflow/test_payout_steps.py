@@ -43,8 +43,9 @@ def shown(installation: Settings) -> str:
 
 
 def test_an_approval_posts_and_exports_and_counts_what_is_in_no_bank_file(installation: Settings, shown: str) -> None:
-    posted = payout_steps.post(installation, PERIOD, YES, shown)
+    posted = payout_steps.post(installation, PERIOD, YES | {"params_input": {"reason": " as agreed "}}, shown)
     assert posted == {"period": PERIOD, "approved_by": "fiona", "content_hash": shown}
+    assert PayoutService(installation).log(PERIOD)[-1].reason == "as agreed"
     exported = payout_steps.export(installation, PERIOD)
     assert exported == {"period": PERIOD, "exceptions": 1, "has_bank_files": True}
     # As a task that is cleared does it.
@@ -60,10 +61,11 @@ def test_no_answer_and_another_answer_post_nothing(installation: Settings, shown
     for answer in (None, YES):
         with pytest.raises(AirflowSkipException):
             payout_steps.reject(installation, PERIOD, answer)
-    payout_steps.reject(installation, PERIOD, NO)
+    payout_steps.reject(installation, PERIOD, NO | {"params_input": {"reason": "the March billing is not whole"}})
     state = PayoutService(installation).state(PERIOD)
     assert state is not None
     assert state.status == "draft"
+    assert PayoutService(installation).log(PERIOD)[-1].reason == "the March billing is not whole"
 
 
 def test_a_refresh_is_made_once_for_what_the_ledger_says(

@@ -145,8 +145,14 @@ class AirflowApi:
         answer = self._http.get(path)
         return None if answer.status_code == httpx.codes.NOT_FOUND else dict(_expect(answer))
 
-    def answer(self, run: DagRun, task_id: str, option: str) -> None:
+    def answer(self, run: DagRun, task_id: str, option: str, **said: str) -> None:
         """Answer an approval as this user.
+
+        Args:
+            run: The run that asks.
+            task_id: The task that asks.
+            option: What is chosen.
+            said: Fields of its form, by name.
 
         Raises:
             NotAllowedError: This user is not among those who may answer.
@@ -154,7 +160,7 @@ class AirflowApi:
         path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/-1/hitlDetails"
         for _ in range(_ANSWERS):
             time.sleep(_SETTLED_AFTER)
-            answer = self._http.patch(path, json={"chosen_options": [option], "params_input": {}})
+            answer = self._http.patch(path, json={"chosen_options": [option], "params_input": said})
             if answer.status_code != httpx.codes.CONFLICT:
                 break
         if answer.status_code == httpx.codes.FORBIDDEN:
