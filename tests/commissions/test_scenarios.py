@@ -225,6 +225,24 @@ def test_what_is_carried_is_said_with_its_reason(published: duckdb.DuckDBPyConne
         assert ("set off against coming commissions" in said) == (balance < 0), said
 
 
+def test_a_line_that_fell_away_is_said_to_be_reversed_once_it_is(
+    company: Company, published: duckdb.DuckDBPyConnection
+) -> None:
+    """The line that was posted and the one that reverses it; what is not reversed waits for the next period."""
+    gone = published.execute(
+        """
+        select line_id, sum(amount) over (partition by commission_line_id, partner_id) = 0 as is_reversed
+        from finance.approved_payout_lines
+        where component <> 'balance' and commission_line_id not in (select line_id from finance.commission_lines)
+        """
+    ).fetchall()
+    assert {is_reversed for _, is_reversed in gone} == {True, False}
+    for line, is_reversed in gone:
+        *_, said = explain(company.settings, line=line).summary
+        assert ("all that was posted of it is reversed" in said) == is_reversed, line
+        assert ("the next period reverses" in said) != is_reversed, line
+
+
 def test_what_was_paid_before_a_merger_is_explained_to_both(company: Company) -> None:
     """Salesforce merged P1 into P2: P1's payment was posted to P2, and what P1 had been paid for it is taken off."""
     before = explain(company.settings, payout="PO-2026-01-merged-partner-P1-USD")
@@ -240,9 +258,8 @@ def test_what_was_paid_before_a_merger_is_explained_to_both(company: Company) ->
         ("refund", "merged-partner-re_1", -30),
     ]
     (merger,) = (row["line_id"] for row in lines if row["movement_kind"] == "merger")
-    assert "the balance of partner merged-partner-P1, whom the CRM merged" in str(
-        explain(company.settings, line=merger).summary
-    )
+    (said,) = explain(company.settings, line=merger).summary
+    assert "the balance of partner merged-partner-P1, whom the CRM merged" in said
 
 
 def test_the_ledger_is_whole(company: Company) -> None:

@@ -142,12 +142,23 @@ class _Published:
         if not posted.rows:
             told = ("commission_lines", sentences.ENTITLEMENT_LINE)
         summary = self._said(*told, "line_id = ?", [line_id])
-        if posted.rows and not live.rows:
-            summary.append(
-                "It is no longer part of the entitlement: the next period reverses what was posted, of what takes back "
-                "once nothing of it is held."
-            )
+        entitled = {(row["line_id"], row["partner_id"]) for row in _records(live)}
+        summary += [
+            self._gone_sentence(row)
+            for row in _records(posted)
+            # The balance of a merged partner was never part of the entitlement.
+            if row["component"] != "balance" and (row["commission_line_id"], row["partner_id"]) not in entitled
+        ]
         return Explanation(tuple(summary), (live, related, *self._origin(live if live.rows else posted)))
+
+    def _gone_sentence(self, line: dict[str, Any]) -> str:
+        """What becomes of what was posted of a line that the entitlement has no more."""
+        if self._posted_of(line["partner_id"]).get(line["commission_line_id"]) == 0:
+            return "It is no longer part of the entitlement, and all that was posted of it is reversed."
+        return (
+            "It is no longer part of the entitlement: the next period reverses what was posted, of what takes back "
+            "once nothing of it is held."
+        )
 
     def movement(self, movement_id: str) -> Explanation:
         excluded = self._rows("exclusions", "movement_id = ?", [movement_id])
