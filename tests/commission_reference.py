@@ -376,44 +376,36 @@ class _Reading:
     def _earn_whole(self, parts: list[_Part]) -> None:
         """Each invoice's revenue at the tier that its partner's period reaches, rounded invoice by invoice.
 
-        A tier is a partner's: of an invoice that partners share, what changes by it is rounded for each of them apart.
+        Those whose revenue a movement moves, or whose part of an invoice it prices anew, share the rounded sum of what
+        is theirs of the invoice by largest remainder, ties by partner. The invoice's other partners keep what they have.
         """
-        sharers: dict[_Order, set[str]] = defaultdict(set)
-        for part in parts:
-            sharers[part.movement.invoice, part.version].add(part.partner)
         revenue: dict[tuple, dict[_Order, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-        sold: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-        re_rated: dict[tuple[_Order, str], Fraction] = defaultdict(Fraction)
-        first: dict[tuple[str, str], Fraction] = {}
+        worth: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         given: dict[tuple[_Order, str], int] = defaultdict(int)
         brought: dict[tuple, dict[_Priced, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         lifted: dict[tuple, dict[_Priced, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         for group in _by_movement(parts):
-            movement, touched, changed = parts[group[0]].movement, {}, set()
+            movement, touched = parts[group[0]].movement, {}
+            changes: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
             for part in (parts[index] for index in group):
-                order = (movement.invoice, part.version)
-                period = revenue[part.partner, _period(self.plan.basis, part.paid_on)]
-                before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
-                reached = max(sum(period.values(), ZERO), sum(period.values(), part.fine))
                 place = (part.partner, _period(self.plan.basis, part.paid_on))
                 self._withhold_re_rated(part, brought[place], lifted[place])
-                period[order] += part.fine
-                # Later changes of a payment have the rate that it first earned at; the rest is re-rated.
-                own = part.fine * first.setdefault((part.payment.ident, part.partner), _of(part.version.rates, reached))
-                sold[order][part.partner] += own
+                period = revenue[place]
+                before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
+                period[movement.invoice, part.version] += part.fine
                 for one, net in period.items():
                     after = net * _of(one[1].rates, sum(period.values(), ZERO))
-                    re_rated[one, part.partner] += after - before.get(one, ZERO) - (own if one == order else ZERO)
-                    changed.add((one, part.partner))
+                    changes[one][part.partner] += after - before.get(one, ZERO)
                 touched[part.partner] = part
             amounts: dict[str, int] = defaultdict(int)
-            for order, partner in sorted(changed, key=lambda one: (one[0][0], one[0][1].number, one[1])):
-                if len(sharers[order]) > 1:
-                    count = _shared(self.plan, sold[order])[partner] + _counted(self.plan, re_rated[order, partner])
-                else:
-                    count = _counted(self.plan, sold[order][partner] + re_rated[order, partner])
-                amounts[partner] += count - given[order, partner]
-                given[order, partner] = count
+            for order, of_order in changes.items():
+                sharers = {name for name, change in of_order.items() if change or order[0] == movement.invoice}
+                for partner in sharers:
+                    worth[order][partner] += of_order[partner]
+                counts = _shared(self.plan, {partner: worth[order][partner] for partner in sharers})
+                for partner, count in counts.items():
+                    amounts[partner] += count - given[order, partner]
+                    given[order, partner] = count
             for partner, part in touched.items():
                 amount = Decimal(amounts[partner]) / self.plan.minor
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, part.version)

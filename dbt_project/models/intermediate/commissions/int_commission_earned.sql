@@ -112,19 +112,6 @@ alone as (
         ) as exact_e20_so_far
     from placed
     where not is_shared
-    union all
-    -- A tier is one partner's: what it re-rates of a shared order is rounded apart, and moves nobody else's cents.
-    select
-        placed.*,
-        cast(
-            sum(exact_e20) over (
-                partition by order_key, plan_key, partner_id
-                order by movement_key
-                rows between unbounded preceding and current row
-            ) as {{ wide_integer() }}
-        ) as exact_e20_so_far
-    from placed
-    where is_shared and is_re_rate
 
 ),
 
@@ -154,53 +141,72 @@ alone_shares as (
 
 ),
 
+-- Several partners: those whose revenue a movement moves, or re-rates, share what is theirs of the order. The others
+-- keep what they have: one partner's tier writes no line for another one.
 together as (
 
-    select * from placed
-    where is_shared and not is_re_rate
-
-),
-
-steps as (
-
-    select distinct
+    select
         order_key,
         plan_key,
-        rounding,
+        partner_id,
         movement_key,
+        rounding,
         minor_unit,
-        minor_exact
-    from together
+        minor_exact,
+        false as is_sold_apart,
+        count(*) > 1 as is_sold_and_re_rated,
+        cast(sum(exact_e20) as {{ wide_integer() }}) as exact_e20
+    from placed
+    where is_shared and (not is_re_rate or exact_e20 <> 0)
+    group by {{ first_columns(8) }}
 
 ),
 
-sharers as (
+divided_orders as (
 
     select distinct
         order_key,
-        plan_key,
-        partner_id
+        plan_key
     from together
+    where is_sold_and_re_rated
 
 ),
 
--- Each partner's exact commission of the order so far, at every movement of it.
+-- Where a movement does both, what it changes is divided: what was sold has what its own sharing out gives it.
+to_share as (
+
+    select * from together
+    union all
+    select
+        order_key,
+        plan_key,
+        placed.partner_id,
+        placed.movement_key,
+        placed.rounding,
+        placed.minor_unit,
+        placed.minor_exact,
+        true as is_sold_apart,
+        null as is_sold_and_re_rated,
+        placed.exact_e20
+    from placed
+    inner join divided_orders using (order_key, plan_key)
+    where not placed.is_re_rate
+
+),
+
+-- Each partner's exact commission of the order so far.
 running as (
 
     select
-        steps.*,
-        sharers.partner_id,
-        together.slice_count,
+        {{ all_but(['exact_e20']) }},
         cast(
-            sum(coalesce(together.exact_e20, 0)) over (
-                partition by steps.order_key, steps.plan_key, sharers.partner_id
-                order by steps.movement_key
+            sum(exact_e20) over (
+                partition by is_sold_apart, order_key, plan_key, partner_id
+                order by movement_key
                 rows between unbounded preceding and current row
             ) as {{ wide_integer() }}
         ) as exact_e20
-    from steps
-    inner join sharers using (order_key, plan_key)
-    left join together using (order_key, plan_key, movement_key, partner_id)
+    from to_share
 
 ),
 
@@ -230,11 +236,11 @@ ranked as (
         cast(sum(exact_units) over step as {{ wide_integer() }}) as total_units,
         cast(sum(floor_count) over step as {{ wide_integer() }}) as floor_total,
         row_number() over (
-            partition by order_key, plan_key, movement_key
+            partition by is_sold_apart, order_key, plan_key, movement_key
             order by exact_units - floor_count * minor_exact desc, partner_id
         ) as remainder_rank
     from floored
-    window step as (partition by order_key, plan_key, movement_key)
+    window step as (partition by is_sold_apart, order_key, plan_key, movement_key)
 
 ),
 
@@ -251,31 +257,62 @@ counted as (
 
 ),
 
-shares as (
+changes as (
 
     select
-        movement_key,
-        partner_id,
         order_key,
-        is_re_rate,
-        slice_count,
-        minor_unit,
-        minor_exact,
-        unit_count
-    from alone_shares
-    union all
-    select
-        counted.movement_key,
-        counted.partner_id,
-        counted.order_key,
-        false as is_re_rate,
-        counted.slice_count,
-        counted.minor_unit,
-        counted.minor_exact,
-        counted.count_so_far - lag(counted.count_so_far, 1, 0) over (
-            partition by order_key, plan_key, partner_id order by movement_key
+        plan_key,
+        partner_id,
+        movement_key,
+        is_sold_apart,
+        is_sold_and_re_rated,
+        count_so_far - lag(count_so_far, 1, 0) over (
+            partition by is_sold_apart, order_key, plan_key, partner_id order by movement_key
         ) as unit_count
     from counted
+
+),
+
+shared_out as (
+
+    select
+        placed.movement_key,
+        placed.partner_id,
+        placed.order_key,
+        placed.is_re_rate,
+        placed.slice_count,
+        placed.minor_unit,
+        placed.minor_exact,
+        case
+            when placed.is_re_rate and placed.exact_e20 = 0 then 0
+            when not changes.is_sold_and_re_rated then changes.unit_count
+            when placed.is_re_rate then changes.unit_count - sold.unit_count
+            else sold.unit_count
+        end as unit_count
+    from placed
+    left join changes
+        on
+            placed.order_key = changes.order_key
+            and placed.plan_key = changes.plan_key
+            and placed.partner_id = changes.partner_id
+            and placed.movement_key = changes.movement_key
+            and not changes.is_sold_apart
+    left join changes as sold
+        on
+            placed.order_key = sold.order_key
+            and placed.plan_key = sold.plan_key
+            and placed.partner_id = sold.partner_id
+            and placed.movement_key = sold.movement_key
+            and sold.is_sold_apart
+    where placed.is_shared
+
+),
+
+shares as (
+
+    select * from alone_shares
+    union all
+    select * from shared_out
 
 ),
 
