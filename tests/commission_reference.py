@@ -226,6 +226,9 @@ _Priced = tuple[str, Version]
 _Order = tuple[str, Version]
 """An invoice, and the version of the plan that prices it."""
 
+_Moved = tuple[str, Version | None]
+"""A partner, and the version of the plan whose revenue is re-rated; none for what a movement moves itself."""
+
 
 def entitlement(plan: Plan, facts: Facts) -> dict[Key, Line]:
     """What every movement and deal is worth to every partner."""
@@ -377,42 +380,85 @@ class _Reading:
         """Each invoice's revenue at the tier that its partner's period reaches, rounded invoice by invoice.
 
         Those whose revenue a movement moves, or whose part of an invoice it prices anew, share the rounded sum of what
-        is theirs of the invoice by largest remainder, ties by partner. The invoice's other partners keep what they have.
+        is theirs of the invoice by largest remainder, ties by partner. Its other partners keep what they have.
         """
         revenue: dict[tuple, dict[_Order, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         worth: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         given: dict[tuple[_Order, str], int] = defaultdict(int)
+        first: dict[tuple[str, str], Fraction] = {}
+        sold: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        sold_given: dict[tuple[_Order, str], int] = defaultdict(int)
         brought: dict[tuple, dict[_Priced, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         lifted: dict[tuple, dict[_Priced, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         for group in _by_movement(parts):
             movement, touched = parts[group[0]].movement, {}
             changes: dict[_Order, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+            at_first: dict[str, Fraction] = defaultdict(Fraction)
+            itself: dict[str, Fraction] = defaultdict(Fraction)
+            waiting: dict[_Moved, int] = defaultdict(int)
             for part in (parts[index] for index in group):
                 place = (part.partner, _period(self.plan.basis, part.paid_on))
-                self._withhold_re_rated(part, brought[place], lifted[place])
+                self._withhold_re_rated(part, brought[place], lifted[place], waiting)
                 period = revenue[place]
                 before = {one: net * _of(one[1].rates, sum(period.values(), ZERO)) for one, net in period.items()}
+                reached = max(sum(period.values(), ZERO), sum(period.values(), part.fine))
+                rate = _of(part.version.rates, reached)
+                itself[part.partner] += part.fine * rate
+                if dict(self._deal(movement).shares)[part.partner] != 1:
+                    rate = first.setdefault((part.payment.ident, part.partner), rate)
+                at_first[part.partner] += part.fine * rate
                 period[movement.invoice, part.version] += part.fine
                 for one, net in period.items():
                     after = net * _of(one[1].rates, sum(period.values(), ZERO))
                     changes[one][part.partner] += after - before.get(one, ZERO)
                 touched[part.partner] = part
-            amounts: dict[str, int] = defaultdict(int)
+            counts: dict[_Moved, int] = defaultdict(int)
             for order, of_order in changes.items():
-                sharers = {name for name, change in of_order.items() if change or order[0] == movement.invoice}
+                is_own = order[0] == movement.invoice
+                sharers = [partner for partner, change in of_order.items() if change or is_own]
                 for partner in sharers:
                     worth[order][partner] += of_order[partner]
-                counts = _shared(self.plan, {partner: worth[order][partner] for partner in sharers})
-                for partner, count in counts.items():
-                    amounts[partner] += count - given[order, partner]
-                    given[order, partner] = count
+                    sold[order][partner] += at_first[partner] if is_own else ZERO
+                shared = _shared(self.plan, {partner: worth[order][partner] for partner in sharers})
+                alone = _shared(self.plan, {partner: sold[order][partner] for partner in sharers}) if is_own else {}
+                for partner in sharers:
+                    had, given[order, partner] = given[order, partner], shared[partner]
+                    change = shared[partner] - had
+                    of_itself = 0
+                    if is_own:
+                        # What it moves itself: what sharing out that alone gives, and its part of what is re-rated.
+                        own = alone[partner] - sold_given[order, partner]
+                        sold_given[order, partner] = alone[partner]
+                        if len(sharers) == 1:
+                            stood = worth[order][partner] - of_order[partner]
+                            own = _counted(self.plan, stood + at_first[partner]) - had
+                        later = itself[partner] - at_first[partner]
+                        others = of_order[partner] - itself[partner]
+                        rest = change - own if later or others else 0
+                        of_itself = change - rest + _first_of(self.plan, rest, later, others)
+                    counts[partner, None] += of_itself
+                    counts[partner, order[1]] += change - of_itself
+            self._withhold_moved(movement, counts, waiting)
             for partner, part in touched.items():
-                amount = Decimal(amounts[partner]) / self.plan.minor
+                count = sum(count for (of_partner, _), count in counts.items() if of_partner == partner)
+                amount = Decimal(count) / self.plan.minor
                 self._add(movement.ident, partner, amount, part.moved_on, part.paid_on, part.version)
                 self._count(movement, partner, part.paid_on, amount)
 
+    def _withhold_moved(self, movement: Movement, counts: dict[_Moved, int], waiting: dict[_Moved, int]) -> None:
+        """Of what is moved or re-rated no more waits than there is of it."""
+        for moved, count in waiting.items():
+            most = counts[moved]
+            amount = Decimal(max(min(count, most), 0) if count > 0 else min(max(count, most), 0)) / self.plan.minor
+            self.withheld[movement.ident, moved[0]] += amount
+            self.taken[movement.ident, moved[0]] += min(amount, Decimal(0))
+
     def _withhold_re_rated(
-        self, part: _Part, brought: dict[_Priced, Fraction], lifted: dict[_Priced, Fraction]
+        self,
+        part: _Part,
+        brought: dict[_Priced, Fraction],
+        lifted: dict[_Priced, Fraction],
+        waiting: dict[_Moved, int],
     ) -> None:
         """What a change of tier earns on held payments, or takes: as they stood, of each rounded towards zero.
 
@@ -423,14 +469,16 @@ class _Reading:
         if part.fine < 0:
             brought[part.payment.ident, part.version] += part.fine
             if not self._waits(part.payment.ident, part.partner):
-                self._withhold_part(part, part.fine * lifted[part.payment.ident, part.version])
+                lost = part.fine * lifted[part.payment.ident, part.version]
+                waiting[part.partner, None] += self._truncated(lost)
         lifts = part.movement.kind == "payment" and self._waits(part.payment.ident, part.partner)
         for (payment, version), fine in brought.items():
             step = _of(version.rates, after) - _of(version.rates, before)
             if self._waits(payment, part.partner):
-                self._withhold_part(part, fine * step)
+                waiting[part.partner, version] += self._truncated(fine * step)
             elif part.fine < 0 and step:
-                self._withhold_part(part, -fine * min(max(-step, ZERO), lifted[payment, version]))
+                lost = -fine * min(max(-step, ZERO), lifted[payment, version])
+                waiting[part.partner, version] += self._truncated(lost)
                 lifted[payment, version] = ZERO
             elif lifts:
                 lifted[payment, version] += max(step, ZERO)
@@ -440,9 +488,11 @@ class _Reading:
     def _waits(self, payment: str, partner: str) -> bool:
         return payment in self.held or partner in self.held_partners
 
+    def _truncated(self, worth: Fraction) -> int:
+        return int(_stated(worth) * self.plan.minor)
+
     def _withhold_part(self, part: _Part, worth: Fraction) -> None:
-        count = int(_stated(worth) * self.plan.minor)
-        amount = Decimal(count) / self.plan.minor
+        amount = Decimal(self._truncated(worth)) / self.plan.minor
         self.withheld[part.movement.ident, part.partner] += amount
         self.taken[part.movement.ident, part.partner] += min(amount, Decimal(0))
 
@@ -753,6 +803,18 @@ def _shared(plan: Plan, parts: dict[str, Fraction]) -> dict[str, int]:
     for name in sorted(stated, key=lambda one: (counts[one] - stated[one], one))[:left]:
         counts[name] += 1
     return counts
+
+
+def _first_of(plan: Plan, count: int, first: Fraction, second: Fraction) -> int:
+    """What the first of two has of a count: each its whole ones, then what is left by largest remainder."""
+    if not first or not second:
+        return count if first else 0
+    wholes = [int(first * plan.minor), int(second * plan.minor)]
+    sign = -1 if count < sum(wholes) else 1
+    left = abs(count - sum(wholes))
+    remainders = [(one * plan.minor - whole) * sign for one, whole in zip((first, second), wholes, strict=True)]
+    most, least = (left > 0) + max(left - 2, 0), left > 1
+    return wholes[0] + sign * (most if remainders[0] >= remainders[1] else least)
 
 
 def _counted(plan: Plan, amount: Fraction) -> int:
