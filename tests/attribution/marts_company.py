@@ -287,9 +287,9 @@ def _reported(company: Company) -> None:
         occurred_at=_at(7, 5),
     )
 
-    # A lead, a deal that nobody touched, one without a rate, and an account that did not convert.
+    # A lead, a deal of the same number that nobody touched, one without a rate, and an account that did not convert.
     company.add("customers", customer_id="C-M2", name="Customer M2")
-    company.add("leads", lead_id="M2", customer_id="C-M2", created_at=_at(7, 20))
+    company.add("leads", lead_id="M3", customer_id="C-M2", created_at=_at(7, 20))
     _touch(company, "M2-1", "C-M2", _at(7, 15), "podcast")
     _touch(company, "M2-2", "C-M2", _at(7, 18), "newsletter", campaign="Flash-Sale")
     _deal(company, "M3", amount="50.00", closed_at=_at(7, 25), **won)

@@ -160,6 +160,16 @@ def test_self_referrals_are_flagged(marts: duckdb.DuckDBPyConnection) -> None:
     ]
 
 
+def test_a_lead_with_the_id_of_a_deal_has_credits_of_its_own(marts: duckdb.DuckDBPyConnection) -> None:
+    rows = marts.execute(
+        "SELECT conversion_id, conversion_kind, sum(credit), sum(amount) FROM attribution.credits "
+        "WHERE model = 'linear' AND conversion_id IN ('M3', 'lead:M3') GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    assert rows == [("M3", "deal", Decimal(1), Decimal(50)), ("lead:M3", "lead", Decimal(1), Decimal(0))]
+    by_key = "SELECT 1 FROM attribution.credits GROUP BY conversion_id, model, touchpoint_id HAVING count(*) > 1"
+    assert marts.execute(by_key).fetchall() == []
+
+
 # The ten models that pay
 
 
@@ -351,9 +361,9 @@ FAULTS = {
         "month=2024-07-01 model=markov",
     ),
     "credit given twice": (
-        "UPDATE attribution.credits SET credit = 1 WHERE conversion_id = 'M2' AND model = 'linear'",
+        "UPDATE attribution.credits SET credit = 1 WHERE conversion_id = 'lead:M3' AND model = 'linear'",
         "attribution.credits: ",
-        "conversion_id=M2 model=linear",
+        "conversion_id=lead:M3 model=linear",
     ),
     "a difference": (
         "UPDATE attribution.credit_reconciliation SET difference = 1 WHERE model = 'w_shaped' AND month = '2024-08-01'",

@@ -55,11 +55,15 @@ won_deals as (
 
 ),
 
+-- A system that numbers leads and deals apart gives both the same ids; a conversion's id is its own all the same.
 lead_conversions as (
 
     select
         'lead' as conversion_kind,
-        leads.lead_id as conversion_id,
+        case
+            when deals.deal_id is not null or leads.lead_id like 'lead:%' then 'lead:' || leads.lead_id
+            else leads.lead_id
+        end as conversion_id,
         coalesce(
             {{ customer_account('coalesce(leads.customer_id, contacts.customer_id)') }},
             {{ stranger_account('contact', 'leads.contact_id') }}
@@ -74,6 +78,7 @@ lead_conversions as (
         cast(null as {{ instant_type() }}) as opportunity_at
     from leads
     left join contacts on leads.contact_id = contacts.contact_id
+    left join deals on leads.lead_id = deals.deal_id
     cross join parameters
     where leads.created_at <= parameters.as_of
 
