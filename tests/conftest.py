@@ -26,7 +26,10 @@ LONGEST = (
     *("commissions/test_reproduction.py", "attribution", "airflow", "pipeline"),
 )
 """The files and rooms that take long, the longest first: what begins last is what the other worker waits for."""
-TOGETHER = dict.fromkeys(("tests/kpi/test_history.py", "tests/kpi/test_metrics.py"), "tests/kpi/test_kpis.py")
+TOGETHER = {
+    **dict.fromkeys(("tests/kpi/test_history.py", "tests/kpi/test_metrics.py"), "tests/kpi/test_kpis.py"),
+    "tests/attribution/test_random_journeys.py": "tests/attribution/test_attribution.py",
+}
 """Files that go to the worker of another one, because they share a company that costs more than their tests."""
 
 

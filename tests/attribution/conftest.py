@@ -10,7 +10,7 @@ import pytest
 from attribution_companies import Company, random_company
 from attribution_warehouse import build_attribution
 
-from partner_warehouse.settings import load_settings
+from partner_warehouse.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="session")
@@ -20,14 +20,22 @@ def company() -> Company:
 
 
 @pytest.fixture(scope="session")
-def warehouse(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse of that company."""
+def settings_of_company(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The installation of that company, built."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PARTNER_WAREHOUSE_")}
     try:
         settings = load_settings(home=tmp_path_factory.mktemp("attribution"), sources=("files",))
         company.write(settings.inbox_dir)
-        connection = build_attribution(settings)
+        build_attribution(settings).close()
     finally:
         os.environ.update(kept)
-    with connection:
+    return settings
+
+
+@pytest.fixture(scope="session")
+def warehouse(settings_of_company: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse of that company."""
+    path, found_by = str(settings_of_company.warehouse_path), settings_of_company.search_path
+    with duckdb.connect(path, read_only=True, config=found_by) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         yield connection
