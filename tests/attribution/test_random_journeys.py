@@ -45,7 +45,10 @@ from partner_warehouse.warehouse.attribution import (
     without_self_loops,
 )
 
-EMPTY = ("activities", "activity_responses", "contacts", "deal_partners", "deals", "enrolments", "leads")
+EMPTY = (
+    *("activities", "activity_responses", "contacts", "deal_crm_roles", "deal_partners", "deals", "enrolments"),
+    "leads",
+)
 DRAWN = ("intermediate.int_touchpoints", "intermediate.int_conversions")
 KEPT = (
     "staging.stg_run__parameters",
@@ -111,7 +114,7 @@ def company_of(
 class Compiled:
     """The models as dbt compiled them, over tables in memory."""
 
-    sql: dict[str, str]
+    sql: dict[str, str] = field(repr=False)
     connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
 
     def build(self, company: Company) -> None:

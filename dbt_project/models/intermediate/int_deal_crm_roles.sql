@@ -39,7 +39,7 @@ parameters as (
 
 ),
 
--- These say who took part. They have no share, and nobody is paid by them: that is what `int_deal_partners` is for.
+-- These say who took part. They have no share of the deal: that is what `int_deal_partners` is for.
 opportunity_roles as (
 
     select

@@ -36,6 +36,12 @@ deal_partners as (
 
 ),
 
+crm_roles as (
+
+    select * from {{ ref('int_deal_crm_roles') }}
+
+),
+
 leads as (
 
     select * from {{ ref('int_leads') }}
@@ -132,6 +138,31 @@ roles as (
 
 ),
 
+-- A role that a CRM states beside the deal's partners, of one that is none of these; once, when it was first stated.
+stated_roles as (
+
+    {% call first_of_each('crm_roles.deal_id, crm_roles.partner_id', 'crm_roles.stated_at, crm_roles.evidence_id') %}
+    select
+        {{ touch_id('partner_role', 'crm_roles.evidence_id') }} as touchpoint_id,
+        'partner_role' as touch_source,
+        crm_roles.stated_at as occurred_at,
+        deals.customer_id,
+        cast(null as {{ text_type() }}) as contact_id,
+        cast(null as {{ text_type() }}) as anonymous_id,
+        crm_roles.partner_id,
+        cast(null as {{ text_type() }}) as channel,
+        crm_roles.role as kind
+    from crm_roles
+    inner join deals on crm_roles.deal_id = deals.deal_id
+    left join deal_partners
+        on
+            crm_roles.deal_id = deal_partners.deal_id
+            and crm_roles.partner_id = deal_partners.partner_id
+    where crm_roles.stated_at is not null and deal_partners.deal_partner_id is null
+    {% endcall %}
+
+),
+
 referrals as (
 
     select
@@ -158,6 +189,8 @@ gathered as (
     select * from registrations
     union all
     select * from roles
+    union all
+    select * from stated_roles
     union all
     select * from referrals
 
