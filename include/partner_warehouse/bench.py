@@ -232,6 +232,7 @@ def fill_warehouse(home: Path, rows: int) -> None:
             "CAST(NULL AS VARCHAR) AS payout_id, 'payment' AS movement_kind, md5(i::VARCHAR) AS movement_id, "
             "'reseller' AS plan_id, 1 AS plan_version, CAST(i % 100000 AS DECIMAL(18, 3)) / 10 AS base_amount, "
             "'USD' AS base_currency, CAST(0.1 AS DECIMAL(18, 12)) AS rate, CAST(NULL AS VARCHAR) AS tier, "
+            "CAST(NULL AS DECIMAL(18, 3)) AS fee, "
             "CAST(1 AS DECIMAL(18, 12)) AS split_share, CAST(1 AS DECIMAL(28, 10)) AS fx_rate, "
             "CAST(NULL AS DATE) AS fx_date, CAST(NULL AS VARCHAR) AS hold_reason, "
             "CAST(NULL AS VARCHAR) AS corrects_line_id, false AS is_held, "

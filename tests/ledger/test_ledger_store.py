@@ -249,6 +249,68 @@ def test_a_log_that_was_begun_before_it_had_evidence_stays_whole(settings, servi
     assert service.verify() == []
 
 
+FEE = {"component": "fixed_fee", "movement_kind": "deal", "base_amount": "5000.00", "rate": "1.2"}
+
+
+def test_what_was_posted_before_lines_had_a_fee_stays_whole(settings, service, approve, balance):
+    """Its content has the hash that it was approved with; what comes after it has fees, and reverses what had none."""
+    publish(settings, [line("a", "600.00", "2026-03-05", **FEE), line("gone", "7.00", "2026-03-05", **FEE)])
+    with duckdb.connect(str(settings.published_path)) as publication:
+        publication.execute("ALTER TABLE finance.commission_lines DROP COLUMN fee")
+    approved = approve("2026-03").content_hash
+    engine = store.Store(settings).engine
+    with engine.begin() as connection:
+        for table in ("draft_lines", "payout_lines"):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN fee"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+    upgraded = PayoutService(settings)
+    assert approved == "c70af12f2532c7bd34bfa82019051d957aadbf69fc13a34e75f9b8382f785922"
+    assert upgraded.verify() == []
+    publish(settings, [line("a", "606.00", "2026-03-05", fee="505.00", **FEE)])
+    approve("2026-04")
+    assert balance("2026-04") == ("0.00", "0.00", "-1.00", "0.00", "-1.00")
+    lines = schema.payout_lines.c
+    with engine.connect() as connection:
+        posted = connection.execute(select(lines.period, lines.amount, lines.fee).order_by(lines.period, lines.amount))
+        assert [tuple(row) for row in posted] == [
+            ("2026-03", Decimal("7.000"), None),
+            ("2026-03", Decimal("600.000"), None),
+            ("2026-04", Decimal("-7.000"), None),
+            ("2026-04", Decimal("6.000"), Decimal("505.000")),
+        ]
+    assert upgraded.verify() == []
+
+
+@pytest.mark.parametrize("fee", ["NULL", "501000"])
+def test_a_posted_fee_that_was_changed_is_found(settings, service, approve, fee):
+    publish(settings, [line("a", "600.00", "2026-03-05", fee="500.00", **FEE)])
+    approve("2026-03")
+    assert service.verify() == []
+    _past_the_triggers(store.Store(settings).engine, "payout_lines", f"UPDATE payout_lines SET fee = {fee}")
+    assert service.verify() == ["2026-03: what is posted is not what was approved"]
+
+
+def test_a_fee_that_is_given_to_what_was_posted_without_one_is_found(settings, service, approve):
+    publish(settings, [line("a", "600.00", "2026-03-05")])
+    approve("2026-03")
+    _past_the_triggers(store.Store(settings).engine, "payout_lines", "UPDATE payout_lines SET fee = 500000")
+    assert service.verify() == ["2026-03: what is posted is not what was approved"]
+
+
+def test_what_falls_away_keeps_the_fee_that_was_posted(settings, service, approve):
+    publish(settings, [line("a", "600.00", "2026-03-05", fee="500.00", **FEE)])
+    approve("2026-03")
+    publish(settings, [])
+    approve("2026-04")
+    lines = schema.payout_lines.c
+    with store.Store(settings).engine.connect() as connection:
+        posted = connection.execute(select(lines.amount, lines.fee).order_by(lines.period)).all()
+    assert [tuple(row) for row in posted] == [
+        (Decimal("600.000"), Decimal("500.000")),
+        (Decimal("-600.000"), Decimal("500.000")),
+    ]
+
+
 def test_tampering_with_a_draft_is_found(settings, service):
     publish(settings, [line("a", "14.70", "2026-03-05")])
     service.draft("2026-03", "ana")
@@ -425,7 +487,7 @@ def test_an_amount_of_the_engine_is_stored_as_it_is(settings, amount, sql_type):
     lines = schema.draft_lines
     column = lines.c.rate if sql_type == "DECIMAL(18, 12)" else lines.c.amount
     values = {one.name: "'2026-03-01'" if isinstance(one.type, Day) else "'x'" for one in lines.columns}
-    values |= dict.fromkeys(("plan_version", "base_amount", "rate", "split_share", "fx_rate"), "NULL")
+    values |= dict.fromkeys(("plan_version", "base_amount", "rate", "split_share", "fx_rate", "fee"), "NULL")
     values |= {"version": "1", "amount": "0", column.name: f"CAST({amount} AS {sql_type})"}
     query = ", ".join(f"{value} AS {name}" for name, value in values.items())
     with store.Store(settings).writing() as connection, duckdb.connect() as duck:

@@ -61,3 +61,19 @@ def test_each_column_that_differs_is_told_with_both_values(
     # A month of many lines may differ in all of them: what is not told is counted.
     monkeypatch.setattr(content, "TOLD", 6)
     assert service.recompute("2026-03", settings.published_path)[2] == Differences(9, every[:6])
+
+
+@pytest.mark.parametrize("has_fees", [True, False])
+def test_what_was_posted_while_lines_had_no_fee_is_compared_without(
+    settings: Settings, service: PayoutService, approve: Approve, has_fees: bool
+) -> None:
+    """Of what was posted with one, another fee is a difference."""
+    fee = {"component": "fixed_fee", "rate": "1"}
+    was = [line("L1", "10.00", "2026-03-01", fee="10.00" if has_fees else None, **fee), LINES[1]]
+    publish(settings, was)
+    approve("2026-03")
+    publish(settings, [line("L1", "10.00", "2026-03-01", fee="10.01", **fee), LINES[1]])
+    found, approval, differing = service.recompute("2026-03", settings.published_path)
+    assert (found.content_hash == approval.content_hash) != has_fees
+    expected = Differences(1, (Difference("line", "L1", "fee", "10.000", "10.010"),)) if has_fees else Differences()
+    assert differing == expected

@@ -27,10 +27,15 @@ LINE_COLUMNS = _columns_of(
     """
     line_id commission_line_id payout_id partner_id programme plan_id plan_version component movement_kind movement_id
     corrects_line_id base_amount base_currency rate tier split_share fx_rate fx_date amount currency earned_on
-    payable_on
+    payable_on fee
     """,
 )
 """A line, in the order that it is hashed in."""
+
+_ADDED = {"fee"}
+"""Columns that came to a line later. Where null they are no part of its hash, so that what was drafted and posted
+before keeps the one that it has; they are hashed last, after a column that is never null.
+"""
 
 PAYOUT_COLUMNS = _columns_of(
     schema.draft_payouts,
@@ -200,7 +205,10 @@ def _differences(
 
 def _digest(duck: duckdb.DuckDBPyConnection, table: str, columns: Columns, key: str) -> tuple[str, int]:
     """SHA-256 over the SHA-256 of each row; fields are parted, and null is not the empty text. Empty without rows."""
-    fields = ", ".join(f"coalesce({_as_text(name, kind)}, chr(30))" for name, kind in columns.items())
+    fields = ", ".join(
+        _as_text(name, kind) if name in _ADDED else f"coalesce({_as_text(name, kind)}, chr(30))"
+        for name, kind in columns.items()
+    )
     hashes = duck.execute(
         f"SELECT sha256(concat_ws(chr(31), {fields})) AS row_hash FROM {table} ORDER BY {key}"  # noqa: S608
     ).to_arrow_reader()

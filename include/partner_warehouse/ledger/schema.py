@@ -49,6 +49,8 @@ def _line_columns() -> list[Column[Any]]:
         Column("currency", Text, nullable=False),
         Column("earned_on", Day, nullable=False),
         Column("payable_on", Day, nullable=False),
+        # The fee of a fixed fee's band; null for every other component, and of what was drafted before there was one.
+        Column("fee", money()),
     ]
 
 

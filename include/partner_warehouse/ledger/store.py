@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from partner_warehouse.errors import BadInputError, PartnerWarehouseError
 from partner_warehouse.settings import Settings
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: a ledger that is there needs no other."""
 
 _WRITER_LOCK = 5_042_317_001

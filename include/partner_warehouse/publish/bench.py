@@ -21,7 +21,8 @@ _COLUMNS = """
     line_id text, partner_id text, period text, amount numeric(18, 3), currency text, earned_on date,
     payable_on date, status text, payout_id text, movement_kind text, movement_id text, plan_id text,
     plan_version integer, base_amount numeric(18, 3), base_currency text, rate numeric(18, 12), tier text,
-    split_share numeric(18, 12), fx_rate numeric(28, 10), fx_date date, hold_reason text, corrects_line_id text
+    fee numeric(18, 3), split_share numeric(18, 12), fx_rate numeric(28, 10), fx_date date,
+    hold_reason text, corrects_line_id text
 """
 
 

@@ -26,6 +26,7 @@ final as (
         base_currency,
         rate,
         tier,
+        fee,
         split_share,
         fx_rate,
         fx_date,

@@ -32,6 +32,7 @@ final as (
         entitlement.base_currency,
         entitlement.rate,
         entitlement.tier,
+        entitlement.fee,
         entitlement.split_share,
         entitlement.fx_rate,
         entitlement.fx_date,

@@ -45,6 +45,7 @@ final as (
         known.base_currency,
         cast(known.rate as {{ fraction() }}) as rate,
         known.tier,
+        cast(known.fee as {{ money() }}) as fee,
         cast(known.split_share as {{ fraction() }}) as split_share,
         cast(known.fx_rate as {{ exact() }}) as fx_rate,
         known.fx_date,
