@@ -72,7 +72,10 @@ def test_payouts_are_the_sums_of_their_lines(published: duckdb.DuckDBPyConnectio
 
 
 def test_a_first_posting_multiplies_out(published: duckdb.DuckDBPyConnection) -> None:
-    """Base x rate x exchange rate is the amount, but for what is rounded: also where a part of the line waits."""
+    """Base x rate x exchange rate is the amount, but for what is rounded: also where a part of the line waits.
+
+    Of a fee, that of its band x scale x share is; of all other lines none is known.
+    """
     rows = published.execute(
         """
         select line_id, currency, amount, cast(base_amount as decimal(38, 3)) * rate * fx_rate
@@ -83,6 +86,18 @@ def test_a_first_posting_multiplies_out(published: duckdb.DuckDBPyConnection) ->
         """
     ).fetchall()
     assert len(rows) > 100
+    fees = published.execute(
+        """
+        select line_id, currency, amount, cast(fee as decimal(38, 3)) * rate * split_share
+        from finance.approved_payout_lines
+        where component = 'fixed_fee' and not starts_with(line_id, 'ADJ-')
+        """
+    ).fetchall()
+    assert len(fees) > 10
+    assert [row for row in fees if row[3] is None] == []
+    others = "select line_id from finance.approved_payout_lines where component <> 'fixed_fee' and fee is not null"
+    assert published.execute(others).fetchall() == []
+    rows += fees
     smallest = defaultdict(lambda: Decimal("0.01"), JPY=Decimal(1), KWD=Decimal("0.001"))
     assert [row for row in rows if abs(row[3] - row[2]) >= smallest[row[1]]] == []
 
@@ -169,9 +184,15 @@ _MULTIPLIED = re.compile(
     r"(?: = (?P<exact>-?[\d.]+), rounded (?:with its base )?by (?P<rounding>-?[\d.]+))?; earned"
 )
 
+_FEE = re.compile(
+    r"^(?P<amount>-?[\d.]+) \w{3} to .*: fee (?P<base>[\d.]+) \w{3} for a deal of [\d.]+ \w{3}(?: \(tier [^)]*\))?"
+    r"(?: at FX [\d.]+ of [\d-]+)?(?: x share (?P<share>[\d.]+))?(?: x scale (?P<rate>[\d.]+))?"
+    r"(?: = (?P<exact>[\d.]+), rounded by (?P<rounding>-?[\d.]+))?; earned"
+)
+
 
 def test_what_is_said_of_a_line_multiplies_out(published: duckdb.DuckDBPyConnection) -> None:
-    """Of every percentage, change of rate and measured bonus, posted or not; what has no factors names none."""
+    """Of every percentage, change of rate, measured bonus and fee, posted or not; what has no factors names none."""
     lines = published.execute(
         """
         select component, rate is not null and lines.amount is not null, explanation
@@ -187,12 +208,15 @@ def test_what_is_said_of_a_line_multiplies_out(published: duckdb.DuckDBPyConnect
     components = {row[0] for row in lines}
     assert components == {"percentage", "re_rate", "fixed_fee", "bonus", "cap"}
     for component, has_rate, said in lines:
-        if not has_rate or component == "fixed_fee":
+        if not has_rate:
             assert " x rate" not in said
             continue
-        found = _MULTIPLIED.match(said)
+        found = (_FEE if component == "fixed_fee" else _MULTIPLIED).match(said)
         assert found, said
-        product = Decimal(found["base"]) * Decimal(found["rate"]) * Decimal(found["fx"] or 1)
+        factors = {"rate": None, "fx": None, "share": None} | found.groupdict()
+        product = Decimal(found["base"])
+        for factor in ("rate", "fx", "share"):
+            product *= Decimal(factors[factor] or 1)
         exact, rounding = Decimal(found["exact"] or found["amount"]), Decimal(found["rounding"] or 0)
         assert abs(product - exact) <= Decimal("0.00005"), said
         assert exact + rounding == Decimal(found["amount"]), said

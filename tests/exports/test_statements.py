@@ -182,6 +182,31 @@ def test_a_page_shows_every_line_and_runs_and_fetches_nothing(month, installatio
     assert "1.005 KWD" in dinar
 
 
+def test_a_fee_is_told_with_its_factors_posted_or_waiting(installation, service_at, directory):
+    """What waits is as it was kept with the first statements, which lines without fees may have been."""
+    fee = {"partner_id": "p-usd-1", "component": "fixed_fee", "movement_kind": "deal", "tier": "Large"}
+    fee |= {"base_amount": "20000", "rate": "1.5", "fee": "1000.01", "split_share": "0.3333"}
+    lines = [ledger_publication.line(name, "499.96", "2026-03-22", **fee) for name in ("f1", "f2")]
+    ledger_publication.publish(installation, [lines[0], lines[1] | {"status": "held", "is_held": True}])
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    statements.write(installation, "2026-03")
+    factors = "for a deal of 20,000.00 USD x share of 33.33 % x scale 1.5"
+    whole = f"fee 1,000.01 USD {factors} = 499.955000, rounded by +0.005000"
+    _, text = page(directory, "p-usd-1")
+    assert text.replace("\N{MULTIPLICATION SIGN}", "x").count(whole) == 2
+    (kept,) = directory.rglob("waiting.parquet")
+    before = kept.with_name("before.parquet")
+    duckdb.execute(f"COPY (SELECT * EXCLUDE (fee) FROM '{kept}') TO '{before}' (FORMAT parquet)")
+    before.replace(kept)
+    statements.write(installation, "2026-03")
+    _, text = page(directory, "p-usd-1")
+    assert text.replace("\N{MULTIPLICATION SIGN}", "x").count(whole) == 1
+    assert f"the fee {factors} Held" in text.replace("\N{MULTIPLICATION SIGN}", "x")
+
+
 def test_what_a_line_corrects_and_what_is_carried_are_said(month, installation, service_at, directory):
     changed = [line | {"amount": "1200.40"} if line["line_id"] == "e1" else line for line in SECOND]
     ledger_publication.publish(installation, changed)
@@ -322,7 +347,27 @@ def test_a_font_that_cannot_be_embedded_is_named(month, installation, tmp_path, 
     assert not (directory / "statements").exists()
 
 
-def test_a_fee_a_flat_bonus_and_a_cap_are_not_told_as_a_product():
+def test_a_fee_multiplies_out():
+    """A fee may have more decimals than its currency; of a difference to what was posted there is no product."""
+    times = " \N{MULTIPLICATION SIGN} "
+    row = {"component": "fixed_fee", "base_amount": Decimal(20000), "base_currency": "USD", "currency": "USD"}
+    row |= {"split_share": Decimal("0.333300000000"), "rate": Decimal("1.5"), "fee": Decimal("1000.010")}
+    row |= {"fx_rate": Decimal(1), "fx_date": date(2026, 3, 20), "amount": Decimal("499.960"), "line_id": "x"}
+    factors = f"fee 1,000.01 USD for a deal of 20,000.00 USD{times}share of 33.33 %{times}scale 1.5"
+    assert derivation(row) == f"{factors} = 499.955000, rounded by +0.005000"
+    assert derivation(row | {"line_id": "ADJ-x"}) == factors
+    assert derivation(row | {"amount": None}) == factors
+    assert derivation(row | {"rate": Decimal(0), "amount": Decimal(0)}) == factors.replace("1.5", "0")
+    whole = row | {"split_share": Decimal("1.000000000000"), "rate": Decimal("1.000000000000")}
+    assert derivation(whole | {"amount": Decimal("1000.010")}) == "fee 1,000.01 USD for a deal of 20,000.00 USD"
+    yen = whole | {"currency": "JPY", "fee": Decimal("1000.400"), "amount": Decimal(1000), "fx_rate": Decimal("150.25")}
+    assert derivation(yen) == (
+        "fee 1,000.4 JPY for a deal of 20,000.00 USD at 150.25 JPY per USD of 20 Mar 2026 = 1,000.4000, "
+        "rounded by -0.4000"
+    )
+
+
+def test_a_fee_that_was_posted_while_lines_had_none_a_flat_bonus_and_a_cap_are_not_told_as_a_product():
     row = {"base_amount": Decimal(12000), "base_currency": "USD", "currency": "USD", "split_share": Decimal(1)}
     row |= {"rate": Decimal("1.2"), "fx_rate": None, "amount": Decimal("600.00"), "line_id": "x"}
     fee = row | {"component": "fixed_fee"}

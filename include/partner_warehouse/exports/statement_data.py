@@ -190,6 +190,7 @@ _WAITING = _Published(
         "base_currency": "VARCHAR",
         "rate": "DECIMAL(18, 12)",
         "tier": "VARCHAR",
+        "fee": "DECIMAL(18, 3)",
         "split_share": "DECIMAL(18, 12)",
         "fx_rate": "DECIMAL(28, 10)",
         "fx_date": "DATE",

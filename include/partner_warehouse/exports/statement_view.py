@@ -186,24 +186,38 @@ def derivation(row: Row) -> str:
         f"{_plain(row['fx_rate'])} {row['currency']} per {base_currency} of {_day(row['fx_date'])}" if converts else ""
     )
     if row["component"] == "fixed_fee":
-        # The deal's amount finds the fee, and is no factor of it.
-        text = f"the fee for a deal of {text}" + (f" at {quote}" if converts else "")
+        # The deal's amount finds the fee, and is no factor of it. One that was posted while lines had none is not told.
+        fee = row.get("fee")
+        told = "the fee" if fee is None else f"fee {_fee(fee, row['currency'])} {row['currency']}"
+        text = f"{told} for a deal of {text}" + (f" at {quote}" if converts else "")
         text += "" if share in {None, 1} else f"{_TIMES}share of {_percent(share)}"
-        return text + ("" if rate in {None, 1} else f"{_TIMES}scale {_plain(rate)}")
+        text += "" if rate in {None, 1} else f"{_TIMES}scale {_plain(rate)}"
+        if fee is None:
+            return text
+        return text + _rounded(row, fee * (1 if rate is None else rate) * (1 if share is None else share))
     if share not in {None, 1}:
         text += f" (share of {_percent(share)})"
     if rate is not None:
         text += f"{_TIMES}{_percent(rate)}"
     if converts:
         text += f"{_TIMES}{quote}"
-    if rate is None or row["amount"] is None or str(row.get("line_id", "")).startswith("ADJ-"):
+    if rate is None:
         return text
-    exact = row["base_amount"] * rate * (row["fx_rate"] if converts else Decimal(1))
-    rounding = row["amount"] - exact
-    if rounding == 0:
-        return text
+    return text + _rounded(row, row["base_amount"] * rate * (row["fx_rate"] if converts else Decimal(1)))
+
+
+def _fee(fee: Decimal, currency: str) -> str:
+    """With every decimal that it has: a plan may say more of them than its currency has."""
+    told = money(fee, currency)
+    return told if Decimal(told.replace(",", "")) == fee else f"{fee.normalize():,f}"
+
+
+def _rounded(row: Row, exact: Decimal) -> str:
+    """What a product comes to and by what it was rounded, where it was; of a difference there is no product."""
+    if row["amount"] is None or row["amount"] == exact or str(row.get("line_id", "")).startswith("ADJ-"):
+        return ""
     places = decimals(row["currency"]) + 4
-    return f"{text} = {exact:,.{places}f}, rounded by {rounding:+.{places}f}"
+    return f" = {exact:,.{places}f}, rounded by {row['amount'] - exact:+.{places}f}"
 
 
 def _corrects(row: Row, currency: str) -> list[str]:

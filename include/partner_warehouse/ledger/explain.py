@@ -311,11 +311,14 @@ class _Published:
         return tuple(sections)
 
     def _said(self, table: str, sentence: str, condition: str, parameters: Sequence[str]) -> list[str]:
-        """Sentences about rows of a published table."""
+        """Sentences about rows of a published table; in a publication of before, lines may have no fee."""
         if not self._columns[table]:
             return []
+        rows = f"publication.{self._names[table]}"
+        if table != "approved_payouts" and "fee" not in self._columns[table]:
+            rows = f"(SELECT *, CAST(NULL AS DECIMAL(18, 3)) AS fee FROM {rows})"  # noqa: S608
         found = self._duck.execute(
-            f"SELECT {sentence} AS said FROM publication.{self._names[table]} WHERE {condition} ORDER BY said",  # noqa: S608
+            f"SELECT {sentence} AS said FROM {rows} WHERE {condition} ORDER BY said",  # noqa: S608
             list(parameters),
         )
         return [row[0] for row in found.fetchall()]

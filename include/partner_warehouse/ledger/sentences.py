@@ -50,11 +50,22 @@ _BY_RATE = f"""concat(
   end
 )"""
 
+# The largest fee, also scaled, has 13 digits before the point, and a share has 12 decimals.
+_OF_FEE = """cast(
+  cast(cast(fee as decimal(20, 3)) * rate as decimal(24, 11)) * split_share as decimal(28, 4)
+)"""
+
+# A fee that was posted while lines had none is not told.
 _FEE = f"""concat(
-  'the fee for a deal of ', base_amount, ' ', base_currency, ' (tier ' || tier || ')',
+  coalesce('fee ' || cast(fee as varchar) || ' ' || currency, 'the fee'),
+  ' for a deal of ', base_amount, ' ', base_currency, ' (tier ' || tier || ')',
   case when base_currency <> currency then ' at FX ' || {_plain("fx_rate")} || ' of ' || cast(fx_date as varchar) end,
   case when split_share <> 1 then ' x share ' || {_plain("split_share")} end,
-  case when rate <> 1 then ' x scale ' || {_plain("rate")} end
+  case when rate <> 1 then ' x scale ' || {_plain("rate")} end,
+  case
+    when not starts_with(line_id, 'ADJ-') and amount <> {_OF_FEE}
+      then concat(' = ', {_plain(_OF_FEE)}, ', rounded by ', {_plain(f"(amount - {_OF_FEE})")})
+  end
 )"""
 
 _OF_A_PLAN = f"""concat(
