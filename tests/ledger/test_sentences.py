@@ -5,8 +5,11 @@ from __future__ import annotations
 import duckdb
 import psycopg
 import pytest
+from ledger_publication import line, publish
 
 from partner_warehouse.ledger import sentences
+from partner_warehouse.ledger.explain import explain
+from partner_warehouse.settings import Settings
 
 _TYPES = {
     **dict.fromkeys(("line_id", "partner_id", "plan_id", "component", "movement_kind", "movement_id"), "varchar"),
@@ -75,3 +78,12 @@ def test_a_fee_is_said_with_its_factors_and_its_rounding(
         there = connection.execute(query).fetchone()
     assert here == there
     assert f"{said}; earned" in here[0]
+
+
+def test_a_publication_of_before_says_a_fee_by_its_factors_alone(settings: Settings) -> None:
+    deal = {"component": "fixed_fee", "movement_kind": "deal", "base_amount": "20000", "rate": "1.5"}
+    publish(settings, [line("a", "600.00", "2026-03-05", fee="400.00", **deal)])
+    assert ": fee 400.000 USD for a deal of" in explain(settings, line="a").summary[0]
+    with duckdb.connect(str(settings.published_path)) as publication:
+        publication.execute("ALTER TABLE finance.commission_lines DROP COLUMN fee")
+    assert ": the fee for a deal of 20000.000 USD x scale 1.5; earned" in explain(settings, line="a").summary[0]
