@@ -324,6 +324,16 @@ def test_statements_alone_for_one_partner(run, approved, home):
     assert run("payouts", "statements", "2026-04")[0] == 4
 
 
+def test_statements_count_who_is_told_why_nothing_is_paid(run, approved, home):
+    """p2 has lines that wait, and no payout."""
+    assert "  3 statements in" in run("payouts", "export", "2026-03", "--user", "dora")[1]
+    directory = home / "exports" / "2026-03"
+    assert "Nothing is paid for this month." in (directory / "statements" / "p2.html").read_text()
+    control = json.loads((directory / "statements-control.json").read_text())
+    assert (control["statements"], control["rows"], control["totals"]) == (3, 2, {"USD": "107.00"})
+    assert "  1 statements in" in run("payouts", "statements", "2026-03", "--partner", "p2")[1]
+
+
 def test_explain_says_why_a_partner_was_not_paid(run, refreshed):
     status, out, _ = run("explain", "--partner", "p2", "--period", "2026-03")
     assert status == 0

@@ -65,6 +65,34 @@ def name_partners(settings, names):
             publication.execute("INSERT INTO partners.dim_partner VALUES (?, ?, 'CZ')", [partner_id, name])
 
 
+EXCLUDED = [
+    ("payment", "pi-late", "outside_earn_window", "300.00", "EUR", "2026-03-01", ["p-eur-1", "p-secret"]),
+    ("refund", "re-1", "excluded_product", "-1250", "JPY", "2026-03-01", ["p-eur-1"]),
+    ("payment", "pi-april", "outside_earn_window", "301.00", "EUR", "2026-04-01", ["p-eur-1"]),
+    ("payment", "pi-tax", "tax", "57.00", "EUR", "2026-03-01", None),
+    ("payment", "<script>alert(1)</script>", "partner_terminated", "12.34", "USD", "2026-03-01", ["p-alone"]),
+    ("payment", "=1+1", "no_enrolment", "7.00", "USD", "2026-03-01", ["=cmd|' /C calc'!A0", "p-alone"]),
+    ("payment", "pi-typo", "unknown_partner", "8.00", "USD", "2026-03-01", ["P-USD1"]),
+    ("payment", "pi-past", "partner_terminated", "9.00", "USD", "2026-02-01", ["p-gone"]),
+]
+WAITING = [
+    ledger_publication.line("w1", "33.00", "2026-03-21", partner_id="p-waits", status="held", hold_reason="fraud_flag"),
+    ledger_publication.line("w2", "44.00", "2026-02-02", partner_id="p-waits", currency="EUR", payable_on="2026-04-03"),
+    ledger_publication.line("w3", "55.00", "2026-03-03", partner_id="p-usd-1", currency="EUR", payable_on="2026-04-03"),
+]
+
+
+def exclude(settings, rows):
+    with duckdb.connect(str(settings.published_path)) as publication:
+        publication.execute(
+            "CREATE TABLE finance.exclusions (movement_kind VARCHAR, movement_id VARCHAR, reason VARCHAR, "
+            "amount DECIMAL(18, 3), currency VARCHAR, month DATE, partner_ids VARCHAR)"
+        )
+        for *values, partner_ids in rows:
+            known = None if partner_ids is None else json.dumps(partner_ids)
+            publication.execute("INSERT INTO finance.exclusions VALUES (?, ?, ?, ?, ?, ?, ?)", [*values, known])
+
+
 @pytest.fixture
 def month(installation, service_at):
     ledger_publication.publish(installation, SECOND)
@@ -76,8 +104,26 @@ def month(installation, service_at):
     return service
 
 
-def index(directory):
-    return list(csv.DictReader((directory / "statements.csv").open(newline="", encoding="utf-8")))
+@pytest.fixture
+def told_all(installation, service_at):
+    """A month with who is paid, who waits, and who earned nothing."""
+    ledger_publication.publish(installation, [*SECOND, *WAITING])
+    name_partners(installation, NAMES)
+    exclude(installation, EXCLUDED)
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    return service
+
+
+def index(directory, name="statements.csv"):
+    return list(csv.DictReader((directory / name).open(newline="", encoding="utf-8")))
+
+
+def pdf_text(directory, partner_id):
+    pages = pypdf.PdfReader(directory / "statements" / f"{partner_id}.pdf").pages
+    return " ".join(" ".join(one.extract_text() for one in pages).split())
 
 
 def documents(directory):
@@ -291,8 +337,7 @@ def test_the_pdf_says_what_the_page_says(month, installation, directory):
     # No embedded font has the characters of the one name: they are written in Latin, and not as empty boxes.
     written = NAMES | {"p-jpy-1": "Zhu Shi Hui She sanpuru"}
     for partner_id, name in written.items():
-        pages = pypdf.PdfReader(directory / "statements" / f"{partner_id}.pdf").pages
-        text = " ".join(" ".join(one.extract_text() for one in pages).split())
+        text = pdf_text(directory, partner_id)
         assert name in text, partner_id
         assert "Page 1 of 1" in text
         for payout in (row for row in month.payouts("2026-03") if row["partner_id"] == partner_id):
@@ -321,7 +366,152 @@ def test_a_long_statement_has_numbered_pages_and_every_line(installation, servic
     assert re.search(rb"/FontFile2", pdf)
 
 
-def test_only_approved_months_and_partners_with_a_payout_have_statements(month, installation, directory):
+def test_a_statement_ends_with_what_earned_nothing_and_why(told_all, installation, directory):
+    """It is told of the partner alone, and of the month: of others not even that there are any."""
+    statements.write(installation, "2026-03")
+    found, text = page(directory, "p-eur-1")
+    assert not found.tags & {"script"}
+    told = text[text.index("Earned nothing") :]
+    assert "As known when the statement was made" in told
+    assert "Payment pi-late outside earn window 300.00 EUR" in told
+    assert "Refund re-1 excluded product -1,250 JPY" in told
+    for other in ("p-secret", "pi-april", "pi-tax", "tax 57.00", "script", "p-alone"):
+        assert other not in text, other
+    printed = pdf_text(directory, "p-eur-1")
+    assert "Payment 300.00 EUR pi-late outside earn window" in printed
+    assert "Refund -1,250 JPY re-1 excluded product" in printed
+    assert "p-secret" not in printed
+    assert "Nothing is paid" not in text + printed
+    assert "Earned nothing" not in page(directory, "p-eur-2")[1] + pdf_text(directory, "p-eur-2")
+
+
+def test_who_has_lines_that_wait_and_no_payout_is_told_so(told_all, installation, directory):
+    written = statements.write(installation, "2026-03", partner_id="p-waits")
+    assert (written.statements, written.payouts) == (1, 0)
+    _, text = page(directory, "p-waits")
+    for shown in (text, pdf_text(directory, "p-waits")):
+        assert "ST-2026-03-p-waits" in shown
+        assert "2 Apr 2026" in shown
+        assert "Nothing is paid for this month." in shown
+        assert "Held: fraud flag" in shown
+        assert "Payable on 3 Apr 2026" in shown
+        assert shown.index("44.00") < shown.index("33.00")
+        for amount in ("Paid out 0.00 EUR", "Balance carried forward 0.00", "Paid out 0.00 USD"):
+            assert amount in shown
+    assert told_all.state("2026-03").content_hash[:16] in text
+
+
+def test_what_waits_in_another_currency_than_the_payout_has_a_sheet_too(told_all, installation, directory):
+    statements.write(installation, "2026-03", partner_id="p-usd-1")
+    _, text = page(directory, "p-usd-1")
+    assert "Paid out 300.00 USD" in text
+    assert "Paid out 0.00 EUR" in text
+    assert "55.00" in text
+    assert "Nothing is paid" not in text
+
+
+def test_who_has_only_what_earned_nothing_is_told_that_alone(told_all, installation, directory):
+    statements.write(installation, "2026-03")
+    found, text = page(directory, "p-alone")
+    assert "script" not in found.tags
+    for shown in (text, pdf_text(directory, "p-alone")):
+        assert "Nothing is paid for this month." in shown
+        assert "partner terminated" in shown
+        assert "12.34 USD" in shown
+        assert "<script>alert(1)</script>" in shown
+        assert "Balance" not in shown
+        assert "calc" not in shown
+
+
+def test_statements_without_a_payout_are_counted_and_change_no_sum(told_all, installation, directory):
+    state = told_all.export("2026-03", "dora")
+    written = statements.write(installation, "2026-03")
+    told = json.loads((directory / "statements-control.json").read_text())
+    money_files = json.loads((directory / "control.json").read_text())
+    rows, without = index(directory), index(directory, "statements-without-payout.csv")
+    assert (len(rows), told["rows"], written.payouts) == (state.payout_count,) * 3
+    assert (told["lines"], told["totals"]) == (state.line_count, money_files["totals"])
+    assert [row["partner_id"] for row in without] == ["p-alone", "p-secret", "p-waits"]
+    assert told["without_payout"] == {
+        "file": "statements-without-payout.csv",
+        "rows": 3,
+        "sha256": hashlib.sha256((directory / "statements-without-payout.csv").read_bytes()).hexdigest(),
+    }
+    pages = list((directory / "statements").glob("*.html"))
+    assert len(pages) == told["statements"] == written.statements == len({row["html"] for row in rows + without})
+    for row in rows + without:
+        for kind in ("html", "pdf"):
+            assert row[f"{kind}_sha256"] == hashlib.sha256((directory / row[kind]).read_bytes()).hexdigest()
+
+
+def test_who_has_nothing_in_the_month_has_no_statement(told_all, installation, directory):
+    """Nor has an id that is no partner's: there is nobody to send it to."""
+    for partner_id in ("p-gone", "P-USD1"):
+        with pytest.raises(BadInputError, match="no statement"):
+            statements.write(installation, "2026-03", partner_id=partner_id)
+    statements.write(installation, "2026-03")
+    assert not {"p-gone.html", "P-USD1.html"} & documents(directory).keys()
+
+
+def test_a_month_without_any_payout_has_no_statements(installation, service_at, directory):
+    ledger_publication.publish(installation, WAITING)
+    exclude(installation, EXCLUDED)
+    service = service_at(APPROVED_AT)
+    service.draft("2026-03", "ana")
+    service.submit("2026-03", "ana")
+    service.approve("2026-03", "ben")
+    written = statements.write(installation, "2026-03")
+    assert (written.statements, written.payouts, index(directory)) == (0, 0, [])
+
+
+def test_what_earned_nothing_is_told_for_ever_as_it_was_first(told_all, installation, directory):
+    statements.write(installation, "2026-03")
+    first = documents(directory)
+    ledger_publication.publish(installation, SECOND)
+    statements.write(installation, "2026-03")
+    assert documents(directory) == first
+
+
+def test_statements_from_before_exclusions_were_told_stay_as_they_were(month, installation, directory):
+    """Then only names and waiting lines were kept."""
+    statements.write(installation, "2026-03")
+    (directory / "statements" / "exclusions.parquet").unlink()
+    before = documents(directory)
+    exclude(installation, EXCLUDED)
+    statements.write(installation, "2026-03")
+    assert documents(directory) == before
+    assert not (directory / "statements-without-payout.csv").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_first_writing_that_was_killed_leaves_no_month_from_before(
+    told_all, installation, directory, monkeypatch, kept
+):
+    replace, done = Path.replace, []
+
+    def die(path, target):
+        if len(done) == kept:
+            raise KeyboardInterrupt
+        done.append(target)
+        return replace(path, target)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            statements.write(installation, "2026-03", partner_id="p-alone")
+    statements.write(installation, "2026-03", partner_id="p-alone")
+    assert "partner terminated" in page(directory, "p-alone")[1]
+
+
+def test_a_publication_that_does_not_say_whom_a_reason_concerns_tells_nothing(told_all, installation, directory):
+    with duckdb.connect(str(installation.published_path)) as publication:
+        publication.execute("ALTER TABLE finance.exclusions DROP COLUMN partner_ids")
+    statements.write(installation, "2026-03")
+    assert "Earned nothing" not in page(directory, "p-eur-1")[1]
+    assert not (directory / "statements" / "p-alone.html").exists()
+
+
+def test_only_approved_months_and_partners_who_have_something_in_them_have_statements(month, installation, directory):
     with pytest.raises(NotAllowedError):
         statements.write(installation, "2026-04")
     with pytest.raises(BadInputError, match="p404 has no payout"):
@@ -335,7 +525,9 @@ def test_nobody_else_reads_what_is_exported(month, installation, directory):
     """What is kept beside the statements is of all partners."""
     statements.write(installation, "2026-03")
     found = [directory, *directory.rglob("*")]
-    assert {path.name for path in found} >= {"2026-03", "statements", "partners.parquet", "waiting.parquet"}
+    assert {path.name for path in found} >= {
+        *("2026-03", "statements", "exclusions.parquet", "partners.parquet", "waiting.parquet")
+    }
     assert [path for path in found if path.stat().st_mode & 0o077] == []
 
 

@@ -1,7 +1,8 @@
 """What a partner's statement of a month says: read from the ledger, and from the publication what is for information.
 
-Amounts come from the ledger alone, so they never change. Names, and the lines that are held or not due yet, come from
-the publication; they are kept beside the statements when these are first made, so that they say the same for ever.
+Amounts come from the ledger alone, so they never change. Names, the lines that are held or not due yet, and what earned
+nothing come from the publication; they are kept beside the statements when these are first made, so that they say the
+same for ever.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Account:
     """One currency of a statement.
 
     Attributes:
-        payout: The posted payout.
+        payout: The posted payout; without an id and with nothing in it where none was posted.
         lines: Its lines; `corrects_period` and `corrects_amount` say what a line corrects, where that is posted.
         waiting: Lines that are held or not payable yet, for information.
     """
@@ -50,7 +51,8 @@ class Statement:
     """A partner and a month.
 
     Attributes:
-        accounts: One per currency; nothing is converted.
+        accounts: One per currency in which there is a payout, or a line that waits; nothing is converted.
+        excluded: What of the month's movements a reason kept the partner from earning on, for information.
         approved_at: In the time zone of the reports, as the journal lines have their day.
     """
 
@@ -64,13 +66,25 @@ class Statement:
     approved_at: datetime
     content_hash: str
     accounts: tuple[Account, ...]
+    excluded: tuple[Row, ...]
+
+    @property
+    def has_payout(self) -> bool:
+        """Whether the partner has a payout in the month, be it one of nothing."""
+        return any(account.payout["payout_id"] is not None for account in self.accounts)
 
 
-_KEPT = {"partners": "partners.parquet", "waiting": "waiting.parquet"}
+_KEPT = {"exclusions": "exclusions.parquet", "partners": "partners.parquet", "waiting": "waiting.parquet"}
+"""As they are written, one after the other: where the last one is, the statements of the month may have been made."""
+
+_NO_PAYOUT = dict.fromkeys(("opening_balance", "earned", "adjustments", "payable", "closing_balance"), Decimal(0))
+"""Whoever carries a balance has a payout in every month: without one there is nothing to carry."""
 
 
 def read(settings: Settings, text: str, directory: Path, *, partner_id: str | None = None) -> Iterator[Statement]:
-    """The statements of a period, by partner.
+    """The statements of a period, by partner: of all who have a payout, a line that waits, or what earned nothing.
+
+    A month without any payout has none.
 
     Args:
         settings: The installation.
@@ -85,19 +99,37 @@ def read(settings: Settings, text: str, directory: Path, *, partner_id: str | No
     with publication(settings.published_path) as duck:
         _load_posted(duck, settings, period)
         _keep_published(duck, period, directory)
+        _find_accounts(duck)
+        approval = duck.execute("SELECT approved_at, content_hash FROM told_payouts LIMIT 1").fetchone()
+        if approval is None:
+            return
+        approved_at, content_hash = approval
         only = [partner_id] if partner_id is not None else []
-        ordered = "WHERE partner_id = ? " * bool(only) + "ORDER BY partner_id, currency"
-        payouts = _rows(duck, f"SELECT * FROM told_payouts {ordered}", only)  # noqa: S608
-        lines = _Accounts(duck, f"SELECT * FROM told_lines {ordered}, {_LINE_ORDER}", only)  # noqa: S608
-        waiting = _Accounts(duck, f"SELECT * FROM waiting {ordered}, {_LINE_ORDER}", only)  # noqa: S608
+        ordered = "WHERE partner_id = ? " * bool(only) + "ORDER BY partner_id"
+        told = _rows(duck, f"SELECT * FROM told_accounts {ordered}, currency", only)  # noqa: S608
+        lines, waiting = (
+            _Groups(duck, f"SELECT * FROM {table} {ordered}, currency, {_LINE_ORDER}", only, _ACCOUNT)  # noqa: S608
+            for table in ("told_lines", "waiting")
+        )
+        excluded = _Groups(
+            duck,
+            f"SELECT * FROM told_exclusions {ordered}, movement_id, movement_kind, reason",  # noqa: S608
+            only,
+            ("partner_id",),
+        )
         names = {row["partner_id"]: row for row in _rows(duck, "SELECT * FROM partners", [])}
-        for partner, rows in groupby(payouts, key=lambda row: row["partner_id"]):
+        for partner, rows in groupby(told, key=lambda row: row["partner_id"]):
             known = names.get(partner, {})
             accounts = tuple(
-                Account(row["currency"], row, lines(partner, row["currency"]), waiting(partner, row["currency"]))
+                Account(
+                    row["currency"],
+                    row if row["payout_id"] is not None else row | _NO_PAYOUT,
+                    lines(partner, row["currency"]),
+                    waiting(partner, row["currency"]),
+                )
                 for row in rows
+                if row["currency"] is not None
             )
-            first = accounts[0].payout
             yield Statement(
                 number=f"ST-{period}-{partner}",
                 period=text,
@@ -106,12 +138,14 @@ def read(settings: Settings, text: str, directory: Path, *, partner_id: str | No
                 partner_id=partner,
                 partner_name=known.get("name") or partner,
                 country=known.get("country"),
-                approved_at=first["approved_at"].astimezone(zone),
-                content_hash=first["content_hash"],
+                approved_at=approved_at.astimezone(zone),
+                content_hash=content_hash,
                 accounts=accounts,
+                excluded=excluded(partner),
             )
 
 
+_ACCOUNT = ("partner_id", "currency")
 _LINE_ORDER = "corrects_line_id IS NOT NULL, earned_on, movement_id, line_id"
 
 
@@ -143,17 +177,50 @@ def _load_posted(duck: duckdb.DuckDBPyConnection, settings: Settings, period: Pe
 
 
 def _keep_published(duck: duckdb.DuckDBPyConnection, period: Period, directory: Path) -> None:
-    """`partners` and `waiting`: as they were when the statements of the period were first made."""
+    """`exclusions`, `partners` and `waiting`: as they were when the statements of the period were first made.
+
+    Exclusions are written before the others. Where only they are missing, the statements were made before these were
+    told, and stay without them; a first writing that was killed never looks so.
+    """
     make_private(directory.parent)
     make_private(directory)
-    for name, query in (("partners", _PARTNERS), ("waiting", _WAITING)):
-        kept = directory / _KEPT[name]
+    queries = {
+        "exclusions": _excluded(duck, period),
+        "partners": _known(duck, _PARTNERS, period),
+        "waiting": _known(duck, _WAITING, period),
+    }
+    files = {name: directory / file for name, file in _KEPT.items()}
+    if files["waiting"].exists() and not files["exclusions"].exists():
+        duck.execute(f"CREATE TABLE exclusions AS FROM ({queries['exclusions']}) LIMIT 0")
+        del files["exclusions"]
+    for name, kept in files.items():
         if not kept.exists():
             temporary = kept.with_name(f".{kept.name}.tmp")
-            duck.execute(f"COPY ({_known(duck, query, period)}) TO {literal(str(temporary))} (FORMAT parquet)")
+            duck.execute(f"COPY ({queries[name]}) TO {literal(str(temporary))} (FORMAT parquet)")
             temporary.chmod(0o600)
             temporary.replace(kept)
         duck.execute(f'CREATE TABLE "{name}" AS FROM read_parquet(?)', [str(kept)])
+
+
+def _find_accounts(duck: duckdb.DuckDBPyConnection) -> None:
+    """`told_accounts`: a row per partner and currency, one without a currency for who has exclusions alone.
+
+    And `told_exclusions`, those of them. An id that is no partner's has nobody to be sent a statement.
+    """
+    duck.execute(
+        """
+        CREATE TABLE told_accounts AS
+        WITH accounts AS (
+            SELECT * FROM told_payouts
+            FULL JOIN (SELECT DISTINCT partner_id, currency FROM waiting) USING (partner_id, currency)
+        )
+        SELECT * FROM accounts
+        UNION ALL BY NAME
+        SELECT DISTINCT partner_id FROM exclusions ANTI JOIN accounts USING (partner_id)
+        WHERE reason <> 'unknown_partner'
+        """
+    )
+    duck.execute("CREATE TABLE told_exclusions AS FROM exclusions SEMI JOIN told_accounts USING (partner_id)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +275,6 @@ _WAITING = _Published(
     },
     condition=f"""
     earned_on <= DATE '{{end}}'
-    AND (partner_id, currency) IN (SELECT (partner_id, currency) FROM payouts)
     AND (
         ({_PARTLY_HELD})
         OR (
@@ -231,6 +297,28 @@ def _known(duck: duckdb.DuckDBPyConnection, table: _Published, period: Period) -
     return f"SELECT {listed} FROM publication.{table.area}.{table.name}{where}".format(end=period.last_day)  # noqa: S608
 
 
+_EXCLUDED = {
+    **dict.fromkeys(("movement_kind", "movement_id", "reason"), "VARCHAR"),
+    "amount": "DECIMAL(18, 3)",
+    "currency": "VARCHAR",
+}
+
+
+def _excluded(duck: duckdb.DuckDBPyConnection, period: Period) -> str:
+    """A query of what earned nothing in the period, once for each partner whom it concerns.
+
+    What was published before it said whom has no rows.
+    """
+    listed = "partner_id, " + ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in _EXCLUDED.items())
+    if not {*_EXCLUDED, "month", "partner_ids"} <= published_columns(duck, "finance", "exclusions"):
+        nothing = ", ".join(f"NULL AS {name}" for name in _EXCLUDED)
+        return f"SELECT {listed} FROM (SELECT CAST(NULL AS VARCHAR) AS partner_id, {nothing}) LIMIT 0"  # noqa: S608
+    return (
+        f"SELECT {listed} FROM (SELECT *, unnest(from_json(partner_ids, '[\"VARCHAR\"]')) AS partner_id "  # noqa: S608
+        f"FROM publication.finance.exclusions WHERE month = DATE '{period.first_day}') WHERE partner_id IS NOT NULL"
+    )
+
+
 def _rows(duck: duckdb.DuckDBPyConnection, query: str, parameters: list[str]) -> Iterator[Row]:
     """Rows as they are read, a batch at a time: a month may have a million lines."""
     found = duck.cursor().execute(query, parameters)
@@ -240,27 +328,24 @@ def _rows(duck: duckdb.DuckDBPyConnection, query: str, parameters: list[str]) ->
             yield dict(zip(names, row, strict=True))
 
 
-class _Accounts:
-    """Rows in the order of partner and currency, handed out account by account in the same order."""
+class _Groups:
+    """Rows in the order of some columns, handed out by their values, which are asked for in the same order."""
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, query: str, parameters: list[str]) -> None:
+    def __init__(
+        self, duck: duckdb.DuckDBPyConnection, query: str, parameters: list[str], columns: tuple[str, ...]
+    ) -> None:
         rows = _rows(duck, query, parameters)
-        self._groups = groupby(rows, key=lambda row: (row["partner_id"], row["currency"]))
-        self._next: tuple[tuple[str, str], tuple[Row, ...]] | None = self._advance()
+        self._groups = groupby(rows, key=lambda row: tuple(row[name] for name in columns))
+        self._next: tuple[tuple[str, ...], tuple[Row, ...]] | None = self._advance()
 
-    def _advance(self) -> tuple[tuple[str, str], tuple[Row, ...]] | None:
+    def _advance(self) -> tuple[tuple[str, ...], tuple[Row, ...]] | None:
         for key, rows in self._groups:
             return key, tuple(rows)
         return None
 
-    def __call__(self, partner_id: str, currency: str) -> tuple[Row, ...]:
-        if self._next is None or self._next[0] != (partner_id, currency):
+    def __call__(self, *values: str) -> tuple[Row, ...]:
+        if self._next is None or self._next[0] != values:
             return ()
         rows = self._next[1]
         self._next = self._advance()
         return rows
-
-
-def payable(statement: Statement) -> dict[str, Decimal]:
-    """What the statement says is paid, by currency."""
-    return {account.currency: account.payout["payable"] for account in statement.accounts}

@@ -35,13 +35,13 @@ class _Block:
         height: In points.
         draw: Draws it below a height.
         keep: Height of what must follow on the same page.
-        heads: Whether the head of the lines' table is repeated above it on a new page.
+        heads: Of the lines' table, repeated above it on a new page; none to repeat nothing.
     """
 
     height: float
     draw: Draw
     keep: float = 0.0
-    heads: str = ""
+    heads: tuple[str, ...] = ()
 
 
 class _Page:
@@ -120,15 +120,19 @@ def _foot(page: _Page, view: View, number: int, count: int) -> None:
 
 def _blocks(view: View, fonts: Fonts) -> Iterator[_Block]:
     yield _letterhead(view, fonts)
+    if view.note:
+        yield _note(view.note, fonts)
     for sheet in view.sheets:
         yield _currency(sheet.currency)
         yield _balance(sheet)
         if sheet.note:
             yield _note(sheet.note, fonts)
         for section in sheet.sections:
-            yield from _section(section, sheet.currency, fonts)
+            yield from _section(section, fonts)
         if not sheet.sections:
             yield _Block(24, lambda page, y: page.text(_LEFT, y - 16, "No line in this month.", 8.5, color=_MUTED))
+    if view.excluded:
+        yield from _section(view.excluded, fonts, size=14, color=_ACCENT)
     yield _explanation(fonts)
 
 
@@ -205,47 +209,51 @@ def _note(text: str, fonts: Fonts) -> _Block:
     return _Block(height, draw)
 
 
-def _section(section: Section, currency: str, fonts: Fonts) -> Iterator[_Block]:
-    items = [_item(item, currency, fonts) for item in section.items]
+def _section(section: Section, fonts: Fonts, *, size: float = 11, color: object = _INK) -> Iterator[_Block]:
+    items = [_item(item, section.heads, fonts) for item in section.items]
     notes = fonts.wrapped(section.note, REGULAR, 8, _RIGHT - _LEFT) if section.note else []
-    head = _table_head(currency)
+    head = _table_head(section.heads)
     height = 28.0 + 11 * len(notes)
 
     def draw(page: _Page, y: float) -> None:
-        page.text(_LEFT, y - 22, section.title, 11, font=STRONG)
+        page.text(_LEFT, y - 22, section.title, size, font=STRONG, color=color)
         for number, line in enumerate(notes):
             page.text(_LEFT, y - 34 - 11 * number, line, 8, color=_MUTED)
 
     yield _Block(height, draw, head.height + items[0].height)
     yield _Block(head.height, head.draw, items[0].height)
     yield from items
+    if not section.total:
+        return
 
     def total(page: _Page, y: float) -> None:
         page.box(_LEFT, y - 18, _RIGHT - _LEFT, 18, _TINT)
         page.text(_TEXT, y - 12.5, section.title, 8.5, font=STRONG)
         page.right(_RIGHT - 4, y - 12.5, section.total, 8.5, font=STRONG)
 
-    yield _Block(20, total, heads=currency)
+    yield _Block(20, total, heads=section.heads)
 
 
-def _table_head(currency: str) -> _Block:
+def _table_head(heads: tuple[str, ...]) -> _Block:
+    label, title, amount = heads
+
     def draw(page: _Page, y: float) -> None:
-        for x, title in ((_LEFT, "Day"), (_TEXT, "Line")):
-            page.text(x, y - 10, title, 7.5, font=STRONG, color=_MUTED)
-        page.right(_RIGHT - 4, y - 10, currency, 7.5, font=STRONG, color=_MUTED)
+        for x, text in ((_LEFT, label), (_TEXT, title)):
+            page.text(x, y - 10, text, 7.5, font=STRONG, color=_MUTED)
+        page.right(_RIGHT - 4, y - 10, amount, 7.5, font=STRONG, color=_MUTED)
         page.rule(y - 14, color=_INK)
 
     return _Block(15, draw)
 
 
-def _item(item: Item, currency: str, fonts: Fonts) -> _Block:
+def _item(item: Item, heads: tuple[str, ...], fonts: Fonts) -> _Block:
     room = _RIGHT - _AMOUNT - _TEXT
     titles = fonts.wrapped(item.title, REGULAR, 8.5, room)
     details = [line for text in item.details for line in fonts.wrapped(text, REGULAR, 7.2, room)]
     height = 11.0 * len(titles) + 9.2 * len(details) + 8
 
     def draw(page: _Page, y: float) -> None:
-        page.text(_LEFT, y - 12, item.day, 8.5)
+        page.text(_LEFT, y - 12, item.label, 8.5)
         page.right(_RIGHT - 4, y - 12, item.amount, 8.5)
         at = y - 12
         for line in titles:
@@ -256,7 +264,7 @@ def _item(item: Item, currency: str, fonts: Fonts) -> _Block:
             at -= 9.2
         page.rule(y - height)
 
-    return _Block(height, draw, heads=currency)
+    return _Block(height, draw, heads=heads)
 
 
 _EXPLAINED = (

@@ -13,9 +13,9 @@ from partner_warehouse.exports.statement_data import Account, Row, Statement
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line: its day, what it is for, how its amount comes about, the amount."""
+    """A line: its day or kind, what it is for, how its amount comes about, the amount."""
 
-    day: str
+    label: str
     title: str
     details: tuple[str, ...]
     amount: str
@@ -23,10 +23,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Lines with their sum."""
+    """Lines with their sum.
+
+    Attributes:
+        heads: Over the lines' labels, titles and amounts.
+        total: Empty where amounts of several currencies have none.
+    """
 
     title: str
     note: str
+    heads: tuple[str, str, str]
     items: tuple[Item, ...]
     total: str
 
@@ -45,7 +51,12 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that is printed."""
+    """Everything that is printed.
+
+    Attributes:
+        note: What is said of the month as a whole; empty for nothing.
+        excluded: What earned nothing; None where there is nothing of the kind.
+    """
 
     issuer: str
     number: str
@@ -55,7 +66,9 @@ class View:
     partner_id: str
     country: str
     approved_on: str
+    note: str
     sheets: tuple[Sheet, ...]
+    excluded: Section | None
     fingerprint: str
 
 
@@ -97,7 +110,9 @@ def view(statement: Statement, issuer: str) -> View:
         partner_id=statement.partner_id,
         country=statement.country or "",
         approved_on=_day(statement.approved_at.date()),
+        note="" if statement.has_payout else "Nothing is paid for this month.",
         sheets=tuple(_sheet(account) for account in statement.accounts),
+        excluded=_excluded(statement.excluded),
         fingerprint=statement.content_hash[:16],
     )
 
@@ -113,7 +128,7 @@ def _sheet(account: Account) -> Sheet:
     ]
     return Sheet(
         currency=currency,
-        payout_id=payout["payout_id"],
+        payout_id=payout["payout_id"] or "",
         balance=(
             ("Balance brought forward", money(payout["opening_balance"], currency)),
             ("Earned", money(payout["earned"], currency)),
@@ -146,7 +161,28 @@ def _sum(rows: Iterable[Row]) -> Decimal:
 
 
 def _section(title: str, note: str, rows: Iterable[Row], currency: str, total: Decimal) -> Section:
-    return Section(title, note, tuple(_item(row, currency) for row in rows), money(total, currency))
+    heads = ("Day", "Line", currency)
+    return Section(title, note, heads, tuple(_item(row, currency) for row in rows), money(total, currency))
+
+
+_EARNED_NOTHING = (
+    "For information: what of the month's payments, refunds and credit notes earned nothing, and why. As known when "
+    "the statement was made."
+)
+
+
+def _excluded(rows: Iterable[Row]) -> Section | None:
+    """Without a sum: the amounts are of the movements, in their currencies."""
+    items = tuple(
+        Item(
+            _KINDS.get(row["movement_kind"]) or row["movement_kind"],
+            row["movement_id"],
+            (row["reason"].replace("_", " "),),
+            f"{money(row['amount'], row['currency'])} {row['currency']}",
+        )
+        for row in rows
+    )
+    return Section("Earned nothing", _EARNED_NOTHING, ("Kind", "Movement", "Amount"), items, "") if items else None
 
 
 def _item(row: Row, currency: str) -> Item:

@@ -1,7 +1,8 @@
 """Statements of an approved month: a page and a PDF per partner, and an index that ties with what was approved.
 
 `HOME/exports/<period>/statements/` has the documents, `statements.csv` beside it a row per payout with the documents'
-hashes, `statements-control.json` its counts and sums. Making them again gives the same bytes.
+hashes, `statements-without-payout.csv` one per partner who is told why it has none, `statements-control.json` their
+counts and sums. Making them again gives the same bytes.
 """
 
 from __future__ import annotations
@@ -23,28 +24,18 @@ from partner_warehouse.exports.cells import csv_bytes
 from partner_warehouse.exports.currencies import in_minor_units
 from partner_warehouse.exports.export import directory_of
 from partner_warehouse.exports.files import digest, one_at_a_time, release, stage, sync_directory
-from partner_warehouse.exports.statement_data import Statement, read
+from partner_warehouse.exports.statement_data import Row, Statement, read
 from partner_warehouse.exports.texts import hashed
 from partner_warehouse.ledger.payouts import PayoutService
 from partner_warehouse.ledger.periods import Period
 from partner_warehouse.settings import Settings
 
-INDEX, CONTROL = "statements.csv", "statements-control.json"
+INDEX, WITHOUT_PAYOUT, CONTROL = "statements.csv", "statements-without-payout.csv", "statements-control.json"
 
 _AMOUNTS = ("opening_balance", "earned", "adjustments", "payable", "closing_balance")
-_COLUMNS = (
-    "statement_number",
-    "partner_id",
-    "partner_name",
-    "payout_id",
-    "currency",
-    *_AMOUNTS,
-    "line_count",
-    "html",
-    "html_sha256",
-    "pdf",
-    "pdf_sha256",
-)
+_WHOSE = ("statement_number", "partner_id", "partner_name")
+_DOCUMENTS = ("html", "html_sha256", "pdf", "pdf_sha256")
+_COLUMNS = (*_WHOSE, "payout_id", "currency", *_AMOUNTS, "line_count", *_DOCUMENTS)
 
 _CHUNK = 50
 _MOST_PROCESSES = 4
@@ -57,7 +48,7 @@ class Written:
 
     Attributes:
         statements: Partners.
-        payouts: Rows of the index.
+        payouts: Theirs; a statement of what waits or earned nothing may have none.
     """
 
     directory: Path
@@ -84,7 +75,7 @@ def write(settings: Settings, period: str, *, partner_id: str | None = None) -> 
         partner_id: Only this partner's, without an index.
 
     Raises:
-        BadInputError: Not a period, or the partner has no payout in it.
+        BadInputError: Not a period, or the partner has nothing in it.
         NotAllowedError: The period is not approved.
         PartnerWarehouseError: The statements do not sum to what was approved; there is no index then.
     """
@@ -102,13 +93,18 @@ def write(settings: Settings, period: str, *, partner_id: str | None = None) -> 
 def _write(settings: Settings, period: str, directory: Path, partner_id: str | None) -> Written:
     statements = read(settings, period, directory, partner_id=partner_id)
     tasks = (_Task(directory, settings.company_name, settings.statement_fonts, chunk) for chunk in _chunks(statements))
-    rows = [row for written in _in_parallel(tasks) for row in written]
-    count = len({row["partner_id"] for row in rows})
-    if partner_id is not None:
-        if not rows:
-            raise BadInputError(f"{period}: partner {partner_id} has no payout, and so no statement")
-        return Written(directory, count, len(rows))
-    _write_index(settings, period, rows)
+    rows: list[Row] = []
+    without: list[Row] = []
+    for row in (row for written in _in_parallel(tasks) for row in written):
+        (rows if "payout_id" in row else without).append(row)
+    count = len({row["partner_id"] for row in rows}) + len(without)
+    if partner_id is None:
+        _write_index(settings, period, rows, without)
+    elif not count:
+        raise BadInputError(
+            f"{period}: partner {partner_id} has no payout, no line that waits and nothing that is excluded, and so "
+            "no statement"
+        )
     return Written(directory, count, len(rows))
 
 
@@ -117,7 +113,7 @@ def _chunks(statements: Iterator[Statement]) -> Iterator[tuple[Statement, ...]]:
         yield chunk
 
 
-def _in_parallel(tasks: Iterator[_Task]) -> Iterator[list[dict[str, Any]]]:
+def _in_parallel(tasks: Iterator[_Task]) -> Iterator[list[Row]]:
     """Write one task here; where there are more, write all in as many processes as there are cores."""
     first = tuple(islice(tasks, 2))
     processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
@@ -136,34 +132,41 @@ def _in_parallel(tasks: Iterator[_Task]) -> Iterator[list[dict[str, Any]]]:
             yield future.result()
 
 
-def _write_some(task: _Task) -> list[dict[str, Any]]:
+def _write_some(task: _Task) -> list[Row]:
+    """Write a task's documents, and give a row for each payout, or for a statement without one."""
     from partner_warehouse.exports import statement_html, statement_pdf
     from partner_warehouse.exports.statement_fonts import Fonts
     from partner_warehouse.exports.statement_view import view
 
     fonts = Fonts(task.fonts)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for statement in task.statements:
         printed = view(statement, task.issuer)
         page, document = statement_html.render(printed), statement_pdf.render(printed, fonts)
         name = file_name(statement.partner_id)
         for ending, content in (("html", page), ("pdf", document)):
             _replace(task.directory / f"{name}.{ending}", content)
+        told = {
+            "statement_number": statement.number,
+            "partner_id": statement.partner_id,
+            "partner_name": statement.partner_name,
+            "html": f"statements/{name}.html",
+            "html_sha256": digest(page),
+            "pdf": f"statements/{name}.pdf",
+            "pdf_sha256": digest(document),
+        }
+        if not statement.has_payout:
+            rows.append(told)
         rows += [
-            {
-                "statement_number": statement.number,
-                "partner_id": statement.partner_id,
-                "partner_name": statement.partner_name,
+            told
+            | {
                 "payout_id": account.payout["payout_id"],
                 "currency": account.currency,
                 **{amount: in_minor_units(account.payout[amount], account.currency) for amount in _AMOUNTS},
                 "line_count": len(account.lines),
-                "html": f"statements/{name}.html",
-                "html_sha256": digest(page),
-                "pdf": f"statements/{name}.pdf",
-                "pdf_sha256": digest(document),
             }
             for account in statement.accounts
+            if account.payout["payout_id"] is not None
         ]
     return rows
 
@@ -183,7 +186,7 @@ def _replace(target: Path, content: bytes) -> None:
     temporary.replace(target)
 
 
-def _write_index(settings: Settings, period: str, rows: list[dict[str, Any]]) -> None:
+def _write_index(settings: Settings, period: str, rows: list[Row], without: list[Row]) -> None:
     totals = _totals((row["currency"], row["payable"]) for row in rows)
     state = PayoutService(settings).state(period)
     approved = _totals((total.currency, total.payable) for total in state.totals) if state is not None else {}
@@ -192,17 +195,22 @@ def _write_index(settings: Settings, period: str, rows: list[dict[str, Any]]) ->
         raise PartnerWarehouseError(f"{period}: the statements do not sum to what was approved; there is no index")
     directory = directory_of(settings, period)
     index = csv_bytes(_COLUMNS, rows)
-    control = {
+    control: dict[str, Any] = {
         "period": period,
         "content_hash": state.content_hash,
         "file": INDEX,
         "rows": len(rows),
-        "statements": len({row["partner_id"] for row in rows}),
+        "statements": len({row["partner_id"] for row in rows}) + len(without),
         "lines": lines,
         "totals": {name: f"{in_minor_units(amount, name):f}" for name, amount in totals.items() if amount},
         "sha256": digest(index),
     }
-    for name, content in ((INDEX, index), (CONTROL, (json.dumps(control, indent=2) + "\n").encode())):
+    contents = {INDEX: index}
+    if without:
+        contents[WITHOUT_PAYOUT] = listed = csv_bytes((*_WHOSE, *_DOCUMENTS), without)
+        control["without_payout"] = {"file": WITHOUT_PAYOUT, "rows": len(without), "sha256": digest(listed)}
+    contents[CONTROL] = (json.dumps(control, indent=2) + "\n").encode()
+    for name, content in contents.items():
         stage(directory / name, content)
         release(directory / name)
     sync_directory(directory)
