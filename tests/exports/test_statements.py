@@ -93,15 +93,20 @@ def exclude(settings, rows):
             publication.execute("INSERT INTO finance.exclusions VALUES (?, ?, ?, ?, ?, ?, ?)", [*values, known])
 
 
-@pytest.fixture
-def month(installation, service_at):
-    ledger_publication.publish(installation, SECOND)
-    name_partners(installation, NAMES)
+def approved(service_at):
+    """The service, when it has approved the month of what is published."""
     service = service_at(APPROVED_AT)
     service.draft("2026-03", "ana")
     service.submit("2026-03", "ana")
     service.approve("2026-03", "ben")
     return service
+
+
+@pytest.fixture
+def month(installation, service_at):
+    ledger_publication.publish(installation, SECOND)
+    name_partners(installation, NAMES)
+    return approved(service_at)
 
 
 @pytest.fixture
@@ -110,11 +115,7 @@ def told_all(installation, service_at):
     ledger_publication.publish(installation, [*SECOND, *WAITING])
     name_partners(installation, NAMES)
     exclude(installation, EXCLUDED)
-    service = service_at(APPROVED_AT)
-    service.draft("2026-03", "ana")
-    service.submit("2026-03", "ana")
-    service.approve("2026-03", "ben")
-    return service
+    return approved(service_at)
 
 
 def index(directory, name="statements.csv"):
@@ -185,10 +186,7 @@ def test_a_page_tells_what_of_a_line_waits_for_another_payment(installation, ser
     partly = {"component": "re_rate", "rate": "0.05", "base_amount": "2500", "hold_reason": "open_dispute"}
     partly |= {"withheld_amount": "75", "withheld_base_amount": "1500", "movement_id": "free"}
     ledger_publication.publish(installation, [ledger_publication.line("up", "125", "2026-03-10", **partly)])
-    service = service_at(APPROVED_AT)
-    service.draft("2026-03", "ana")
-    service.submit("2026-03", "ana")
-    service.approve("2026-03", "ben")
+    approved(service_at)
     statements.write(installation, "2026-03")
     _, text = page(directory, "p1")
     told = text.replace("\N{MULTIPLICATION SIGN}", "x")
@@ -234,10 +232,7 @@ def test_a_fee_is_told_with_its_factors_posted_or_waiting(installation, service_
     fee |= {"base_amount": "20000", "rate": "1.5", "fee": "1000.01", "split_share": "0.3333"}
     lines = [ledger_publication.line(name, "499.96", "2026-03-22", **fee) for name in ("f1", "f2")]
     ledger_publication.publish(installation, [lines[0], lines[1] | {"status": "held", "is_held": True}])
-    service = service_at(APPROVED_AT)
-    service.draft("2026-03", "ana")
-    service.submit("2026-03", "ana")
-    service.approve("2026-03", "ben")
+    approved(service_at)
     statements.write(installation, "2026-03")
     factors = "for a deal of 20,000.00 USD x share of 33.33 % x scale 1.5"
     whole = f"fee 1,000.01 USD {factors} = 499.955000, rounded by +0.005000"
@@ -353,10 +348,7 @@ def test_a_long_statement_has_numbered_pages_and_every_line(installation, servic
         for number in range(120)
     ]
     ledger_publication.publish(installation, lines)
-    service = service_at(APPROVED_AT)
-    service.draft("2026-03", "ana")
-    service.submit("2026-03", "ana")
-    service.approve("2026-03", "ben")
+    approved(service_at)
     statements.write(installation, "2026-03")
     _, text = page(directory, "p1")
     assert sum(f"line line-{number:04d}" in text for number in range(120)) == 120
@@ -456,10 +448,7 @@ def test_who_has_nothing_in_the_month_has_no_statement(told_all, installation, d
 def test_a_month_without_any_payout_has_no_statements(installation, service_at, directory):
     ledger_publication.publish(installation, WAITING)
     exclude(installation, EXCLUDED)
-    service = service_at(APPROVED_AT)
-    service.draft("2026-03", "ana")
-    service.submit("2026-03", "ana")
-    service.approve("2026-03", "ben")
+    approved(service_at)
     written = statements.write(installation, "2026-03")
     assert (written.statements, written.payouts, index(directory)) == (0, 0, [])
 

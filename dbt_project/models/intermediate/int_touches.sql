@@ -99,67 +99,75 @@ activity_touches as (
 
 ),
 
-registrations as (
-
-    select
-        {{ touch_id('deal_registration', 'deal_partners.deal_partner_id') }} as touchpoint_id,
-        'deal_registration' as touch_source,
-        deal_partners.registered_at as occurred_at,
-        deals.customer_id,
-        cast(null as {{ text_type() }}) as contact_id,
-        cast(null as {{ text_type() }}) as anonymous_id,
-        deal_partners.partner_id,
-        cast(null as {{ text_type() }}) as channel,
-        deal_partners.role as kind
-    from deal_partners
-    inner join deals on deal_partners.deal_id = deals.deal_id
-    where deal_partners.registered_at is not null
-
-),
-
--- A role that nobody registered is known from when the deal came into play.
-roles as (
-
-    select
-        {{ touch_id('partner_role', 'deal_partners.deal_partner_id') }} as touchpoint_id,
-        'partner_role' as touch_source,
-        coalesce(deals.opportunity_at, deals.created_at) as occurred_at,
-        deals.customer_id,
-        cast(null as {{ text_type() }}) as contact_id,
-        cast(null as {{ text_type() }}) as anonymous_id,
-        deal_partners.partner_id,
-        cast(null as {{ text_type() }}) as channel,
-        deal_partners.role as kind
-    from deal_partners
-    inner join deals on deal_partners.deal_id = deals.deal_id
-    where
-        deal_partners.registered_at is null
-        and coalesce(deals.opportunity_at, deals.created_at) is not null
-
-),
-
--- A role that a CRM states beside the deal's partners, of one that is none of these; once, when it was first stated.
-stated_roles as (
+-- Of a CRM's roles beside the deal's partners, those of partners that are none of these, when they were first stated.
+other_roles as (
 
     {% call first_of_each('crm_roles.deal_id, crm_roles.partner_id', 'crm_roles.stated_at, crm_roles.evidence_id') %}
     select
-        {{ touch_id('partner_role', 'crm_roles.evidence_id') }} as touchpoint_id,
-        'partner_role' as touch_source,
-        crm_roles.stated_at as occurred_at,
-        deals.customer_id,
-        cast(null as {{ text_type() }}) as contact_id,
-        cast(null as {{ text_type() }}) as anonymous_id,
+        crm_roles.evidence_id,
+        crm_roles.deal_id,
         crm_roles.partner_id,
-        cast(null as {{ text_type() }}) as channel,
-        crm_roles.role as kind
+        crm_roles.role,
+        crm_roles.stated_at
     from crm_roles
-    inner join deals on crm_roles.deal_id = deals.deal_id
     left join deal_partners
         on
             crm_roles.deal_id = deal_partners.deal_id
             and crm_roles.partner_id = deal_partners.partner_id
     where crm_roles.stated_at is not null and deal_partners.deal_partner_id is null
     {% endcall %}
+
+),
+
+roles as (
+
+    select
+        {{ touch_id('deal_registration', 'deal_partner_id') }} as touchpoint_id,
+        'deal_registration' as touch_source,
+        deal_id,
+        partner_id,
+        role,
+        registered_at as stated_at
+    from deal_partners
+    where registered_at is not null
+    union all
+    select
+        {{ touch_id('partner_role', 'deal_partner_id') }} as touchpoint_id,
+        'partner_role' as touch_source,
+        deal_id,
+        partner_id,
+        role,
+        null as stated_at
+    from deal_partners
+    where registered_at is null
+    union all
+    select
+        {{ touch_id('partner_role', 'evidence_id') }} as touchpoint_id,
+        'partner_role' as touch_source,
+        deal_id,
+        partner_id,
+        role,
+        stated_at
+    from other_roles
+
+),
+
+-- A role that nobody registered is known from when the deal came into play, if nothing says since when.
+deal_touches as (
+
+    select
+        roles.touchpoint_id,
+        roles.touch_source,
+        coalesce(roles.stated_at, deals.opportunity_at, deals.created_at) as occurred_at,
+        deals.customer_id,
+        cast(null as {{ text_type() }}) as contact_id,
+        cast(null as {{ text_type() }}) as anonymous_id,
+        roles.partner_id,
+        cast(null as {{ text_type() }}) as channel,
+        roles.role as kind
+    from roles
+    inner join deals on roles.deal_id = deals.deal_id
+    where coalesce(roles.stated_at, deals.opportunity_at, deals.created_at) is not null
 
 ),
 
@@ -186,11 +194,7 @@ gathered as (
     union all
     select * from activity_touches
     union all
-    select * from registrations
-    union all
-    select * from roles
-    union all
-    select * from stated_roles
+    select * from deal_touches
     union all
     select * from referrals
 
