@@ -854,6 +854,7 @@ class Account:
         """
         changed = Decimal(0)
         changes: dict[str, Decimal] = {}
+        kept: dict[str, Decimal] = {}
         waiting = {ident for ident, line in lines.items() if line.held}
         for ident in lines.keys() | self.posted.keys():
             line = lines.get(ident)
@@ -870,10 +871,11 @@ class Account:
             made = room - self.room[ident]
             changes[ident] = change - made
             if line is not None:
-                made -= min(line.held_room, max(made, Decimal(0)))
+                kept[ident] = min(line.held_room, max(made, Decimal(0)))
+                made -= kept[ident]
             self.room[ident] += made
             changed += made
-        for ident, waits in self._waiting(lines, changes).items():
+        for ident, waits in self._waiting(lines, changes, kept).items():
             changes[ident] -= waits
         for ident, change in changes.items():
             self.posted[ident] += change
@@ -883,15 +885,20 @@ class Account:
         self.balance = balance - paid
         return changed, paid, self.balance
 
-    def _waiting(self, lines: dict[str, Line], changes: dict[str, Decimal]) -> dict[str, Decimal]:
-        """What of the changes is earned on payments that are held, or taken from what of these was never posted."""
+    def _waiting(
+        self, lines: dict[str, Line], changes: dict[str, Decimal], kept: dict[str, Decimal]
+    ) -> dict[str, Decimal]:
+        """What of the changes is earned on payments that are held, or taken from what of these was never posted.
+
+        `kept` is the room below a cap that was made for them and waits.
+        """
         parts = {ident: lines[ident].withheld - lines[ident].held_room for ident in changes if ident in lines}
         earned = {ident: min(part, max(changes[ident], Decimal(0))) for ident, part in parts.items() if part > 0}
         unposted: dict[tuple[int, ...], Decimal] = defaultdict(Decimal)
         for ident, line in lines.items():
             if line.held:
                 unposted[line.period] += max((line.amount or Decimal(0)) - self.posted[ident], Decimal(0))
-        for ident, part in earned.items():
+        for ident, part in [*earned.items(), *kept.items()]:
             unposted[lines[ident].period] += part
         taken: dict[str, Decimal] = {}
         for ident in sorted(ident for ident, part in parts.items() if part < 0):

@@ -242,7 +242,7 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
 def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
     """`unposted`: what waits of each partner's plan and period from which something is taken.
 
-    Of held payments, and on them. What a hold keeps as it was posted is not in `changes` any more.
+    Of held payments and on them, and of the room below a cap that is made for them. What a hold keeps as it was posted is not in `changes` any more.
     """
     duck.execute(
         """
@@ -287,7 +287,7 @@ def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
             UNION ALL
             SELECT partner_now, currency, plan_id, withheld_period, wanted
             FROM withheld
-            WHERE direction = 1 AND NOT is_apart
+            WHERE direction = 1
         )
         SELECT partner_now, currency, plan_id, withheld_period, sum(amount) AS amount
         FROM waiting

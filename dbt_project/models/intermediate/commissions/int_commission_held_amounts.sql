@@ -291,8 +291,8 @@ wanted_parts as (
 
 ),
 
--- What is taken is left out up to what waits of the plan and period, of payments that are held and on them: the rest
--- was posted.
+-- What is taken is left out up to what waits of the plan and period, of payments that are held and on them, and of the
+-- room that is made for them: the rest was posted.
 held_lines as (
 
     select
@@ -358,7 +358,7 @@ waiting_movements as (
         withheld_period,
         amount
     from wanted_parts
-    where direction = 1 and not is_apart
+    where direction = 1
 
 ),
 
