@@ -236,10 +236,10 @@ class _Published:
         """
         if "partner_ids" not in self._columns["exclusions"]:
             return Section(self._names["exclusions"], (), ())
-        concerns = "list_contains(from_json(partner_ids, '[\"VARCHAR\"]'), ?)"
-        if month is None:
-            return self._rows("exclusions", concerns, [partner_id])
-        return self._rows("exclusions", f"month = CAST(? AS DATE) AND {concerns}", [f"{month}-01", partner_id])
+        concerns, given = "list_contains(from_json(partner_ids, '[\"VARCHAR\"]'), ?)", [partner_id]
+        if month is not None:
+            concerns, given = f"{concerns} AND month = CAST(? AS DATE)", [partner_id, f"{month}-01"]
+        return self._rows("exclusions", concerns, given)
 
     def _is_known(self, partner_id: str) -> bool:
         """Whether the partner is published, was ever paid, or is named by a deal although nobody knows it."""

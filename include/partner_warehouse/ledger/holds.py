@@ -242,7 +242,8 @@ def _measure_withheld(duck: duckdb.DuckDBPyConnection) -> None:
 def _measure_unposted(duck: duckdb.DuckDBPyConnection) -> None:
     """`unposted`: what waits of each partner's plan and period from which something is taken.
 
-    Of held payments and on them, and of the room below a cap that is made for them. What a hold keeps as it was posted is not in `changes` any more.
+    Of held payments and on them, and of the room below a cap that is made for them. What a hold keeps as it was posted
+    is not in `changes` any more.
     """
     duck.execute(
         """
